@@ -1,0 +1,133 @@
+"""The one file that knows about axis order and RAS/LPS.
+
+Everywhere else in the project an image is a `Volume`: Hounsfield units on the axes closest to
+RAS+ (axis 0 to the patient's right, 1 to the front, 2 to the top), so `hu[:, :, k]` is an axial
+slice. `Volume.to_source` undoes the reorientation exactly, voxel for voxel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.errors import InputError
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Turns DICOM and ITK coordinates (LPS) into NIfTI's (RAS), and back: it is its own inverse."""
+
+RAS = nib.orientations.axcodes2ornt(("R", "A", "S"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a volume came from and the grid it was stored on.
+
+    `affine` maps the stored array's indices to RAS+ mm. `kind` is "nifti", "dicom" or "array".
+    `details` holds what a reader wants to see in `result.json` (series UID, description,
+    transfer syntax, ...); plain JSON values only.
+    """
+
+    path: Path
+    kind: str
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A head CT: `hu` (X, Y, Z) float32 in HU and `affine` (4, 4), index to RAS+ mm.
+
+    The affine may be oblique or sheared (gantry tilt): slice k is always a plane that was
+    scanned. `slice_increments_mm` (Z,) is the thickness of tissue that each slice stands for,
+    measured along the slice normal; where slices are even it is |det(affine)| / pixel area.
+    For uneven slices `affine` uses the median increment and `uneven` is true.
+    """
+
+    hu: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    source: Source
+    slice_increments_mm: NDArray[np.float64]
+    uneven: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_source_array(
+        cls,
+        array: NDArray[Any],
+        source: Source,
+        *,
+        slice_increments_mm: NDArray[np.float64] | None = None,
+        uneven: bool = False,
+        warnings: tuple[str, ...] = (),
+    ) -> Volume:
+        """Reorient `array` on the grid of `source` to the axes closest to RAS+.
+
+        `slice_increments_mm`, when given, follows the stored array's slice axis, which must be
+        the one that becomes z.
+        """
+        to_canonical = nib.orientations.io_orientation(source.affine)
+        if np.isnan(to_canonical).any():
+            raise InputError(
+                f"{source.path}: the affine drops an axis. Expected three independent axes, "
+                f"got {np.array2string(source.affine, precision=3)}. Rewrite the file's sform."
+            )
+        hu = nib.orientations.apply_orientation(array, to_canonical)
+        affine = source.affine @ nib.orientations.inv_ornt_aff(to_canonical, source.shape)
+        if slice_increments_mm is None:
+            area = pixel_area_mm2(affine)
+            increments = np.full(hu.shape[2], abs(np.linalg.det(affine[:3, :3])) / area)
+        else:
+            axis = int(np.flatnonzero(to_canonical[:, 0] == 2)[0])
+            flipped = to_canonical[axis, 1] < 0
+            increments = np.asarray(slice_increments_mm, dtype=np.float64)
+            increments = increments[::-1].copy() if flipped else increments
+        return cls(
+            hu=np.ascontiguousarray(hu, dtype=np.float32),
+            affine=affine,
+            source=source,
+            slice_increments_mm=increments,
+            uneven=uneven,
+            warnings=warnings,
+        )
+
+    def to_source(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Bring an array on this volume's grid back to the stored axis order, losslessly."""
+        if array.shape != self.hu.shape:
+            raise ValueError(f"expected an array of shape {self.hu.shape}, got {array.shape}")
+        stored = nib.orientations.io_orientation(self.source.affine)
+        back = nib.orientations.ornt_transform(RAS, stored)
+        return np.ascontiguousarray(nib.orientations.apply_orientation(array, back))
+
+    @property
+    def pixel_spacing_mm(self) -> tuple[float, float]:
+        """In-plane spacing along x and y, mm."""
+        sx, sy = np.linalg.norm(self.affine[:3, :2], axis=0)
+        return float(sx), float(sy)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Spacing along x, y and along the slice normal (median increment), mm."""
+        sx, sy = self.pixel_spacing_mm
+        return sx, sy, float(np.median(self.slice_increments_mm))
+
+    @property
+    def voxel_volumes_mm3(self) -> NDArray[np.float64]:
+        """Volume of one voxel of each slice (Z,): pixel area x local slice increment."""
+        return pixel_area_mm2(self.affine) * self.slice_increments_mm
+
+    def mask_volume_mm3(self, mask: NDArray[Any]) -> float:
+        """Volume of a binary mask on this grid; equals count x |det(affine)| if slices are even."""
+        counts = np.count_nonzero(mask, axis=(0, 1))
+        return float(counts @ self.voxel_volumes_mm3)
+
+
+def pixel_area_mm2(affine: NDArray[np.float64]) -> float:
+    """Area of one pixel of a slice: |column 0 x column 1| of the affine."""
+    return float(np.linalg.norm(np.cross(affine[:3, 0], affine[:3, 1])))
+

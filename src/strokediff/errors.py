@@ -1,0 +1,34 @@
+"""Errors that reach the user, each with the exit code that the command line returns.
+
+Every message names the file, what was expected, what came and what to do.
+"""
+
+from __future__ import annotations
+
+
+class StrokediffError(Exception):
+    """Base of all errors that are explained to the user without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(StrokediffError):
+    """The call itself is wrong: an unknown option value, an output that cannot be written."""
+
+    exit_code = 2
+
+
+class InputError(StrokediffError):
+    """The input cannot be read or does not suit the task."""
+
+    exit_code = 3
+
+
+class PartialFailure(StrokediffError):
+    """Some of several patients failed; the others were finished."""
+
+    exit_code = 4
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is not installed."""
