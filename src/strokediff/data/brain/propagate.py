@@ -1,0 +1,103 @@
+"""Slice-by-slice segmentation, the neighbour slice's contour shaping the next one.
+
+Najm et al., CMPB 176 (2019): start at the slice with the largest brain section, then go up and
+down; in each slice minimise (see `max_flow`)
+
+    cost(x) = hu_cost + shape price from the neighbour's contour + price of not being enclosed
+    weight(x) = geodesic: a contour is cheap where HU jump
+
+and keep of the result only what can be intracranial (`components`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from strokediff.data.brain.components import bony_rim, keep_intracranial, without_canal
+from strokediff.data.brain.evidence import Array, Evidence, Grid, Mask, ball, hu_cost
+from strokediff.data.brain.max_flow import continuous_max_flow
+
+CONTOUR = 0.6
+"""Price of a cell's length of contour away from edges, in units of the tissue's -1."""
+EDGE_SCALE_HU = 30.0
+OUTSIDE_PRICE = 2.2
+"""What a pixel far outside the neighbour's contour pays."""
+INSIDE_BONUS = 0.3
+SLOPE = 0.5
+"""In-plane growth of the cavity that is free, in mm per mm between slices."""
+ENCLOSED = 0.75
+"""Share of rays that meet bone, below which a pixel begins to pay."""
+START_OPENING_MM = 4.0
+START_AREA_MM2 = 2000.0
+START_BONY_RIM = 0.6
+
+
+def start_region(evidence: Evidence, k: int) -> Mask:
+    """Largest tissue region of slice k that bone encloses, holes filled; empty if there is none."""
+    tissue = (hu_cost(evidence.hu[:, :, k]) < 0) & (evidence.enclosure[:, :, k] > 0.85)
+    opened = ndimage.binary_opening(tissue, structure=ball(START_OPENING_MM, evidence.grid.pitch_mm))
+    labels, count = ndimage.label(opened)
+    if count == 0:
+        return opened
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    region = ndimage.binary_fill_holes(labels == sizes.argmax())
+    too_small = region.sum() * evidence.grid.cell_mm2 < START_AREA_MM2
+    if too_small or bony_rim(evidence, region, k) < START_BONY_RIM:
+        return np.zeros_like(region)
+    return region
+
+
+def sweep(
+    evidence: Evidence,
+    start: Mask,
+    middle: int,
+    *,
+    shift_mm: tuple[float, float],
+    step_mm: NDArray[np.float64],
+) -> Mask:
+    """Mask (X, Y, Z) from slice `middle`, whose region is `start`, to both ends.
+
+    `shift_mm` is how far the same patient point moves in-plane from a slice to the next one up
+    (gantry tilt); `step_mm` (Z - 1,) the distance between neighbours along the slice normal.
+    """
+    mask = np.zeros(evidence.hu.shape, dtype=bool)
+    mask[:, :, middle] = _segment(evidence, middle, start, step_mm=2.0)
+    for direction in (1, -1):
+        shift = np.array([direction * s for s in shift_mm]) / evidence.grid.pitch_mm
+        centre = np.array(ndimage.center_of_mass(mask[:, :, middle]))
+        prior = mask[:, :, middle]
+        k = middle + direction
+        while 0 <= k < mask.shape[2] and prior.any():
+            prior = ndimage.shift(prior.astype(np.float32), shift, order=1) > 0.5
+            centre += shift
+            found = _segment(evidence, k, prior, step_mm=float(step_mm[min(k, k - direction)]))
+            if direction < 0:
+                found = without_canal(found, evidence.grid, (centre[0], centre[1]))
+            mask[:, :, k] = prior = found
+            k += direction
+    return mask
+
+
+def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float) -> Mask:
+    hu = evidence.hu[:, :, k]
+    unenclosed = np.clip((ENCLOSED - evidence.enclosure[:, :, k]) / 0.3, 0, 1)
+    cost = hu_cost(hu) + _shape_price(prior, evidence.grid, step_mm) + OUTSIDE_PRICE * unenclosed
+    cost[~evidence.head[:, :, k]] = OUTSIDE_PRICE
+    label = continuous_max_flow(cost.astype(np.float32), _geodesic_weight(hu), start=prior) > 0.5
+    return keep_intracranial(label, evidence, k, prior)
+
+
+def _shape_price(prior: Mask, grid: Grid, step_mm: float) -> Array:
+    """Free within 2 mm + SLOPE x step outside the neighbour's contour, then rising."""
+    outside = ndimage.distance_transform_edt(~prior, sampling=grid.pitch_mm)
+    inside = ndimage.distance_transform_edt(prior, sampling=grid.pitch_mm)
+    rise = (outside - 2.0 - SLOPE * step_mm) / (2.0 + SLOPE * step_mm)
+    return OUTSIDE_PRICE * np.clip(rise, 0, 1) - INSIDE_BONUS * np.clip(inside / 10.0, 0, 1)
+
+
+def _geodesic_weight(hu: Array) -> Array:
+    gx, gy = np.gradient(np.clip(hu, -50.0, 200.0))
+    return CONTOUR * (0.2 + 0.8 * np.exp(-np.hypot(gx, gy) / EDGE_SCALE_HU)).astype(np.float32)
