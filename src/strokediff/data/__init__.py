@@ -1,0 +1,1 @@
+"""From files to `Volume` and back: NIfTI, DICOM, brain extraction, phantoms, cohorts."""

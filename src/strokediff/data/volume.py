@@ -46,7 +46,9 @@ class Volume:
     The affine may be oblique or sheared (gantry tilt): slice k is always a plane that was
     scanned. `slice_increments_mm` (Z,) is the thickness of tissue that each slice stands for,
     measured along the slice normal; where slices are even it is |det(affine)| / pixel area.
-    For uneven slices `affine` uses the median increment and `uneven` is true.
+    For uneven slices `affine` uses the median increment and `uneven` is true; where each slice
+    truly lies is then in `slice_origins_mm` (Z, 3), the RAS position of voxel (0, 0, k), and
+    `index_to_world` uses it.
     """
 
     hu: NDArray[np.float32]
@@ -55,6 +57,7 @@ class Volume:
     slice_increments_mm: NDArray[np.float64]
     uneven: bool = False
     warnings: tuple[str, ...] = ()
+    slice_origins_mm: NDArray[np.float64] | None = None
 
     @classmethod
     def from_source_array(
@@ -63,13 +66,14 @@ class Volume:
         source: Source,
         *,
         slice_increments_mm: NDArray[np.float64] | None = None,
-        uneven: bool = False,
+        slice_origins_mm: NDArray[np.float64] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Volume:
         """Reorient `array` on the grid of `source` to the axes closest to RAS+.
 
-        `slice_increments_mm`, when given, follows the stored array's slice axis, which must be
-        the one that becomes z.
+        For uneven slices give both `slice_increments_mm` (N,) and `slice_origins_mm` (N, 3), the
+        RAS position of stored voxel (0, 0, n). They follow the stored array's last axis, which
+        must then be the one that becomes z.
         """
         to_canonical = nib.orientations.io_orientation(source.affine)
         if np.isnan(to_canonical).any():
@@ -79,14 +83,17 @@ class Volume:
             )
         hu = nib.orientations.apply_orientation(array, to_canonical)
         affine = source.affine @ nib.orientations.inv_ornt_aff(to_canonical, source.shape)
-        if slice_increments_mm is None:
-            area = pixel_area_mm2(affine)
-            increments = np.full(hu.shape[2], abs(np.linalg.det(affine[:3, :3])) / area)
+        uneven = slice_increments_mm is not None and slice_origins_mm is not None
+        if slice_increments_mm is None or slice_origins_mm is None:
+            increments, origins = even_increments_mm(affine, hu.shape[2]), None
         else:
-            axis = int(np.flatnonzero(to_canonical[:, 0] == 2)[0])
-            flipped = to_canonical[axis, 1] < 0
-            increments = np.asarray(slice_increments_mm, dtype=np.float64)
-            increments = increments[::-1].copy() if flipped else increments
+            order = _canonical_slice_order(to_canonical, source)
+            # In-plane flips move the first voxel of every slice by the same vector.
+            shift = affine[:3, 3] - source.affine[:3, 3]
+            shift = shift - (source.affine[:3, 2] * (source.shape[2] - 1) if order < 0 else 0)
+            increments = np.asarray(slice_increments_mm, dtype=np.float64)[::order].copy()
+            origins = np.asarray(slice_origins_mm, dtype=np.float64)[::order] + shift
+            affine = _through_first_slice(affine, origins[0])
         return cls(
             hu=np.ascontiguousarray(hu, dtype=np.float32),
             affine=affine,
@@ -94,6 +101,7 @@ class Volume:
             slice_increments_mm=increments,
             uneven=uneven,
             warnings=warnings,
+            slice_origins_mm=origins,
         )
 
     def to_source(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -103,6 +111,21 @@ class Volume:
         stored = nib.orientations.io_orientation(self.source.affine)
         back = nib.orientations.ornt_transform(RAS, stored)
         return np.ascontiguousarray(nib.orientations.apply_orientation(array, back))
+
+    def index_to_world(self, index: NDArray[Any]) -> NDArray[np.float64]:
+        """RAS+ mm of canonical voxel indices (..., 3), right for uneven slices too.
+
+        Fractional slice indices of an uneven volume lie on the straight line between the two
+        slices around them.
+        """
+        index = np.asarray(index, dtype=np.float64)
+        if self.slice_origins_mm is None:
+            return index @ self.affine[:3, :3].T + self.affine[:3, 3]
+        slices = np.arange(len(self.slice_origins_mm))
+        origin = np.stack(
+            [np.interp(index[..., 2], slices, axis) for axis in self.slice_origins_mm.T], axis=-1
+        )
+        return origin + index[..., :2] @ self.affine[:3, :2].T
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
@@ -131,3 +154,26 @@ def pixel_area_mm2(affine: NDArray[np.float64]) -> float:
     """Area of one pixel of a slice: |column 0 x column 1| of the affine."""
     return float(np.linalg.norm(np.cross(affine[:3, 0], affine[:3, 1])))
 
+
+def even_increments_mm(affine: NDArray[np.float64], n_slices: int) -> NDArray[np.float64]:
+    """Thickness along the slice normal of each of `n_slices` even slices: |det| / pixel area."""
+    return np.full(n_slices, abs(np.linalg.det(affine[:3, :3])) / pixel_area_mm2(affine))
+
+
+def _canonical_slice_order(to_canonical: NDArray[Any], source: Source) -> int:
+    """1 where the stored last axis runs upwards, -1 where it runs downwards."""
+    axis, flip = to_canonical[2]
+    if axis != 2:
+        raise InputError(
+            f"{source.path}: uneven slices that are not axial. Expected slices stacked from foot "
+            f"to head; give an axial series."
+        )
+    return -1 if flip < 0 else 1
+
+
+def _through_first_slice(
+    affine: NDArray[np.float64], origin: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    moved = affine.copy()
+    moved[:3, 3] = origin
+    return moved
