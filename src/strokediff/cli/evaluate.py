@@ -1,0 +1,200 @@
+"""`strokediff evaluate`: score predicted masks against true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strokediff.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from strokediff.evaluation.metrics import CaseMetrics
+    from strokediff.evaluation.summary import Summary
+
+SUFFIXES = (".nii.gz", ".nii")
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of one patient."""
+
+    case: str
+    pred: Path
+    true: Path
+    prob: Path | None
+
+
+def evaluate(
+    pred_dir: Annotated[
+        Path,
+        typer.Argument(help="Predicted masks: NAME.nii.gz, or NAME/lesion_mask.nii.gz."),
+    ],
+    truth_dir: Annotated[Path, typer.Argument(help="True masks: NAME.nii.gz, on the same grids.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The table (CSV); its summary is .json beside it."),
+    ],
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lesion probabilities for the AUC: NAME.nii.gz, or NAME/lesion_prob.nii.gz "
+            "(found without this option where `segment` wrote them for all patients)."
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Score predicted lesion masks against true ones, per patient in 3D, in mm and mL.
+
+    Every true mask needs a prediction. A lesion that was missed altogether counts with Dice 0 and
+    the diagonal of the image's box as its distance.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from strokediff.evaluation.summary import summarize
+    from strokediff.evaluation.tables import write_metrics
+
+    if output.suffix != ".csv":
+        raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
+    console = Console(quiet=quiet)
+    pairs, extra = pair_cases(pred_dir, truth_dir, probabilities)
+    if extra:
+        console.print(
+            f"[yellow]Warning:[/] {len(extra)} predictions have no true mask and are left out: "
+            f"{escape(_listed(extra))}"
+        )
+    rows = _evaluate_all(pairs, console)
+    summary = summarize(rows)
+    output_json = write_metrics(output, rows, summary)
+    _print_summary(console, summary)
+    console.print(f"Wrote {output} and {output_json}", highlight=False, markup=False)
+
+
+def pair_cases(
+    pred_dir: Path, truth_dir: Path, prob_dir: Path | None
+) -> tuple[list[Pair], list[str]]:
+    """Match files by name; return the pairs, sorted, and the names of predictions left over.
+
+    Raises `InputError` if a folder holds no masks or a true mask has no prediction (or, with
+    `prob_dir`, no probabilities): a patient who is missing must not improve a mean.
+    """
+    true = find_images(truth_dir, "lesion_mask")
+    pred = find_images(pred_dir, "lesion_mask")
+    _require_all(true, pred, pred_dir, "prediction")
+    if prob_dir is not None:
+        prob = find_images(prob_dir, "lesion_prob")
+        _require_all(true, prob, prob_dir, "probability map")
+    else:
+        prob = {n: p for n, p in _nested(pred_dir, "lesion_prob") if n in true}
+        prob = prob if len(prob) == len(true) else {}
+    pairs = [Pair(n, pred[n], true[n], prob.get(n)) for n in sorted(true)]
+    return pairs, sorted(set(pred) - set(true))
+
+
+def find_images(folder: Path, nested: str) -> dict[str, Path]:
+    """Patient's name -> file, for FOLDER/NAME.nii.gz and FOLDER/NAME/<nested>.nii.gz."""
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing"
+        raise InputError(f"{folder}: expected a folder of NIfTI masks, found {what} there.")
+    found: dict[str, Path] = {}
+    for name, path in [*_flat(folder), *_nested(folder, nested)]:
+        if name in found:
+            raise InputError(
+                f"{path}: a second file for '{name}' beside {found[name]}. Keep one of them."
+            )
+        found[name] = path
+    if not found:
+        raise InputError(
+            f"{folder}: expected NAME.nii.gz or NAME/{nested}.nii.gz, found no such file. "
+            "Of a cohort, give the folder 'labels'."
+        )
+    return found
+
+
+def _flat(folder: Path) -> Iterable[tuple[str, Path]]:
+    for path in sorted(folder.iterdir()):
+        suffix = next((s for s in SUFFIXES if path.name.endswith(s)), None)
+        if suffix and not path.name.startswith(".") and path.is_file():
+            yield path.name.removesuffix(suffix), path
+
+
+def _nested(folder: Path, name: str) -> Iterable[tuple[str, Path]]:
+    return ((p.parent.name, p) for p in sorted(folder.glob(f"*/{name}.nii.gz")))
+
+
+def _require_all(true: dict[str, Path], found: dict[str, Path], folder: Path, what: str) -> None:
+    missing = sorted(set(true) - set(found))
+    if missing:
+        raise InputError(
+            f"{folder}: {len(missing)} of {len(true)} true masks have no {what}: "
+            f"{_listed(missing)}. Expected a file of the same name for each (found "
+            f"{_listed(sorted(found))}). If nothing was found in a patient, give an empty mask."
+        )
+
+
+def _evaluate_all(pairs: list[Pair], console: Console) -> list[CaseMetrics]:
+    """The rows; every unsuitable file is reported, not only the first, and then none counts."""
+    from rich.progress import track
+
+    rows, problems = [], []
+    for pair in track(pairs, "Evaluating", console=console, transient=True):
+        try:
+            rows.append(_evaluate_pair(pair))
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise InputError("\n".join(problems[:SHOWN] + more))
+    return rows
+
+
+def _evaluate_pair(pair: Pair) -> CaseMetrics:
+    from strokediff.data.masks import check_same_grid, read_mask, read_probability
+    from strokediff.evaluation.metrics import evaluate_case
+
+    true, pred = read_mask(pair.true), read_mask(pair.pred)
+    check_same_grid(pred, true)
+    prob = None
+    if pair.prob is not None:
+        prob = read_probability(pair.prob)
+        check_same_grid(prob, true)
+    return evaluate_case(
+        pair.case,
+        mask_pred=pred.array,
+        mask_true=true.array,
+        affine=true.affine,
+        prob=None if prob is None else prob.array,
+    )
+
+
+def _print_summary(console: Console, summary: Summary) -> None:
+    from rich.table import Table
+
+    counts = summary.counts
+    table = Table(title=f"{counts['n_cases']} patients")
+    for column in ("metric", "mean", "sd", "median", "n"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in summary.mean:
+        cells = (summary.mean[name], summary.sd[name], summary.median[name])
+        table.add_row(
+            name, *("-" if v is None else f"{v:.3f}" for v in cells), str(summary.n[name])
+        )
+    vc = summary.vc_note if summary.vc is None else f"{summary.vc:.3f}"
+    table.add_row("vc", vc, "", "", str(counts["n_cases"]))
+    console.print(table)
+    console.print(
+        f"Empty masks: both {counts['both_empty']}, only the prediction {counts['pred_empty']}, "
+        f"only the truth {counts['truth_empty']}; without VDP {counts['vdp_excluded']}."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

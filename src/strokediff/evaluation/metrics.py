@@ -1,0 +1,189 @@
+"""How well a predicted lesion mask agrees with the true one, for one patient in 3D.
+
+With the confusion counts TP, FP and FN over all voxels of the image, |.| a volume in mL:
+
+    Dice = 2 TP / (2 TP + FP + FN)      IoU = TP / (TP + FP + FN)
+    recall = TP / (TP + FN)             precision = TP / (TP + FP)
+    VDP = |V_pred - V_true| / V_true    AUC = P(p_lesion > p_other) + P(p_lesion = p_other) / 2
+
+HD and HD95 are defined in `strokediff.evaluation.surface`.
+
+The policy for empty masks, so that a missed lesion can never improve a mean by vanishing:
+
+| prediction | truth | Dice, IoU, recall, precision | HD, HD95 | VDP |
+| --- | --- | --- | --- | --- |
+| empty | empty | 1 | 0 | none |
+| empty | lesion | 0 | diagonal of the image's box | 1 |
+| lesion | empty | 0 | diagonal of the image's box | none |
+
+The AUC is over all voxels of the image, and none where no probabilities were given or where the
+truth is empty or fills the image: a binary mask has no ranks to speak of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.evaluation.surface import box_diagonal_mm, surface_distances
+
+METRICS = (
+    "dice",
+    "iou",
+    "recall",
+    "precision",
+    "auc",
+    "hd_mm",
+    "hd95_mm",
+    "volume_pred_ml",
+    "volume_true_ml",
+    "vdp",
+)
+"""The columns of the table, in order, after `case`."""
+
+
+@dataclass(frozen=True)
+class CaseMetrics:
+    """One patient's row; `None` where a value does not exist (see the policy above)."""
+
+    case: str
+    dice: float
+    iou: float
+    recall: float
+    precision: float
+    auc: float | None
+    hd_mm: float
+    hd95_mm: float
+    volume_pred_ml: float
+    volume_true_ml: float
+    vdp: float | None
+
+    @property
+    def pred_empty(self) -> bool:
+        """Whether the predicted mask has no voxel."""
+        return self.volume_pred_ml == 0
+
+    @property
+    def truth_empty(self) -> bool:
+        """Whether the true mask has no voxel."""
+        return self.volume_true_ml == 0
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of voxels: true positives, false positives, false negatives."""
+
+    tp: int
+    fp: int
+    fn: int
+
+    @classmethod
+    def of(cls, mask_pred: NDArray[np.bool_], mask_true: NDArray[np.bool_]) -> Confusion:
+        """Count the voxels of two masks of one shape."""
+        tp = int(np.count_nonzero(mask_pred & mask_true))
+        n_pred, n_true = int(np.count_nonzero(mask_pred)), int(np.count_nonzero(mask_true))
+        return cls(tp=tp, fp=n_pred - tp, fn=n_true - tp)
+
+    @property
+    def dice(self) -> float:
+        """2 TP / (2 TP + FP + FN)."""
+        return self._share(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def iou(self) -> float:
+        """TP / (TP + FP + FN)."""
+        return self._share(self.tp, self.tp + self.fp + self.fn)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return self._share(self.tp, self.tp + self.fn)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return self._share(self.tp, self.tp + self.fp)
+
+    def _share(self, part: int, whole: int) -> float:
+        """part / whole; 0 / 0 is 1 where nothing is wrong and 0 where something is."""
+        if whole:
+            return part / whole
+        return 0.0 if self.fp or self.fn else 1.0
+
+
+def evaluate_case(
+    case: str,
+    *,
+    mask_pred: NDArray[Any],
+    mask_true: NDArray[Any],
+    affine: NDArray[np.float64],
+    prob: NDArray[Any] | None = None,
+) -> CaseMetrics:
+    """All metrics of one patient.
+
+    `mask_pred`, `mask_true` and `prob` are (X, Y, Z) on one grid, the masks zero outside the
+    lesion, `prob` the probability of lesion; `affine` (4, 4) takes indices to mm. For a plain
+    spacing, give `np.diag([*spacing_mm, 1])`. Raises `ValueError` on shapes that differ.
+    """
+    for name, array in (("mask_true", mask_true), ("prob", prob)):
+        if array is not None and array.shape != mask_pred.shape:
+            raise ValueError(f"expected {name} of shape {mask_pred.shape}, got {array.shape}")
+    pred, true = mask_pred.astype(bool, copy=False), mask_true.astype(bool, copy=False)
+    counts = Confusion.of(pred, true)
+    hd_mm, hd95_mm = hausdorff_mm(mask_pred=pred, mask_true=true, affine=affine)
+    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
+    volume_pred_ml = (counts.tp + counts.fp) * voxel_ml
+    volume_true_ml = (counts.tp + counts.fn) * voxel_ml
+    return CaseMetrics(
+        case=case,
+        dice=counts.dice,
+        iou=counts.iou,
+        recall=counts.recall,
+        precision=counts.precision,
+        auc=None if prob is None else area_under_roc(prob=prob, mask_true=true),
+        hd_mm=hd_mm,
+        hd95_mm=hd95_mm,
+        volume_pred_ml=volume_pred_ml,
+        volume_true_ml=volume_true_ml,
+        vdp=volume_difference(volume_pred_ml=volume_pred_ml, volume_true_ml=volume_true_ml),
+    )
+
+
+def hausdorff_mm(
+    *, mask_pred: NDArray[np.bool_], mask_true: NDArray[np.bool_], affine: NDArray[np.float64]
+) -> tuple[float, float]:
+    """(HD, HD95) in mm; (0, 0) if both masks are empty, the box's diagonal twice if one is."""
+    any_pred, any_true = bool(mask_pred.any()), bool(mask_true.any())
+    if not any_pred and not any_true:
+        return 0.0, 0.0
+    if any_pred != any_true:
+        diagonal = box_diagonal_mm(mask_pred.shape, affine)
+        return diagonal, diagonal
+    distances = surface_distances(mask_pred=mask_pred, mask_true=mask_true, affine=affine)
+    return distances.hausdorff_mm(), distances.hausdorff_mm(95.0)
+
+
+def volume_difference(*, volume_pred_ml: float, volume_true_ml: float) -> float | None:
+    """VDP = |V_pred - V_true| / V_true; `None` against an empty truth."""
+    if volume_true_ml == 0:
+        return None
+    return abs(volume_pred_ml - volume_true_ml) / volume_true_ml
+
+
+def area_under_roc(*, prob: NDArray[Any], mask_true: NDArray[np.bool_]) -> float | None:
+    """Mann-Whitney's AUC over all voxels: the chance that a lesion voxel outranks another one.
+
+    Ties count half. `None` if the truth is empty or full.
+    """
+    positives, negatives = np.sort(prob[mask_true]), prob[~mask_true]
+    if positives.size == 0 or negatives.size == 0:
+        return None
+    # Most voxels share one value (0, outside the brain), so rank each value only once.
+    values, counts = np.unique(negatives, return_counts=True)
+    below = np.searchsorted(positives, values, side="left")
+    not_above = np.searchsorted(positives, values, side="right")
+    lost = float(counts @ ((below + not_above) / 2.0))
+    return 1.0 - lost / (float(positives.size) * float(negatives.size))

@@ -1,0 +1,97 @@
+"""A cohort in one record: means over patients, the volume correlation, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from strokediff import __version__
+from strokediff.evaluation.metrics import METRICS, CaseMetrics
+
+POLICY = (
+    "Both masks empty: Dice, IoU, recall and precision 1, HD and HD95 0.",
+    "One mask empty: Dice, IoU, recall and precision 0, HD and HD95 the diagonal of the image's "
+    "box; counted in pred_empty and truth_empty.",
+    "VDP against an empty truth does not exist: left out of the mean, counted in vdp_excluded.",
+    "AUC is over all voxels of the image; without probabilities, or with a truth that is empty or "
+    "fills the image, it does not exist and is left out, counted in auc_excluded.",
+    "HD95 is the larger of the two directed 95th percentiles between the masks' surfaces, in mm.",
+    "sd is the sample standard deviation over patients; vc is Pearson's r of the two volumes.",
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Statistics over patients; each of `mean`, `sd`, `median`, `n` is keyed by metric.
+
+    `vc` is `None` where it does not exist, and `vc_note` then says why. `counts` has n_cases,
+    both_empty, pred_empty (of a lesion that is there), truth_empty (while a lesion was found),
+    vdp_excluded and auc_excluded.
+    """
+
+    mean: dict[str, float | None]
+    sd: dict[str, float | None]
+    median: dict[str, float | None]
+    n: dict[str, int]
+    vc: float | None
+    vc_note: str | None
+    counts: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `metrics.json`, with the counts at the top level and the policy."""
+        record = asdict(self)
+        counts = record.pop("counts")
+        return {"version": __version__, **counts, **record, "policy": list(POLICY)}
+
+
+def summarize(cases: Sequence[CaseMetrics]) -> Summary:
+    """Summarise one row per patient; raises `ValueError` if there is none."""
+    if not cases:
+        raise ValueError("a summary needs at least one patient")
+    columns = {name: _present(cases, name) for name in METRICS}
+    vc, vc_note = volume_correlation(
+        [c.volume_pred_ml for c in cases], [c.volume_true_ml for c in cases]
+    )
+    return Summary(
+        mean={k: float(np.mean(v)) if v else None for k, v in columns.items()},
+        sd={k: float(np.std(v, ddof=1)) if len(v) > 1 else None for k, v in columns.items()},
+        median={k: float(np.median(v)) if v else None for k, v in columns.items()},
+        n={k: len(v) for k, v in columns.items()},
+        vc=vc,
+        vc_note=vc_note,
+        counts=_counts(cases),
+    )
+
+
+def volume_correlation(
+    volumes_pred_ml: Sequence[float], volumes_true_ml: Sequence[float]
+) -> tuple[float | None, str | None]:
+    """VC, Pearson's r of two lists of volumes, and why there is none where there is none."""
+    if len(volumes_pred_ml) < 2:
+        return None, "a correlation needs at least 2 patients"
+    pred = np.asarray(volumes_pred_ml, dtype=np.float64)
+    true = np.asarray(volumes_true_ml, dtype=np.float64)
+    for name, volumes in (("predicted", pred), ("true", true)):
+        if np.ptp(volumes) == 0:
+            return None, f"all {name} volumes are equal, so a correlation does not exist"
+    return float(np.clip(np.corrcoef(pred, true)[0, 1], -1.0, 1.0)), None
+
+
+def _present(cases: Sequence[CaseMetrics], name: str) -> list[float]:
+    """The values of one metric that exist."""
+    return [value for c in cases if (value := getattr(c, name)) is not None]
+
+
+def _counts(cases: Sequence[CaseMetrics]) -> dict[str, int]:
+    """How many patients each rule of the policy touched."""
+    return {
+        "n_cases": len(cases),
+        "both_empty": sum(c.pred_empty and c.truth_empty for c in cases),
+        "pred_empty": sum(c.pred_empty and not c.truth_empty for c in cases),
+        "truth_empty": sum(c.truth_empty and not c.pred_empty for c in cases),
+        "vdp_excluded": sum(c.vdp is None for c in cases),
+        "auc_excluded": sum(c.auc is None for c in cases),
+    }

@@ -1,0 +1,111 @@
+"""Laws: files are matched by name, on one grid, and a patient who is missing stops the table."""
+
+import csv
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.cli.evaluate import evaluate
+from strokediff.errors import InputError, UsageError
+
+AFFINE = np.diag([0.5, 0.5, 5.0, 1.0])
+TRUE = np.zeros((8, 8, 4), dtype=np.uint8)
+TRUE[2:6, 2:6, 1:3] = 1
+PRED = TRUE.copy()
+PRED[2] = 0
+
+
+def save(path, array, affine=AFFINE):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in ("p1", "p2"):
+        save(tmp_path / "true" / f"{name}.nii.gz", TRUE)
+        save(tmp_path / "pred" / f"{name}.nii.gz", PRED if name == "p1" else TRUE)
+        save(tmp_path / "prob" / f"{name}.nii.gz", TRUE * np.float32(0.9))
+    return tmp_path
+
+
+def run(folder, **kwargs):
+    output = folder / "metrics.csv"
+    evaluate(folder / "pred", folder / "true", output, **{"quiet": True, **kwargs})
+    rows = {row["case"]: row for row in csv.DictReader(output.read_text().splitlines())}
+    return rows, json.loads(output.with_suffix(".json").read_text())
+
+
+def test_flat_folders(folders):
+    rows, summary = run(folders)
+    assert list(rows) == ["p1", "p2"]
+    assert float(rows["p1"]["dice"]) == pytest.approx(48 / 56)
+    assert float(rows["p2"]["dice"]) == 1 and rows["p1"]["auc"] == ""
+    assert summary["mean"]["dice"] == pytest.approx((48 / 56 + 1) / 2)
+    assert "all true volumes are equal" in summary["vc_note"]
+
+
+def test_probabilities_give_the_auc(folders):
+    rows, summary = run(folders, probabilities=folders / "prob")
+    assert float(rows["p1"]["auc"]) == 1 and summary["auc_excluded"] == 0
+
+
+def test_the_folders_that_segment_writes(folders):
+    for name in ("p1", "p2"):
+        case = folders / "out" / name
+        save(case / "lesion_mask.nii.gz", PRED)
+        save(case / "lesion_prob.nii.gz", PRED * np.float32(0.6))
+    (folders / "out" / "summary.csv").write_text("")
+    output = folders / "m.csv"
+    evaluate(folders / "out", folders / "true", output, quiet=True)
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert [row["case"] for row in rows] == ["p1", "p2"]
+    # 24 of 32 lesion voxels outrank all, 8 tie with the rest: 0.75 + 0.25 / 2.
+    assert float(rows[0]["auc"]) == pytest.approx(0.875)
+
+
+def test_a_missing_prediction_is_an_error_and_writes_nothing(folders):
+    (folders / "pred" / "p2.nii.gz").unlink()
+    with pytest.raises(InputError, match="1 of 2 true masks have no prediction: p2"):
+        run(folders)
+    (folders / "prob" / "p1.nii.gz").unlink()
+    save(folders / "pred" / "p2.nii.gz", TRUE)
+    with pytest.raises(InputError, match="have no probability map: p1"):
+        run(folders, probabilities=folders / "prob")
+    assert not (folders / "metrics.csv").exists()
+
+
+def test_a_prediction_without_truth_is_left_out_with_a_warning(folders, capsys):
+    save(folders / "pred" / "[p3].nii.gz", TRUE)
+    rows, _ = run(folders, quiet=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 predictions have no true mask and are left out: [p3]" in shown
+    assert list(rows) == ["p1", "p2"]
+
+
+def test_all_unsuitable_files_are_named_at_once(folders):
+    save(folders / "pred" / "p1.nii.gz", PRED * 3)
+    moved = AFFINE.copy()
+    moved[0, 3] = 40.0
+    save(folders / "pred" / "p2.nii.gz", TRUE, moved)
+    with pytest.raises(InputError, match=r"(?s)p1\.nii\.gz: .*0, 3.*p2\.nii\.gz: .*40 mm apart"):
+        run(folders)
+    assert not (folders / "metrics.csv").exists()
+
+
+def test_folders_that_hold_no_masks(folders, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: expected NAME"):
+        evaluate(tmp_path / "empty", folders / "true", tmp_path / "m.csv")
+    with pytest.raises(InputError, match=r"nowhere: expected a folder .* found nothing"):
+        evaluate(folders / "pred", tmp_path / "nowhere", tmp_path / "m.csv")
+    save(folders / "pred" / "p1.nii", TRUE)
+    with pytest.raises(InputError, match=r"a second file for 'p1'"):
+        run(folders)
+
+
+def test_the_output_is_a_csv(folders):
+    with pytest.raises(UsageError, match=r"metrics\.json: expected an output that ends in \.csv"):
+        evaluate(folders / "pred", folders / "true", folders / "metrics.json")
