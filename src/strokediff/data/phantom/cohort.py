@@ -1,0 +1,155 @@
+"""`write_cohort`: many phantoms in a folder, resumable, every case written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff import __version__
+from strokediff.data.phantom.anatomy import Atlas
+from strokediff.data.phantom.lesions import LesionShapes
+from strokediff.data.phantom.make import THICKNESS_MM, Phantom, make_phantom
+from strokediff.data.phantom.params import Kind
+from strokediff.errors import UsageError
+
+FOLDERS = ("images", "labels", "brain")
+
+
+@dataclass(frozen=True)
+class CohortSettings:
+    """What all phantoms of a cohort share; two runs into one folder must agree on it."""
+
+    kind: Kind
+    seed: int
+    matrix: int = 512
+    slices: int | None = None
+    thickness_mm: float | None = None
+    empty_fraction: float = 0.05
+
+    def as_dict(self, atlases: Sequence[Atlas], shapes: LesionShapes | None) -> dict[str, Any]:
+        """Plain JSON values, with the names of the anatomies and of the lesion shapes."""
+        return {
+            "kind": self.kind,
+            "seed": self.seed,
+            "matrix": self.matrix,
+            "slices": self.slices,
+            "thickness_mm": self.thickness_mm or THICKNESS_MM[self.kind],
+            "empty_fraction": self.empty_fraction,
+            "anatomies": [atlas.name for atlas in atlases] or ["mni152-nilearn"],
+            "lesion_shapes": shapes.name if shapes else "procedural",
+        }
+
+
+def write_cohort(
+    n: int,
+    kind: Kind,
+    out: Path,
+    seed: int = 0,
+    *,
+    matrix: int = 512,
+    slices: int | None = None,
+    thickness_mm: float | None = None,
+    empty_fraction: float = 0.05,
+    atlases: Sequence[Atlas] = (),
+    shapes: LesionShapes | None = None,
+    on_case: Callable[[str, bool], None] | None = None,
+) -> list[Path]:
+    """Write phantoms 0 ... n-1 of the cohort `seed` into `out`; return their image paths.
+
+    Phantom i depends on (seed, i) and the settings alone, never on n. Layout: `images/`,
+    `labels/`, `brain/` with `KIND_0000.nii.gz` and `cohort.json` with the settings and, per
+    case, the truth and every drawn parameter. Finished cases are kept, so an interrupted run
+    goes on where it stopped. `on_case(name, made)` is called after each case. Raises
+    `UsageError` when n < 1, when `out` cannot be written or holds another cohort.
+    """
+    if n < 1:
+        raise UsageError(f"the number of phantoms is {n}: expected 1 or more")
+    settings = CohortSettings(kind, seed, matrix, slices, thickness_mm, empty_fraction)
+    described = settings.as_dict(atlases, shapes)
+    cases = open_cohort(out, described)
+    paths = []
+    for index in range(n):
+        name = f"{kind}_{index:04d}"
+        done = name in cases and all((out / f / f"{name}.nii.gz").is_file() for f in FOLDERS)
+        if not done:
+            phantom = make_phantom(
+                kind, (seed, index), matrix=matrix, slices=slices, thickness_mm=thickness_mm,
+                empty_fraction=empty_fraction, atlases=atlases, shapes=shapes,
+            )
+            write_case(phantom, out, name)
+            cases[name] = {"name": name, **phantom.meta}
+            write_index(out, described, cases)
+        paths.append(out / "images" / f"{name}.nii.gz")
+        if on_case:
+            on_case(name, not done)
+    shutil.rmtree(out / ".partial", ignore_errors=True)
+    return paths
+
+
+def open_cohort(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Create the folders, or read the finished cases of the same cohort."""
+    index = out / "cohort.json"
+    try:
+        for folder in (*FOLDERS, ".partial"):
+            (out / folder).mkdir(parents=True, exist_ok=True)
+        found = json.loads(index.read_text()) if index.is_file() else None
+    except (OSError, json.JSONDecodeError) as error:
+        raise UsageError(
+            f"{out}: cannot be used as the cohort's folder ({error}). "
+            "Expected a folder that can be written; choose another with -o."
+        ) from error
+    if found is None:
+        return {}
+    if found.get("settings") != settings:
+        old = found.get("settings") or {}
+        differ = [k for k in settings if old.get(k) != settings[k]]
+        raise UsageError(
+            f"{out}: already holds a cohort with other settings ({', '.join(differ)}: "
+            f"{[old.get(k) for k in differ]} there, {[settings[k] for k in differ]} asked for). "
+            "Use the same settings to go on, or choose another folder with -o."
+        )
+    return {case["name"]: case for case in found["cases"]}
+
+
+def write_case(phantom: Phantom, out: Path, name: str) -> None:
+    """Three NIfTI files; each appears under its name only when it is complete."""
+    arrays: tuple[NDArray[Any], ...] = (
+        phantom.hu, phantom.lesion.astype(np.uint8), phantom.brain.astype(np.uint8),
+    )
+    for folder, array in zip(FOLDERS, arrays, strict=True):
+        image = nib.Nifti1Image(array, phantom.affine)
+        image.set_qform(phantom.affine, code=0)
+        image.set_sform(phantom.affine, code=1)
+        image.header.set_xyzt_units("mm")
+        image.header["descrip"] = b"strokediff phantom " + folder.encode()
+        part = out / ".partial" / f"{folder}_{name}.nii.gz"
+        nib.save(image, part)
+        part.replace(out / folder / f"{name}.nii.gz")
+
+
+def write_index(out: Path, settings: dict[str, Any], cases: dict[str, dict[str, Any]]) -> None:
+    """Rewrite `cohort.json`, cases in order of their names."""
+    text = json.dumps(
+        {
+            "format": 1,
+            "generator": f"strokediff {__version__}",
+            "settings": settings,
+            "cases": [cases[name] for name in sorted(cases)],
+        },
+        indent=1,
+    )
+    part = out / ".partial" / "cohort.json"
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(out / "cohort.json")
