@@ -1,12 +1,12 @@
-"""What the image says about each pixel, on a coarse in-plane grid of about 1.1 mm.
+"""What the image says about each pixel, on a coarse grid of about 1.1 mm in slabs of about 2.5 mm.
 
-The coarse grid is cropped to the head. A neighbour slice's contour and the contour's length are
+The coarse grid is cropped to the head. A neighbour slab's contour and the contour's length are
 added by `propagate`; this file looks at Hounsfield units alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ Mask = NDArray[np.bool_]
 
 PITCH_MM = 1.1
 """In-plane pitch that the coarse grid aims at."""
+SLAB_MM = 2.5
+"""Thinner slices are averaged to slabs of about this, which takes their noise away."""
 AIR_HU = -1000.0
 """Everything below is padding and is read as air."""
 HEAD_HU = -300.0
 BONE_HU = 150.0
 FAT_HU = -25.0
+FAT_DEEP_HU = -60.0
 EDGE_HU = 110.0
 """Where brain ends and the inner table begins: halfway between them after windowing at 0-200 HU."""
 
@@ -31,20 +34,25 @@ COST_HU = (-80.0, -40.0, FAT_HU, -10.0, 0.0, 80.0, EDGE_HU, 150.0, 300.0)
 COST = (2.0, 1.0, 0.0, -0.7, -1.0, -1.0, 0.0, 1.5, 3.0)
 """Price of the label "intracranial" by HU: tissue, CSF and blood (0-80 HU) pay -1."""
 
+FAR_PRICE = 2.2
+"""What a pixel pays that cannot be intracranial: it outweighs tissue's -1."""
+ENCLOSED = 0.75
+"""Share of rays that meet bone, below which a pixel begins to pay."""
+FAT_PRICE = 0.8
+FAT_REACH_MM = 2.5
+"""Fat and air lie outside the skull: tissue this close to them with no bone between pays."""
+
 
 @dataclass(frozen=True)
 class Grid:
-    """Coarse grid: block (bx, by) native pixels a cell, from native pixel (x0, y0); pitch in mm."""
+    """Coarse grid: a cell is a block of (bx, by, bz) native voxels; the first begins at `origin`.
 
-    origin: tuple[int, int]
-    block: tuple[int, int]
-    shape: tuple[int, int]
+    `pitch_mm` is in-plane.
+    """
+
+    origin: tuple[int, int, int]
+    block: tuple[int, int, int]
     pitch_mm: tuple[float, float]
-
-    @property
-    def mean_pitch_mm(self) -> float:
-        """Geometric mean of the two pitches, mm."""
-        return float(np.sqrt(self.pitch_mm[0] * self.pitch_mm[1]))
 
     @property
     def cell_mm2(self) -> float:
@@ -54,13 +62,16 @@ class Grid:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Per coarse voxel: mean HU, inside the head, bone, and the share of rays that meet bone."""
+    """Per coarse voxel: mean HU, inside the head, the share of rays that meet bone, the price.
+
+    `cost` is the price of the label "intracranial" before a neighbour's contour is known.
+    """
 
     grid: Grid
     hu: Array
     head: Mask
-    bone: Mask
     enclosure: Array
+    cost: Array
 
 
 def coarse_evidence(volume: Volume) -> Evidence | None:
@@ -70,8 +81,11 @@ def coarse_evidence(volume: Volume) -> Evidence | None:
     if found is None:
         return None
     hu, head, grid = found
-    bone = head & (hu > BONE_HU)
-    return Evidence(grid=grid, hu=hu, head=head, bone=bone, enclosure=enclosure(bone))
+    rays = enclosure(head & (hu > BONE_HU))
+    cost = hu_cost(hu) + FAR_PRICE * np.clip((ENCLOSED - rays) / 0.3, 0, 1)
+    cost[_beside_fat(hu, grid)] += FAT_PRICE
+    cost[~head] = FAR_PRICE
+    return Evidence(grid=grid, hu=hu, head=head, enclosure=rays, cost=cost.astype(np.float32))
 
 
 def hu_cost(hu: Array) -> Array:
@@ -92,7 +106,15 @@ def enclosure(bone: Mask, turns: int = 4) -> Array:
     for turn in range(turns):
         angle = 90.0 * turn / turns
         hits += _turned_back(_axis_hits(_turned(bone, angle)), angle, bone.shape)
-    return hits / (4 * turns)
+    return hits / np.float32(4 * turns)
+
+
+def _beside_fat(hu: Array, grid: Grid) -> Mask:
+    """Cells within FAT_REACH_MM of fat or air in their slab, going around bone."""
+    steps = max(1, round(FAT_REACH_MM / float(np.mean(grid.pitch_mm))))
+    cross = ndimage.generate_binary_structure(2, 1)[:, :, None]
+    fat = hu < FAT_DEEP_HU
+    return ndimage.binary_dilation(fat, cross, iterations=steps, mask=hu < EDGE_HU) & ~fat
 
 
 def _axis_hits(bone: Mask) -> Array:
@@ -120,20 +142,17 @@ def _turned_back(hits: Array, angle: float, shape: tuple[int, ...]) -> Array:
 
 
 def _reduce(volume: Volume) -> tuple[Array, Grid]:
-    """Mean HU of blocks of native pixels; a rest at the far edge is padded with air."""
-    spacing = volume.pixel_spacing_mm
-    block = tuple(max(1, round(PITCH_MM / s)) for s in spacing)
-    shape = tuple(-(-n // b) for n, b in zip(volume.hu.shape[:2], block, strict=True))
-    padded = np.full((shape[0] * block[0], shape[1] * block[1], volume.hu.shape[2]), AIR_HU, "f4")
-    padded[: volume.hu.shape[0], : volume.hu.shape[1]] = np.maximum(volume.hu, AIR_HU)
-    blocks = padded.reshape(shape[0], block[0], shape[1], block[1], -1)
-    grid = Grid(
-        origin=(0, 0),
-        block=(block[0], block[1]),
-        shape=(shape[0], shape[1]),
-        pitch_mm=(spacing[0] * block[0], spacing[1] * block[1]),
-    )
-    return blocks.mean(axis=(1, 3), dtype=np.float32), grid
+    """Mean HU of blocks of native voxels; a rest at the far end is padded with its last layer."""
+    *spacing, increment = volume.spacing_mm
+    bx, by = (max(1, round(PITCH_MM / s)) for s in spacing)
+    bz = max(1, round(SLAB_MM / increment))
+    hu = np.maximum(volume.hu, AIR_HU)
+    rest = [-n % b for n, b in zip(hu.shape, (bx, by, bz), strict=True)]
+    hu = np.pad(hu, [(0, r) for r in rest], mode="edge")
+    nx, ny, nz = (n // b for n, b in zip(hu.shape, (bx, by, bz), strict=True))
+    blocks = hu.reshape(nx, bx, ny, by, nz, bz)
+    grid = Grid(origin=(0, 0, 0), block=(bx, by, bz), pitch_mm=(spacing[0] * bx, spacing[1] * by))
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32), grid
 
 
 def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array, Mask, Grid] | None:
@@ -149,15 +168,9 @@ def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array,
     box = ndimage.find_objects(head.any(axis=2).astype(int))[0]
     margin = [int(np.ceil(margin_mm / p)) for p in grid.pitch_mm]
     start = [max(0, s.start - m) for s, m in zip(box, margin, strict=True)]
-    stop = [min(n, s.stop + m) for s, m, n in zip(box, margin, hu.shape, strict=False)]
-    window = (slice(start[0], stop[0]), slice(start[1], stop[1]))
-    cropped = Grid(
-        origin=(start[0] * grid.block[0], start[1] * grid.block[1]),
-        block=grid.block,
-        shape=(stop[0] - start[0], stop[1] - start[1]),
-        pitch_mm=grid.pitch_mm,
-    )
+    window = tuple(slice(a, s.stop + m) for a, s, m in zip(start, box, margin, strict=True))
+    origin = (start[0] * grid.block[0], start[1] * grid.block[1], 0)
     head = head[window].copy()
     for k in range(head.shape[2]):
         head[:, :, k] = ndimage.binary_fill_holes(head[:, :, k])
-    return np.ascontiguousarray(hu[window]), head, cropped
+    return np.ascontiguousarray(hu[window]), head, replace(grid, origin=origin)

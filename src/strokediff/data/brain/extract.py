@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from strokediff.data.brain.components import without_holes
 from strokediff.data.brain.evidence import Mask, coarse_evidence
 from strokediff.data.brain.native import to_native
 from strokediff.data.brain.propagate import start_region, sweep
-from strokediff.data.volume import Volume
+from strokediff.data.volume import Volume, pixel_area_mm2
 from strokediff.errors import InputError
 
 PLAUSIBLE_ML = (900.0, 1800.0)
@@ -41,7 +43,7 @@ def extract_brain(volume: Volume) -> BrainMask:
     evidence = coarse_evidence(volume)
     if evidence is None:
         raise InputError(_no_head(volume, "nothing denser than air was found"))
-    starts = [start_region(evidence, k) for k in range(volume.hu.shape[2])]
+    starts = [start_region(evidence, k) for k in range(evidence.hu.shape[2])]
     areas = [int(s.sum()) for s in starts]
     middle = int(np.argmax(areas))
     if areas[middle] == 0:
@@ -50,10 +52,10 @@ def extract_brain(volume: Volume) -> BrainMask:
         evidence,
         starts[middle],
         middle,
-        shift_mm=_shift_per_slice_mm(volume),
-        step_mm=_steps_mm(volume),
+        shift_per_mm=_shift_per_mm(volume),
+        step_mm=_steps_mm(volume, evidence.grid.block[2]),
     )
-    mask = to_native(coarse, evidence.grid, volume)
+    mask = to_native(without_holes(coarse, evidence.grid), evidence.grid, volume)
     volume_ml = volume.mask_volume_mm3(mask) / 1000
     open_ends = _open_ends(mask, volume)
     return BrainMask(
@@ -64,16 +66,22 @@ def extract_brain(volume: Volume) -> BrainMask:
     )
 
 
-def _shift_per_slice_mm(volume: Volume) -> tuple[float, float]:
-    """Where the point above a pixel lies in the next slice: minus the shear of the affine, mm."""
+def _shift_per_mm(volume: Volume) -> tuple[float, float]:
+    """How far the column of voxels above a pixel leans from the slice normal, per mm along it.
+
+    A patient point above moves by minus this in the next slice.
+    """
     columns = volume.affine[:3, :3]
     x, y = (columns[:, i] / np.linalg.norm(columns[:, i]) for i in (0, 1))
-    return -float(columns[:, 2] @ x), -float(columns[:, 2] @ y)
+    along_normal = abs(np.linalg.det(columns)) / pixel_area_mm2(volume.affine)
+    return -float(columns[:, 2] @ x / along_normal), -float(columns[:, 2] @ y / along_normal)
 
 
-def _steps_mm(volume: Volume) -> np.ndarray:
+def _steps_mm(volume: Volume, slab: int) -> NDArray[np.float64]:
+    """Distance between the middles of neighbouring slabs of `slab` slices, mm."""
     increments = volume.slice_increments_mm
-    return (increments[1:] + increments[:-1]) / 2
+    thickness = np.add.reduceat(increments, np.arange(0, len(increments), slab))
+    return (thickness[1:] + thickness[:-1]) / 2
 
 
 def _open_ends(mask: Mask, volume: Volume) -> list[str]:
@@ -81,7 +89,8 @@ def _open_ends(mask: Mask, volume: Volume) -> list[str]:
     found = []
     if area[-1] > OPEN_TOP_MM2:
         found.append(
-            f"The scan ends below the vertex: brain fills {area[-1] / 100:.0f} cm² of the top slice."
+            "The scan ends below the vertex: brain fills "
+            f"{area[-1] / 100:.0f} cm² of the top slice."
         )
     if area[0] > OPEN_BOTTOM_MM2:
         found.append(

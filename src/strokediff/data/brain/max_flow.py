@@ -38,7 +38,7 @@ def project_isotropic(px: Array, py: Array, weight: Array) -> None:
 
 
 def project_grid(px: Array, py: Array, weight: Array) -> None:
-    """Bring the flow back to |p_x|, |p_y| <= weight, in place: the 4-neighbour graph cut's length."""
+    """Bring the flow back to |p_x|, |p_y| <= weight, in place: the length of a graph cut."""
     np.clip(px, -weight, weight, out=px)
     np.clip(py, -weight, weight, out=py)
 

@@ -5,45 +5,65 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from strokediff.data.brain.evidence import AIR_HU, EDGE_HU, FAT_HU, Array, Grid, Mask
+from strokediff.data.brain.components import SMALL_HOLE_MM2
+from strokediff.data.brain.evidence import AIR_HU, EDGE_HU, FAT_HU, Array, Grid, Mask, ball
 from strokediff.data.volume import Volume
 
 BAND_MM = 1.6
 """Half width of the band along the coarse contour in which the native HU decide."""
-SMOOTHING_MM = 0.6
-HOLE_MM2 = 60.0
-"""Larger bright islands that stand on the skull base are skull; smaller ones are filled."""
+SMOOTHING_MM = 0.8
+SPUR_MM = 1.5
+"""Spurs narrower than twice this are cut off: what lies behind thin bone, not cortex."""
+EMPTY_MM = 4.0
+"""Distance that stands for an empty slab when the contour is interpolated between slabs."""
 
 
 def to_native(coarse: Mask, grid: Grid, volume: Volume) -> Mask:
     """Mask (X, Y, Z) on the grid of `volume` from the coarse mask of its head."""
     mask = np.zeros(volume.hu.shape, dtype=bool)
-    for k in np.flatnonzero(coarse.any(axis=(0, 1))):
-        mask[:, :, k] = _slice_to_native(coarse[:, :, k], grid, volume, volume.hu[:, :, k])
+    distance = np.stack([_signed_distance(coarse[:, :, k], grid) for k in range(coarse.shape[2])])
+    for k in range(volume.hu.shape[2]):
+        at = np.clip((k - (grid.block[2] - 1) / 2) / grid.block[2], 0, len(distance) - 1)
+        low = int(at)
+        high = min(low + 1, len(distance) - 1)
+        between = distance[low] + (at - low) * (distance[high] - distance[low])
+        if between.min() < 0:
+            mask[:, :, k] = _refined(_upsampled(between, grid, volume.hu.shape), volume, k)
     return mask
 
 
-def _slice_to_native(coarse: Mask, grid: Grid, volume: Volume, hu: Array) -> Mask:
+def _refined(distance: Array, volume: Volume, k: int) -> Mask:
     spacing = volume.pixel_spacing_mm
-    distance = _native_distance(coarse, grid, hu.shape)
     sigma = [SMOOTHING_MM / s for s in spacing]
-    smooth = ndimage.gaussian_filter(np.clip(hu, AIR_HU, 400.0), sigma)
-    tissue = (smooth < EDGE_HU) & (smooth > FAT_HU)
-    mask = (distance < -BAND_MM) | ((distance < BAND_MM) & tissue)
+    smooth = ndimage.gaussian_filter(np.clip(volume.hu[:, :, k], AIR_HU, 400.0), sigma)
+    mask = (distance < -BAND_MM) | ((distance < BAND_MM) & (smooth < EDGE_HU))
+    mask &= (distance < 0) | (smooth > FAT_HU)
     # A vote of the neighbourhood: the contour follows the bone, not the noise.
-    share = ndimage.gaussian_filter(mask.astype(np.float32), [0.8 / s for s in spacing])
-    return share > 0.5
+    voted = ndimage.gaussian_filter(mask.astype(np.float32), sigma) > 0.5
+    opened = ndimage.binary_opening(voted, structure=ball(SPUR_MM, spacing))
+    return opened | _small_holes(opened, spacing)
 
 
-def _native_distance(coarse: Mask, grid: Grid, shape: tuple[int, ...]) -> Array:
-    """Signed distance (mm, inside negative) to the coarse contour, at each native pixel."""
+def _small_holes(mask: Mask, spacing: tuple[float, float]) -> Mask:
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    sizes = np.bincount(labels.ravel()) * spacing[0] * spacing[1]
+    sizes[0] = np.inf
+    return (sizes < SMALL_HOLE_MM2)[labels]
+
+
+def _signed_distance(coarse: Mask, grid: Grid) -> Array:
+    if not coarse.any():
+        return np.full(coarse.shape, EMPTY_MM, dtype=np.float32)
     outside = ndimage.distance_transform_edt(~coarse, sampling=grid.pitch_mm)
     inside = ndimage.distance_transform_edt(coarse, sampling=grid.pitch_mm)
-    signed = (outside - inside).astype(np.float32)
-    # Cell centres sit half a block from their first pixel's centre.
+    return (outside - inside).astype(np.float32)
+
+
+def _upsampled(signed: Array, grid: Grid, shape: tuple[int, ...]) -> Array:
+    """Distance at each native pixel; a cell's centre is half a block from its first pixel's."""
     at = [
         (np.arange(n) - o - (b - 1) / 2) / b
-        for n, o, b in zip(shape, grid.origin, grid.block, strict=True)
+        for n, o, b in zip(shape[:2], grid.origin[:2], grid.block[:2], strict=True)
     ]
     return ndimage.map_coordinates(
         signed, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest", prefilter=False

@@ -16,19 +16,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokediff.data.brain.components import bony_rim, keep_intracranial, without_canal
-from strokediff.data.brain.evidence import Array, Evidence, Grid, Mask, ball, hu_cost
+from strokediff.data.brain.evidence import FAR_PRICE, Array, Evidence, Grid, Mask, ball, hu_cost
 from strokediff.data.brain.max_flow import continuous_max_flow
 
 CONTOUR = 0.6
 """Price of a cell's length of contour away from edges, in units of the tissue's -1."""
 EDGE_SCALE_HU = 30.0
-OUTSIDE_PRICE = 2.2
-"""What a pixel far outside the neighbour's contour pays."""
-INSIDE_BONUS = 0.3
-SLOPE = 0.5
-"""In-plane growth of the cavity that is free, in mm per mm between slices."""
-ENCLOSED = 0.75
-"""Share of rays that meet bone, below which a pixel begins to pay."""
+INSIDE_BONUS, INSIDE_MM = 0.3, 10.0
+SLACK_MM, SLOPE = 1.0, 0.5
+"""In-plane growth of the cavity that is free: mm, and mm per mm between slabs."""
 START_OPENING_MM = 4.0
 START_AREA_MM2 = 2000.0
 START_BONY_RIM = 0.6
@@ -37,7 +33,9 @@ START_BONY_RIM = 0.6
 def start_region(evidence: Evidence, k: int) -> Mask:
     """Largest tissue region of slice k that bone encloses, holes filled; empty if there is none."""
     tissue = (hu_cost(evidence.hu[:, :, k]) < 0) & (evidence.enclosure[:, :, k] > 0.85)
-    opened = ndimage.binary_opening(tissue, structure=ball(START_OPENING_MM, evidence.grid.pitch_mm))
+    opened = ndimage.binary_opening(
+        tissue, structure=ball(START_OPENING_MM, evidence.grid.pitch_mm)
+    )
     labels, count = ndimage.label(opened)
     if count == 0:
         return opened
@@ -55,25 +53,27 @@ def sweep(
     start: Mask,
     middle: int,
     *,
-    shift_mm: tuple[float, float],
+    shift_per_mm: tuple[float, float],
     step_mm: NDArray[np.float64],
 ) -> Mask:
     """Mask (X, Y, Z) from slice `middle`, whose region is `start`, to both ends.
 
-    `shift_mm` is how far the same patient point moves in-plane from a slice to the next one up
-    (gantry tilt); `step_mm` (Z - 1,) the distance between neighbours along the slice normal.
+    `shift_per_mm` is how far the same patient point moves in-plane per mm going up (gantry tilt);
+    `step_mm` (Z - 1,) the distance between neighbours along the slice normal.
     """
+    slabs = evidence.hu.shape[2]
     mask = np.zeros(evidence.hu.shape, dtype=bool)
-    mask[:, :, middle] = _segment(evidence, middle, start, step_mm=2.0)
+    mask[:, :, middle] = _segment(evidence, middle, start, step_mm=2.0, going_up=True)
     for direction in (1, -1):
-        shift = np.array([direction * s for s in shift_mm]) / evidence.grid.pitch_mm
         centre = np.array(ndimage.center_of_mass(mask[:, :, middle]))
         prior = mask[:, :, middle]
         k = middle + direction
-        while 0 <= k < mask.shape[2] and prior.any():
+        while 0 <= k < slabs and prior.any():
+            step = float(step_mm[min(k, k - direction)])
+            shift = direction * step * np.array(shift_per_mm) / evidence.grid.pitch_mm
             prior = ndimage.shift(prior.astype(np.float32), shift, order=1) > 0.5
             centre += shift
-            found = _segment(evidence, k, prior, step_mm=float(step_mm[min(k, k - direction)]))
+            found = _segment(evidence, k, prior, step_mm=step, going_up=direction > 0)
             if direction < 0:
                 found = without_canal(found, evidence.grid, (centre[0], centre[1]))
             mask[:, :, k] = prior = found
@@ -81,21 +81,20 @@ def sweep(
     return mask
 
 
-def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float) -> Mask:
-    hu = evidence.hu[:, :, k]
-    unenclosed = np.clip((ENCLOSED - evidence.enclosure[:, :, k]) / 0.3, 0, 1)
-    cost = hu_cost(hu) + _shape_price(prior, evidence.grid, step_mm) + OUTSIDE_PRICE * unenclosed
-    cost[~evidence.head[:, :, k]] = OUTSIDE_PRICE
-    label = continuous_max_flow(cost.astype(np.float32), _geodesic_weight(hu), start=prior) > 0.5
-    return keep_intracranial(label, evidence, k, prior)
+def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float, going_up: bool) -> Mask:
+    cost = evidence.cost[:, :, k] + _shape_price(prior, evidence.grid, step_mm)
+    weight = _geodesic_weight(evidence.hu[:, :, k])
+    label = continuous_max_flow(cost, weight, start=prior.astype(np.float32)) > 0.5
+    return keep_intracranial(label, evidence, k, prior, going_up=going_up)
 
 
 def _shape_price(prior: Mask, grid: Grid, step_mm: float) -> Array:
-    """Free within 2 mm + SLOPE x step outside the neighbour's contour, then rising."""
+    """Free within SLACK + SLOPE x step (mm) outside the neighbour's contour, then rising."""
     outside = ndimage.distance_transform_edt(~prior, sampling=grid.pitch_mm)
     inside = ndimage.distance_transform_edt(prior, sampling=grid.pitch_mm)
-    rise = (outside - 2.0 - SLOPE * step_mm) / (2.0 + SLOPE * step_mm)
-    return OUTSIDE_PRICE * np.clip(rise, 0, 1) - INSIDE_BONUS * np.clip(inside / 10.0, 0, 1)
+    free = SLACK_MM + SLOPE * step_mm
+    far = FAR_PRICE * np.clip((outside - free) / free, 0, 1)
+    return (far - INSIDE_BONUS * np.clip(inside / INSIDE_MM, 0, 1)).astype(np.float32)
 
 
 def _geodesic_weight(hu: Array) -> Array:
