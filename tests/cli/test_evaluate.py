@@ -109,3 +109,9 @@ def test_folders_that_hold_no_masks(folders, tmp_path):
 def test_the_output_is_a_csv(folders):
     with pytest.raises(UsageError, match=r"metrics\.json: expected an output that ends in \.csv"):
         evaluate(folders / "pred", folders / "true", folders / "metrics.json")
+
+
+def test_an_output_that_cannot_be_written_is_named(folders):
+    (folders / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file/metrics\.csv: cannot be written"):
+        evaluate(folders / "pred", folders / "true", folders / "file" / "metrics.csv", quiet=True)

@@ -58,8 +58,9 @@ def evaluate(
     from rich.console import Console
     from rich.markup import escape
 
+    from strokediff.data.files import write_text
     from strokediff.evaluation.summary import summarize
-    from strokediff.evaluation.tables import write_metrics
+    from strokediff.evaluation.tables import format_csv, format_json
 
     if output.suffix != ".csv":
         raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
@@ -72,7 +73,9 @@ def evaluate(
         )
     rows = _evaluate_all(pairs, console)
     summary = summarize(rows)
-    output_json = write_metrics(output, rows, summary)
+    output_json = output.with_suffix(".json")
+    write_text(output, format_csv(rows))
+    write_text(output_json, format_json(summary))
     _print_summary(console, summary)
     console.print(f"Wrote {output} and {output_json}", highlight=False, markup=False)
 

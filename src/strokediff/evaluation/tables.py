@@ -1,4 +1,7 @@
-"""The rows and their summary as files: `metrics.csv`, and `metrics.json` beside it."""
+"""The rows and their summary as text, for `metrics.csv` and the `metrics.json` beside it.
+
+A value that does not exist is an empty field in the CSV and null in the JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,11 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
 from strokediff.evaluation.summary import Summary
-from strokediff.files import write_atomically
 
 COLUMNS = ("case", *METRICS)
-
-
-def write_metrics(path: Path, cases: Sequence[CaseMetrics], summary: Summary) -> Path:
-    """Write `path` (CSV, one row per patient) and its JSON summary; return the latter's path.
-
-    A value that does not exist is an empty field in the CSV and null in the JSON.
-    """
-    path_json = path.with_suffix(".json")
-    write_atomically(path, format_csv(cases))
-    write_atomically(path_json, json.dumps(summary.to_dict(), indent=2, allow_nan=False) + "\n")
-    return path_json
 
 
 def format_csv(cases: Sequence[CaseMetrics]) -> str:
@@ -34,6 +24,11 @@ def format_csv(cases: Sequence[CaseMetrics]) -> str:
     for row in cases:
         writer.writerow([row.case, *(_cell(getattr(row, name)) for name in METRICS)])
     return text.getvalue()
+
+
+def format_json(summary: Summary) -> str:
+    """The summary as JSON, with the counts at the top level and the policy in words."""
+    return json.dumps(summary.to_dict(), indent=2, allow_nan=False) + "\n"
 
 
 def _cell(value: float | None) -> str:
