@@ -1,0 +1,250 @@
+"""The pictures: a montage of axial slices with the lesion's outline, and the key slice, large.
+
+Each figure is one axes in millimetres on a canvas of its own (no pyplot, no global state), so it
+can be drawn in any thread. All text is drawn literally: names from files are not parsed as TeX.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from strokediff.data.files import write_bytes
+from strokediff.report.views import Crop, choose_slices, crop_to_head, key_slice, to_grey
+
+BACKGROUND = "#0b0d10"
+TEXT, FAINT = "#e8eaed", "#8d96a0"
+OUTLINE, ALERT = "#ff5d3a", "#ffc857"
+FONT = ["DejaVu Sans"]
+GAP_MM = 3.0
+SCALE_BAR_MM = 50.0
+DPI = 130
+EDGED: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.5, foreground=BACKGROUND)]}
+"""Keeps a label legible over bone."""
+RESEARCH_ONLY = "For research use only. Not a medical device."
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A figure with one axes in mm, y downwards, `width` x `height`; `pt` is one point in mm."""
+
+    figure: Figure
+    axes: Axes
+    width: float
+    height: float
+    pt: float
+
+    @classmethod
+    def blank(cls, width_mm: float, height_mm: float, inches: float) -> Canvas:
+        """A dark canvas `inches` wide for a drawing of `width_mm` x `height_mm`."""
+        figure = Figure(
+            figsize=(inches, inches * height_mm / width_mm), dpi=DPI, facecolor=BACKGROUND
+        )
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set_xlim(0, width_mm)
+        axes.set_ylim(height_mm, 0)
+        axes.axis("off")
+        return cls(figure, axes, width_mm, height_mm, width_mm / (72.0 * inches))
+
+    def text(self, x: float, y: float, text: str, points: float, **style: Any) -> None:
+        """Literal text at (x, y) mm."""
+        style = {"color": TEXT, "va": "baseline", **style}
+        self.axes.text(x, y, text, fontsize=points, parse_math=False, family=FONT, **style)
+
+    def png(self) -> bytes:
+        """The drawing as a PNG."""
+        stream = io.BytesIO()
+        self.figure.savefig(stream, format="png", facecolor=BACKGROUND, metadata={"Software": ""})
+        return stream.getvalue()
+
+
+def write_preview(
+    path: Path,
+    hu: NDArray[Any],
+    mask: NDArray[Any],
+    brain: NDArray[Any] | None = None,
+    *,
+    pixel_spacing_mm: tuple[float, float],
+    volume_ml: float,
+    title: str,
+    volume_interval_ml: Sequence[float] | None = None,
+    slice_positions_mm: Sequence[float] | None = None,
+    warnings: Sequence[str] = (),
+    note: str = "",
+    max_slices: int = 24,
+) -> bytes:
+    """Write the montage to `path` as PNG and return its bytes, for the report.
+
+    `hu`, `mask` and `brain` are canonical (X, Y, Z); `pixel_spacing_mm` is along x and y;
+    `slice_positions_mm` (Z,), if given, labels the slices; `note` is a sentence about the model.
+    Raises `UsageError` if `path` cannot be written.
+    """
+    crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
+    chosen = choose_slices(hu, mask, brain, max_slices)
+    columns = _columns(len(chosen))
+    rows = -(-len(chosen) // columns)
+    width, height = crop.size_mm
+    total = columns * width + (columns + 1) * GAP_MM
+    inches = 2.0 * columns
+    pt = total / (72.0 * inches)
+    lines = [line for text in warnings for line in _wrap(f"Warning: {text}", columns * 27)][:4]
+    header, footer = 44 * pt, (40 + 14 * len(lines)) * pt
+    canvas = Canvas.blank(total, header + rows * (height + GAP_MM) + footer, inches)
+    _draw_header(canvas, title, _volume_text(volume_ml, volume_interval_ml))
+    for n, k in enumerate(chosen):
+        x = GAP_MM + (n % columns) * (width + GAP_MM)
+        y = header + (n // columns) * (height + GAP_MM)
+        _draw_slice(canvas, crop, hu, mask, k, (x, y), 8.0)
+        _label_slice(canvas, crop, mask, k, (x, y), slice_positions_mm)
+    _draw_footer(canvas, lines, note)
+    png = canvas.png()
+    write_bytes(path, png)
+    return png
+
+
+def render_key_slice(
+    hu: NDArray[Any],
+    mask: NDArray[Any],
+    prob: NDArray[Any] | None = None,
+    brain: NDArray[Any] | None = None,
+    *,
+    pixel_spacing_mm: tuple[float, float],
+) -> bytes:
+    """The slice with the most lesion as PNG: plain, outlined, and the probability over it.
+
+    The plain picture is there because an outline hides the faint edge that it follows.
+    """
+    crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
+    k = key_slice(mask)
+    width, height = crop.size_mm
+    captions = ["CT", "CT with outline"] + ([] if prob is None else ["Probability of lesion"])
+    total = len(captions) * (width + GAP_MM) + GAP_MM
+    inches = 4.0 * len(captions)
+    top = 26 * total / (72.0 * inches)
+    canvas = Canvas.blank(total, top + height + GAP_MM, inches)
+    for n, caption in enumerate(captions):
+        corner = (GAP_MM + n * (width + GAP_MM), top)
+        canvas.text(
+            corner[0], top - 8 * canvas.pt, f"{caption}, slice {k + 1} of {hu.shape[2]}", 11
+        )
+        drawn = mask if n == 1 else np.zeros_like(mask)
+        _draw_slice(canvas, crop, hu, drawn, k, corner, 10.0)
+        if n == 2 and prob is not None:
+            _draw_probability(canvas, crop, prob, k, corner)
+    return canvas.png()
+
+
+def _draw_header(canvas: Canvas, title: str, volume: str) -> None:
+    pt = canvas.pt
+    title = textwrap.shorten(title, 60, placeholder=" ...")
+    canvas.text(GAP_MM, 22 * pt, title, 13, weight="bold")
+    canvas.text(GAP_MM, 36 * pt, "Axial, W40 L40 (20 to 60 HU)", 8, color=FAINT)
+    right = canvas.width - GAP_MM
+    canvas.text(right, 22 * pt, volume, 13, weight="bold", ha="right", color=OUTLINE)
+    canvas.text(right, 36 * pt, "lesion volume", 8, ha="right", color=FAINT)
+
+
+def _draw_footer(canvas: Canvas, lines: Sequence[str], note: str) -> None:
+    pt, right = canvas.pt, canvas.width - GAP_MM
+    y = canvas.height - (26 + 14 * len(lines)) * pt
+    canvas.axes.plot([GAP_MM, GAP_MM + SCALE_BAR_MM], [y - 2 * pt] * 2, color=TEXT, lw=2)
+    canvas.text(GAP_MM + SCALE_BAR_MM + 4 * pt, y, f"{SCALE_BAR_MM / 10:.0f} cm", 8)
+    convention = "R: patient's right. Slices are numbered from the bottom."
+    canvas.text(GAP_MM, y + 14 * pt, convention, 7.5, color=FAINT)
+    canvas.text(right, y, RESEARCH_ONLY, 8, ha="right")
+    canvas.text(right, y + 14 * pt, note, 7.5, ha="right", color=ALERT)
+    for n, line in enumerate(lines):
+        canvas.text(GAP_MM, y + (28 + 14 * n) * pt, line, 8, color=ALERT)
+
+
+def _draw_slice(
+    canvas: Canvas,
+    crop: Crop,
+    hu: NDArray[Any],
+    mask: NDArray[Any],
+    k: int,
+    corner: tuple[float, float],
+    points: float,
+) -> None:
+    """One slice with its outline and side markers, its upper left corner at `corner`, mm."""
+    (x, y), (width, height) = corner, crop.size_mm
+    extent = (x, x + width, y + height, y)
+    canvas.axes.imshow(to_grey(crop.axial(hu, k)), cmap="gray", vmin=0, vmax=1, extent=extent)
+    canvas.axes.set_aspect("auto")
+    lesion = np.pad(crop.axial(mask, k).astype(np.float32), 1)
+    if lesion.any():
+        sx, sy = crop.pixel_spacing_mm
+        columns = x + (np.arange(lesion.shape[1]) - 0.5) * sx
+        rows = y + (np.arange(lesion.shape[0]) - 0.5) * sy
+        canvas.axes.contour(columns, rows, lesion, [0.5], colors=[OUTLINE], linewidths=[1.1])
+    canvas.text(x + 2, y + 2, "R", points, color=FAINT, va="top")
+    canvas.text(x + width - 2, y + 2, "L", points, color=FAINT, va="top", ha="right")
+
+
+def _label_slice(
+    canvas: Canvas,
+    crop: Crop,
+    mask: NDArray[Any],
+    k: int,
+    corner: tuple[float, float],
+    positions_mm: Sequence[float] | None,
+) -> None:
+    (x, y), (width, height) = corner, crop.size_mm
+    bottom = y + height - 4 * canvas.pt
+    place = "" if positions_mm is None else f"  {positions_mm[k]:+.0f} mm"
+    canvas.text(x + 2, bottom, f"{k + 1}/{mask.shape[2]}{place}", 7, color=FAINT, **EDGED)
+    sx, sy = crop.pixel_spacing_mm
+    area_cm2 = np.count_nonzero(mask[:, :, k]) * sx * sy / 100.0
+    if area_cm2:
+        style = {"color": OUTLINE, "ha": "right", **EDGED}
+        canvas.text(x + width - 4, bottom, f"{area_cm2:.1f} cm²", 7, **style)
+
+
+def _draw_probability(
+    canvas: Canvas, crop: Crop, prob: NDArray[Any], k: int, corner: tuple[float, float]
+) -> None:
+    """The probability as colour over the slice, more opaque where it is higher, and its scale."""
+    (x, y), (width, height) = corner, crop.size_mm
+    shown = np.clip(crop.axial(prob, k).astype(np.float32), 0.0, 1.0)
+    canvas.axes.imshow(
+        shown,
+        cmap="inferno",
+        vmin=0,
+        vmax=1,
+        alpha=np.clip(2.0 * shown, 0.0, 0.8),
+        extent=(x, x + width, y + height, y),
+    )
+    ramp = np.linspace(0, 1, 64)[None]
+    left, bottom = x + 0.3 * width, y + height - 5 * canvas.pt
+    extent = (left, left + 0.4 * width, bottom, bottom - 6 * canvas.pt)
+    canvas.axes.imshow(ramp, cmap="inferno", extent=extent)
+    canvas.axes.set_aspect("auto")
+    for value, ha in ((0, "right"), (1, "left")):
+        place = left + value * 0.4 * width + (2 * value - 1) * 3 * canvas.pt
+        canvas.text(place, bottom, str(value), 8, ha=ha, color=FAINT)
+
+
+def _columns(count: int) -> int:
+    """How many slices stand in a row: a sheet a little wider than high."""
+    return max(3, min(6, int(np.ceil(np.sqrt(1.4 * count)))))
+
+
+def _volume_text(volume_ml: float, interval_ml: Sequence[float] | None) -> str:
+    spread = "" if interval_ml is None else f"  ({interval_ml[0]:.1f} to {interval_ml[1]:.1f})"
+    return f"{volume_ml:.1f} mL{spread}"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(" ".join(text.split()), width)

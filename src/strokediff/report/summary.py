@@ -1,0 +1,65 @@
+"""`summary.csv`: one line per patient, those that failed among them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from strokediff.data.files import write_text
+
+COLUMNS = (
+    "case",
+    "volume_ml",
+    "volume_low_ml",
+    "volume_high_ml",
+    "n_lesions",
+    "brain_volume_ml",
+    "truncated",
+    "warnings",
+    "status",
+    "error",
+)
+
+
+def write_summary_csv(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
+    """Write one line per result, in the order given, with the columns `COLUMNS`.
+
+    A result has `case` and the keys of `result.json`; one that failed has `case` and `error`.
+    `warnings` is their number; a value that is not there is an empty field. Raises `UsageError`
+    if `path` cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(summary_row(result) for result in results)
+    write_text(path, text.getvalue())
+
+
+def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of one patient, as text."""
+    error = result.get("error")
+    interval = result.get("volume_interval_ml") or (None, None)
+    values = {
+        "case": result.get("case", ""),
+        "volume_ml": result.get("volume_ml"),
+        "volume_low_ml": interval[0],
+        "volume_high_ml": interval[1],
+        "n_lesions": result.get("n_lesions"),
+        "brain_volume_ml": result.get("brain_volume_ml"),
+        "truncated": result.get("truncated"),
+        "warnings": None if error else len(result.get("warnings") or ()),
+        "status": result.get("status") or ("failed" if error else "ok"),
+        "error": " ".join(str(error).split()) if error else None,
+    }
+    return {name: _cell(value) for name, value in values.items()}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,94 @@
+"""Laws: the picture is whole, needs no global state, and shows text from files literally."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image as mpl_image
+
+from strokediff.errors import UsageError
+from strokediff.report.figures import render_key_slice, write_preview
+
+SHAPE = (48, 56, 12)
+X, Y, Z = np.ogrid[:48, :56, :12]
+BRAIN = ((X - 24) / 18) ** 2 + ((Y - 28) / 22) ** 2 + ((Z - 6) / 6) ** 2 < 1
+HEAD = ((X - 24) / 21) ** 2 + ((Y - 28) / 25) ** 2 + 0 * Z < 1
+HU = np.where(BRAIN, 35.0, np.where(HEAD, 900.0, -1000.0)).astype(np.float32)
+LESION = ((X - 34) / 5) ** 2 + ((Y - 28) / 6) ** 2 + ((Z - 6) / 2) ** 2 < 1
+EMPTY = np.zeros(SHAPE, dtype=bool)
+
+
+def preview(path, mask=LESION, brain=BRAIN, **kwargs):
+    given = {"pixel_spacing_mm": (3.0, 3.0), "volume_ml": 1.0, "title": "p1", **kwargs}
+    return write_preview(path, HU, mask, brain, **given)
+
+
+def pixels(png):
+    return mpl_image.imread(io.BytesIO(png), format="png")[..., :3]
+
+
+def orange(png):
+    """Where the outline's colour is, as rows and columns relative to the picture's size."""
+    rgb = pixels(png)
+    hit = (rgb[..., 0] > 0.8) & (rgb[..., 2] < 0.4) & (rgb[..., 1] < 0.5)
+    return np.argwhere(hit) / hit.shape
+
+
+def test_writes_the_bytes_it_returns(tmp_path):
+    png = preview(tmp_path / "new" / "preview.png")
+    assert (tmp_path / "new" / "preview.png").read_bytes() == png
+    assert png.startswith(b"\x89PNG") and [p.name for p in (tmp_path / "new").iterdir()] == [
+        "preview.png"
+    ]
+
+
+def test_the_same_input_gives_the_same_picture(tmp_path):
+    assert preview(tmp_path / "a.png") == preview(tmp_path / "b.png")
+
+
+def test_the_outline_lies_on_the_patients_side(tmp_path):
+    # The lesion is on the patient's right (x = 34 of 48), so left in each of the three panels.
+    png = render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(3.0, 3.0))
+    columns = orange(png)[:, 1]
+    assert len(columns) and columns.min() > 0.5 and columns.max() < 0.75
+
+
+def test_anisotropic_pixels_keep_the_heads_shape():
+    wide = pixels(render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(6.0, 3.0)))
+    tall = pixels(render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(3.0, 6.0)))
+    assert wide.shape[1] == tall.shape[1] and wide.shape[0] < 0.6 * tall.shape[0]
+
+
+@pytest.mark.parametrize("mask", [EMPTY, ~EMPTY, LESION], ids=["empty", "full", "lesion"])
+@pytest.mark.parametrize("brain", [None, EMPTY, BRAIN], ids=["none", "empty", "brain"])
+def test_every_kind_of_mask_can_be_drawn(tmp_path, mask, brain):
+    assert preview(tmp_path / "p.png", mask=mask, brain=brain).startswith(b"\x89PNG")
+    png = render_key_slice(HU, mask, mask * 0.5, brain, pixel_spacing_mm=(3.0, 3.0))
+    assert png.startswith(b"\x89PNG")
+
+
+def test_text_from_files_is_drawn_literally(tmp_path):
+    png = preview(
+        tmp_path / "p.png",
+        title=r"$\frac{1}{ 日本 <b> % {0}" + "x" * 300,
+        warnings=["$unbalanced", "long " * 90],
+        note="$",
+        volume_interval_ml=[0.5, 1.5],
+        slice_positions_mm=np.arange(12) * 5.0,
+    )
+    assert png.startswith(b"\x89PNG")
+
+
+def test_pyplot_is_not_touched(tmp_path):
+    """A library must not open figure windows or keep figures alive in global state."""
+    preview(tmp_path / "p.png")
+    source = Path(sys.modules["strokediff.report.figures"].__file__).read_text()
+    assert "pyplot" not in source.replace("no pyplot", "")
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"file/p\.png: cannot be written"):
+        preview(tmp_path / "file" / "p.png")

@@ -1,0 +1,36 @@
+"""Laws: every patient has a line, those that failed too; what does not exist is empty."""
+
+import csv
+
+from strokediff.report.summary import write_summary_csv
+
+GOOD = {
+    "case": "p1",
+    "volume_ml": 12.3456789,
+    "volume_interval_ml": [10.0, 15.5],
+    "n_lesions": 2,
+    "brain_volume_ml": 1400.0,
+    "truncated": False,
+    "warnings": ["a", "b"],
+}
+
+
+def test_good_minimal_and_failed(tmp_path):
+    failed = {"case": "p3", "error": "p3.nii.gz: expected HU,\n got NaN"}
+    none = {"case": "p2", "volume_ml": 0.0, "volume_interval_ml": None, "n_lesions": 0}
+    write_summary_csv(tmp_path / "summary.csv", [GOOD, none, failed])
+    text = (tmp_path / "summary.csv").read_text()
+    assert text.splitlines()[0] == (
+        "case,volume_ml,volume_low_ml,volume_high_ml,n_lesions,brain_volume_ml,truncated,"
+        "warnings,status,error"
+    )
+    first, second, third = csv.DictReader(text.splitlines())
+    assert (first["volume_ml"], first["volume_low_ml"], first["volume_high_ml"]) == (
+        "12.3457",
+        "10",
+        "15.5",
+    )
+    assert (first["warnings"], first["truncated"], first["status"]) == ("2", "false", "ok")
+    assert (second["volume_ml"], second["volume_low_ml"], second["warnings"]) == ("0", "", "0")
+    assert (third["status"], third["volume_ml"], third["warnings"]) == ("failed", "", "")
+    assert third["error"] == "p3.nii.gz: expected HU, got NaN"
