@@ -73,7 +73,7 @@ def test_text_from_files_is_drawn_literally(tmp_path):
     png = preview(
         tmp_path / "p.png",
         title=r"$\frac{1}{ 日本 <b> % {0}" + "x" * 300,
-        warnings=["$unbalanced", "long " * 90],
+        warning_lines=["$unbalanced", "long " * 90],
         note="$",
         volume_interval_ml=[0.5, 1.5],
         slice_positions_mm=np.arange(12) * 5.0,

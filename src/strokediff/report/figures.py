@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,9 @@ class Canvas:
     def png(self) -> bytes:
         """The drawing as a PNG."""
         stream = io.BytesIO()
-        self.figure.savefig(stream, format="png", facecolor=BACKGROUND, metadata={"Software": ""})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in another script
+            self.figure.savefig(stream, format="png", metadata={"Software": ""})
         return stream.getvalue()
 
 
@@ -81,14 +84,15 @@ def write_preview(
     title: str,
     volume_interval_ml: Sequence[float] | None = None,
     slice_positions_mm: Sequence[float] | None = None,
-    warnings: Sequence[str] = (),
+    warning_lines: Sequence[str] = (),
     note: str = "",
     max_slices: int = 24,
 ) -> bytes:
     """Write the montage to `path` as PNG and return its bytes, for the report.
 
     `hu`, `mask` and `brain` are canonical (X, Y, Z); `pixel_spacing_mm` is along x and y;
-    `slice_positions_mm` (Z,), if given, labels the slices; `note` is a sentence about the model.
+    `slice_positions_mm` (Z,), if given, labels the slices; `warning_lines` are sentences shown
+    below, and `note` one about the model.
     Raises `UsageError` if `path` cannot be written.
     """
     crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
@@ -99,7 +103,7 @@ def write_preview(
     total = columns * width + (columns + 1) * GAP_MM
     inches = 2.0 * columns
     pt = total / (72.0 * inches)
-    lines = [line for text in warnings for line in _wrap(f"Warning: {text}", columns * 27)][:4]
+    lines = [line for text in warning_lines for line in _wrap(f"Warning: {text}", columns * 27)][:4]
     header, footer = 44 * pt, (40 + 14 * len(lines)) * pt
     canvas = Canvas.blank(total, header + rows * (height + GAP_MM) + footer, inches)
     _draw_header(canvas, title, _volume_text(volume_ml, volume_interval_ml))

@@ -1,0 +1,113 @@
+"""`report.html`: one result as a page that needs nothing else, on screen and on paper.
+
+The page has its pictures and its style inside, no script, and a policy that forbids the browser to
+load anything. All text goes through jinja2's autoescape: names and DICOM tags are not trusted.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from strokediff.data.files import write_text
+from strokediff.report.sections import (
+    area_profile,
+    computed_rows,
+    headline,
+    input_rows,
+    interval_text,
+    lesion_rows,
+    model_note,
+)
+
+RESEARCH_ONLY = (
+    "For research use only. This is not a medical device: it must not be used for diagnosis, "
+    "treatment or any other clinical decision."
+)
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A picture (PNG) for the report, with what a reader should see in it."""
+
+    png: bytes
+    caption: str
+
+    @property
+    def data_uri(self) -> str:
+        """The picture as text that goes into the page."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+def write_report(
+    path: Path,
+    result: Mapping[str, Any],
+    preview_png: bytes,
+    *,
+    case: str | None = None,
+    figures: Sequence[ReportFigure] = (),
+    slice_areas_mm2: Sequence[float] | None = None,
+) -> None:
+    """Write the page for one result; raises `UsageError` if `path` cannot be written.
+
+    `result` has the keys of `result.json`; those that are missing leave their place out. `case`
+    defaults to `result["case"]`. `slice_areas_mm2` (Z,) is the lesion's area in each slice, from
+    the bottom up.
+    """
+    write_text(
+        path,
+        render_report(
+            result, preview_png, case=case, figures=figures, slice_areas_mm2=slice_areas_mm2
+        ),
+    )
+
+
+def render_report(
+    result: Mapping[str, Any],
+    preview_png: bytes,
+    *,
+    case: str | None = None,
+    figures: Sequence[ReportFigure] = (),
+    slice_areas_mm2: Sequence[float] | None = None,
+) -> str:
+    """The page as text; see `write_report`."""
+    montage = ReportFigure(
+        preview_png,
+        "Axial slices, window W40 L40 (20 to 60 HU), numbered from the bottom. The patient's "
+        "right (R) is on the left. The lesion is outlined; its area is below each slice.",
+    )
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            case=case or result.get("case") or "unnamed case",
+            research_only=RESEARCH_ONLY,
+            model_note=model_note(result.get("model")),
+            warnings=list(result.get("warnings") or ()),
+            headline=headline(result),
+            interval=interval_text(result),
+            no_lesion=result.get("n_lesions") == 0,
+            montage=montage,
+            figures=list(figures),
+            lesions=lesion_rows(result.get("lesions") or ()),
+            profile=area_profile(slice_areas_mm2) if slice_areas_mm2 is not None else None,
+            computed=computed_rows(result),
+            provenance=input_rows(result.get("input")),
+            version=result.get("version", ""),
+        )
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("strokediff.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,174 @@
+"""Laws: one file that loads nothing and runs nothing, says what it must, and trusts no text."""
+
+import base64
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from strokediff.errors import UsageError
+from strokediff.report.html import RESEARCH_ONLY, ReportFigure, render_report, write_report
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
+RESULT = {
+    "case": "patient-7",
+    "volume_ml": 42.125,
+    "volume_mm3": 42125.0,
+    "volume_interval_ml": [30.04, 55.0],
+    "n_lesions": 2,
+    "lesions": [
+        {"volume_ml": 2.125, "centroid_mm": [-12.0, 30.0, -4.0]},
+        {"volume_ml": 40.0, "centroid_mm": [35.2, -20.0, 40.0]},
+    ],
+    "brain_volume_ml": 1404.2,
+    "spacing_mm": [0.45, 0.45, 5.0],
+    "truncated": False,
+    "warnings": ["slices are uneven"],
+    "model": {"name": "small-1", "noise": "isotropic", "trained_on": "800 phantoms"},
+    "method": "all",
+    "preset": "fast",
+    "n_samples": 8,
+    "network_evaluations": 1344,
+    "seconds": {"read": 0.5, "network_time": 20.25},
+    "seed": 3,
+    "version": "0.1.0",
+    "input": {"path": "a/b.nii.gz", "kind": "nifti", "details": {"dtype": "int16"}},
+}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text that a reader sees."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.words, self._stack = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._stack.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._stack and self._stack.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "style" not in self._stack:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def page_of(result=RESULT, **kwargs):
+    return Page(render_report(result, PNG, **kwargs))
+
+
+def test_it_says_what_was_found_and_how():
+    text = page_of(slice_areas_mm2=[0, 120.0, 1000.0, 0]).text
+    for expected in (
+        "patient-7",
+        "42.1 mL",
+        "30.0 to 55.0 mL",
+        "1,404 mL",
+        "lesion 3.0 % of it",
+        "0.45 × 0.45 × 5.00 mm",
+        "small-1",
+        "1,344",
+        "20.8 s (read 0.5, network time 20.2)",
+        "a/b.nii.gz",
+        "int16",
+        "slice 3: 10.0 cm²",
+        "the 8 samples",
+        "1 40.00 35 right, 20 posterior, 40 superior 2 2.12 12 left, 30 anterior, 4 inferior",
+    ):
+        assert expected in text, expected
+
+
+def test_warnings_the_model_and_the_purpose_stand_before_the_figures():
+    text = page_of().text
+    volume = text.index("42.1 mL")
+    assert text.index(RESEARCH_ONLY) < volume and text.rindex(RESEARCH_ONLY) > volume
+    assert text.index("trained on phantoms (simulated CT), not on patients") < volume
+    assert text.index("slices are uneven") < volume
+
+
+def test_it_is_one_file_that_loads_and_runs_nothing():
+    figure = ReportFigure(PNG, "the key slice")
+    page = page_of(figures=[figure], slice_areas_mm2=[1.0, 2.0])
+    assert not {"script", "link", "iframe", "object", "embed", "form"} & {t for t, _ in page.tags}
+    images = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == 2
+    assert all(base64.b64decode(src.partition("base64,")[2]) == PNG for src in images)
+    html = render_report(RESULT, PNG, figures=[figure])
+    assert not re.search(r"https?://|@import|url\(", html)
+    assert "default-src 'none'" in html
+
+
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">"\'&{{ 7 * 7 }}'
+
+
+@pytest.mark.parametrize(
+    "poisoned",
+    [
+        {"case": EVIL},
+        {"warnings": [EVIL]},
+        {"version": EVIL},
+        {"method": EVIL, "preset": EVIL, "seed": EVIL},
+        {"model": {"name": EVIL, "trained_on": EVIL, "noise": EVIL}},
+        {"model": EVIL},
+        {"seconds": {EVIL: 1.0}},
+        {"input": {EVIL: EVIL, "details": {"series_description": EVIL, "tags": [EVIL, {EVIL: 1}]}}},
+        {"input": EVIL},
+    ],
+    ids=lambda p: "-".join(p),
+)
+def test_text_from_files_is_never_markup(poisoned):
+    page = page_of({**RESULT, **poisoned}, figures=[ReportFigure(PNG, EVIL)])
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not any("onerror" in attrs for _, attrs in page.tags)
+    assert "<script>alert(1)" in page.text  # it is shown, as the text that it is
+    assert "{{ 7 * 7 }}" in page.text
+
+
+def test_missing_keys_leave_their_place_out():
+    page = page_of({})
+    assert "unnamed case" in page.text and RESEARCH_ONLY in page.text
+    assert "None" not in page.text and "Lesions" not in page.text
+    assert "warning" not in page.text
+
+
+@pytest.mark.parametrize("key", sorted(RESULT))
+def test_each_key_may_be_missing_or_null(key):
+    without = {k: v for k, v in RESULT.items() if k != key}
+    assert RESEARCH_ONLY in page_of(without).text
+    assert "None" not in page_of({**RESULT, key: None}).text
+
+
+def test_no_lesion_is_not_no_stroke():
+    none = {**RESULT, "volume_ml": 0.0, "volume_interval_ml": None, "n_lesions": 0, "lesions": []}
+    text = page_of(none, slice_areas_mm2=[0.0, 0.0]).text
+    assert "0.0 mL no interval" in text
+    assert "No lesion was found. That does not rule out a stroke" in text
+    assert "No interval is given" in text and "Lesion area by slice" not in text
+
+
+def test_many_lesions_and_many_numbers_are_summed_up():
+    lesions = [{"volume_ml": 0.5, "centroid_mm": [0, 0, 0]}] * 60
+    details = {"increments_mm": [4.0, 5.5] * 9, "choice": [{"uid": "1.2", "empty": "", "n": 3}]}
+    text = page_of({**RESULT, "lesions": lesions, "input": {"details": details}}).text
+    assert "20 more 10.00" in text
+    assert "18 values, 4 to 5.5" in text
+    assert "UID 1.2, N 3" in text
+
+
+def test_it_is_written_whole_or_not_at_all(tmp_path):
+    write_report(tmp_path / "out" / "report.html", RESULT, PNG, case="name")
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").startswith("<!doctype")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["report.html"]
+    with pytest.raises(UsageError, match=r"report\.html/x: cannot be written"):
+        write_report(tmp_path / "out" / "report.html" / "x", RESULT, PNG)
