@@ -17,8 +17,8 @@ from strokediff.errors import InputError
 PLAUSIBLE_ML = (900.0, 1800.0)
 WHOLE_HEAD_MM = 110.0
 """A scan that covers less is not expected to hold a whole brain."""
-OPEN_TOP_MM2 = 1500.0
-OPEN_BOTTOM_MM2 = 1500.0
+OPEN_TOP_MM2 = 2500.0
+OPEN_BOTTOM_MM2 = 2500.0
 
 
 @dataclass(frozen=True)
