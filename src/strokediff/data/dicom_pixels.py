@@ -68,8 +68,8 @@ def _decode(header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:
             dataset = pydicom.dcmread(path, force=True)
             if "PixelData" not in dataset:
                 raise InputError(
-                    f"{path}: the file has a CT header but no pixel data. Expected an image; copy "
-                    f"the series again from its archive."
+                    f"{path}: the file has a CT header but no pixel data, or they are cut off. "
+                    f"Expected an image; copy the series again from its archive."
                 )
             if "TransferSyntaxUID" not in dataset.file_meta:
                 dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian

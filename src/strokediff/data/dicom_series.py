@@ -19,9 +19,11 @@ from strokediff.data.sanity import MIN_SLICES
 from strokediff.errors import InputError
 
 MAX_AXIAL_ANGLE_DEG = 35.0
-HEAD_EXTENT_MM = (90.0, 350.0)
+HEAD_COVERAGE_MM = (90.0, 350.0)
 PREFERRED_INCREMENT_MM = (2.0, 6.0)
 IDEAL_INCREMENT_MM = 4.0
+SIMILAR_COVERAGE = 0.9
+"""A stack that covers less than this part of the widest one is ranked lower."""
 DYNAMIC_PASSES = 4
 
 
@@ -58,7 +60,8 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
     usable = [s for s in wanted if objections[id(s)] is None]
     if not usable:
         raise _none_usable(path, wanted, [v for v in objections.values() if v is not None])
-    ranked = sorted(usable, key=lambda s: _rank(s))
+    widest = max(_coverage_mm(s) for s in usable)
+    ranked = sorted(usable, key=lambda s: _rank(s, widest))
     best = ranked[0]
     considered = [_entry(s, best, stacks, series_uid) for s in stacks]
     if series_uid is not None:
@@ -88,15 +91,15 @@ def demerits(stack: Stack) -> list[str]:
     geometry, head = stack.geometry, stack.head
     if geometry is None:
         raise ValueError("only usable stacks are ranked")
-    low, high = HEAD_EXTENT_MM
+    low, high = HEAD_COVERAGE_MM
     thin, thick = PREFERRED_INCREMENT_MM
     increment = _increment(stack)
     return [
         "slices are missing" if geometry.gaps() else "",
         "another part of the body" if words.is_elsewhere(head.body_part, head.description) else "",
         ""
-        if low <= geometry.extent_mm <= high
-        else f"covers {geometry.extent_mm:.0f} mm, not a head",
+        if low <= _coverage_mm(stack) <= high
+        else f"covers {_coverage_mm(stack):.0f} mm, expected {low:.0f} to {high:.0f}",
         "a sharp (bone) kernel" if words.is_sharp(head.kernel, head.description) else "",
         "reformatted" if words.is_reformatted(head.image_type, head.description) else "",
         ""
@@ -157,18 +160,16 @@ def _geometry(stack: Stack) -> Verdict | None:
     return None
 
 
-def _rank(stack: Stack) -> tuple[Any, ...]:
-    geometry = stack.geometry
-    if geometry is None:
-        raise ValueError("only usable stacks are ranked")
+def _rank(stack: Stack, widest_mm: float) -> tuple[Any, ...]:
+    head = stack.head
     return (
         *(bool(text) for text in demerits(stack)),
-        -round(geometry.extent_mm / 20),
+        _coverage_mm(stack) < SIMILAR_COVERAGE * widest_mm,
         round(abs(math.log(_increment(stack) / IDEAL_INCREMENT_MM)), 2),
-        -geometry.n_slices,
-        stack.head.series_number,
-        stack.head.series_uid,
-        stack.head.acquisition_number,
+        -len(stack.headers),
+        head.series_number,
+        head.series_uid,
+        head.acquisition_number,
     )
 
 
@@ -178,13 +179,19 @@ def _increment(stack: Stack) -> float:
     return stack.geometry.extent_mm / (stack.geometry.n_slices - 1)
 
 
+def _coverage_mm(stack: Stack) -> float:
+    """Height of the tissue that the slices stand for."""
+    return _increment(stack) * (stack.geometry.n_slices if stack.geometry else 0)
+
+
 def _why_better(best: Stack, other: Stack) -> str:
     for mine, theirs in zip(demerits(best), demerits(other), strict=True):
         if theirs and not mine:
             return f"the next ({_name(other)}) is worse: {theirs}"
-    if best.geometry and other.geometry and _rank(best)[6] < _rank(other)[6]:
+    if _coverage_mm(other) < SIMILAR_COVERAGE * _coverage_mm(best):
         return (
-            f"it covers {best.geometry.extent_mm:.0f} mm, the next {other.geometry.extent_mm:.0f}"
+            f"it covers {_coverage_mm(best):.0f} mm, the next ({_name(other)}) "
+            f"{_coverage_mm(other):.0f} mm"
         )
     return (
         f"slices {_increment(best):.2g} mm apart, the next ({_name(other)}) "
@@ -193,7 +200,8 @@ def _why_better(best: Stack, other: Stack) -> str:
 
 
 def _warnings(best: Stack, series_uid: str | None) -> tuple[str, ...]:
-    out = [f"the chosen series has a flaw: {text}" for text in demerits(best)[1:5] if text]
+    # Holes are refused later, and thin or thick slices are no flaw in themselves.
+    out = [f"the chosen series may not suit: {text}" for text in demerits(best)[1:-1] if text]
     overruled = objection(best) if series_uid is not None else None
     if overruled is not None:
         out.append(f"the series named by the user looks unsuitable: {overruled.text}")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 _NEGATED = re.compile(
-    r"\b(?:NON?|W/?O|WITHOUT|OHNE|SANS|SENZA|SIN|NOT?)[\s_\-]*(?:IV[\s_\-]*)?"
+    r"\b(?:NON?|NOT|PRE|W/?O(?:UT)?|WITHOUT|OHNE|SANS|SENZA|SIN)[\s_\-]*(?:IV[\s_\-]*)?"
     r"(?:CONTRAST\w*|CON\b|ENHANCED?|C\b|KM\b|IV\b|MDC\b)"
     r"|\bUNENHANCED\b|\bNCCT\b|\bNECT\b|\bC\s?-(?!\w)|-C\b|\bNATIV\w*|\bPLAIN\b"
 )
 _CONTRAST = re.compile(
-    r"CTA\b|CTP\b|CTV\b|\bANGIO|\bPERF|VPCT|\bCONTRAST|ENHANCED|\bCECT|\bPOST[\s_\-]?(?:C|IV|GAD)"
-    r"|\bC\s?\+|\+\s?C\b|\bWITH\s+C|\bMIT\s+KM|\bKM\b|\bCAROTI|\bWILLIS|\bCOW\b|\bARTERIAL"
-    r"|\bVENOUS|\bVENOGR|\bBOLUS|\bTEST\s?INJ|\bMONITORING|\bPREMON|\bDYNAMIC|\bW/\s?(?:CON|IV)"
+    r"CTA\b|CTP\b|CTV\b|\bANGIO|\bPERF|VPCT|\bCONTRAST|ENHANCED|\bCECT|\bPOST[\s_\-]?(?:C\b|CON|IV\b|KM)"
+    r"|\bC\s?\+|\+\s?C\b|\bWITH\s+(?:C\b|CON|IV\b)|\bMIT\s+KM|\bKM\b|\bCAROTI|\bWILLIS|\bCOW\b|\bARTERIAL"
+    r"|\bVENOUS|\bVENOGR|\bBOLUS|\bTEST\s?INJ|\bMONITORING|\bPREMON|\bDYNAMIC|\bVNC\b|\bVIRTUAL|\bW/\s?(?:CON|IV)"
 )
 _PROJECTED = (
     "MIP",
@@ -30,7 +30,9 @@ _PROJECTED = (
     "MTT",
     "TTP",
 )
-_PROJECTED_TEXT = re.compile(r"\bMIPS?\b|\bMINIP|\bVRT?\b|\bSSD\b|\b3D\b|\bDOSE\b|\bIODINE")
+_PROJECTED_TEXT = re.compile(
+    r"\bMIPS?\b|\bMINIP|\bVRT?\b|\bSSD\b|\bDOSE\s?(?:REP|INF|REC|SHEET)|PATIENT PROTOCOL|\bIODINE"
+)
 _REFORMATTED = ("DERIVED", "MPR", "REFORMATTED", "CSA MPR", "AVERAGE")
 _REFORMATTED_TEXT = re.compile(r"\bMPR\b|\bREFORMAT|\bRECON\s?(?:COR|SAG)|\bCORONAL|\bSAGIT")
 _SHARP_TEXT = re.compile(r"BONE|\bSHARP|\bEDGE\b|\bLUNG|KNOCHEN|\bOSSEO|\bOS\b|\bHUESO|TEMPORAL")

@@ -94,7 +94,7 @@ def _dicom_cases(root: Path, found: Scan, series_uid: str | None) -> list[Case]:
     if len(groups) == 1:
         groups = [sorted({*groups[0], *found.damaged})]
     folders = [_own_folder(root, files, groups) for files in groups]
-    if len(groups) == 1 and root.is_dir():
+    if len(groups) == 1:
         folders = [root]
     cases = []
     for folder, files in zip(folders, groups, strict=True):

@@ -49,6 +49,7 @@ def read_nifti(path: str | Path) -> Volume:
     image = _open(path)
     shape = _shape_3d(path, image.shape)
     affine, warnings = _affine(path, image)
+    warnings += _check_pixdim(path, image)
     sanity.check_affine(path, affine)
     orientation = nib.orientations.io_orientation(affine)
     slice_axis = int(np.flatnonzero(orientation[:, 0] == 2)[0])
@@ -101,7 +102,10 @@ def save_like(
 
 def shear_deg(affine: NDArray[np.float64]) -> float:
     """Largest departure from a right angle between two axes, degrees; 0 within rounding."""
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+        return 0.0
+    axes = affine[:3, :3] / lengths
     cosine = float(np.abs(np.triu(axes.T @ axes, 1)).max())
     return float(np.degrees(np.arcsin(min(cosine, 1.0)))) if cosine > SHEAR_TOLERANCE else 0.0
 
@@ -157,13 +161,28 @@ def _affine(path: Path, image: Any) -> tuple[NDArray[np.float64], list[str]]:
         )
     if other is not None:
         warnings += _disagreement(affine, np.asarray(other, dtype=np.float64), image.shape)
-    shear = shear_deg(affine) if np.isfinite(affine).all() else 0.0
+    shear = shear_deg(affine)
     if shear > 0:
         warnings.append(
             f"the affine is sheared by {shear:.1f} degrees (as after a tilted gantry); it is "
             f"kept as it is, and the output has the same affine"
         )
     return affine, warnings
+
+
+def _check_pixdim(path: Path, image: Any) -> list[str]:
+    """Look at the spacing as it is in the file: nibabel turns zeros into 1 mm."""
+    with image.file_map["image"].get_prepare_fileobj("rb") as stream:
+        raw = type(image.header).from_fileobj(stream, check=False)
+    pixdim = np.asarray(raw["pixdim"][1:4], dtype=np.float64)
+    if (np.isfinite(pixdim) & (pixdim > 0)).all():
+        return []
+    text = f"the header's pixdim is {np.array2string(pixdim, precision=3)}, not a positive spacing"
+    if int(raw["sform_code"]) <= 0:
+        raise InputError(
+            f"{path}: {text}. Expected the voxel size in mm; rewrite the header or give an sform."
+        )
+    return [f"{text}; the sform's spacing is used"]
 
 
 def _disagreement(

@@ -75,6 +75,7 @@ def slice_coordinates_mm(volume: Volume) -> NDArray[np.float64]:
     normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
     normal /= np.linalg.norm(normal)
     if volume.slice_origins_mm is None:
-        return np.arange(volume.hu.shape[2]) * abs(float(normal @ volume.affine[:3, 2]))
-    along: NDArray[np.float64] = (volume.slice_origins_mm - volume.slice_origins_mm[0]) @ normal
-    return along if along[-1] >= 0 else -along
+        step = abs(float(normal @ volume.affine[:3, 2]))
+        return np.arange(volume.hu.shape[2], dtype=np.float64) * step
+    along = (volume.slice_origins_mm - volume.slice_origins_mm[0]) @ normal
+    return np.asarray(np.abs(along), dtype=np.float64)

@@ -127,6 +127,11 @@ class Volume:
         )
         return origin + index[..., :2] @ self.affine[:3, :2].T
 
+    def from_source(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Bring an array in the stored axis order to this volume's axes: undoes `to_source`."""
+        stored = nib.orientations.io_orientation(self.source.affine)
+        return np.ascontiguousarray(nib.orientations.apply_orientation(array, stored))
+
     @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
         """In-plane spacing along x and y, mm."""

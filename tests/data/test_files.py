@@ -1,0 +1,94 @@
+"""Law: a file or folder appears whole or not at all, whatever fails on the way."""
+
+import json
+import os
+
+import pytest
+
+from strokediff.data.files import atomic_directory, atomic_path, write_json, write_text
+from strokediff.errors import UsageError
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_and_leaves_nothing_else(tmp_path):
+    write_json(tmp_path / "new" / "a.json", {"é": [1, 2.5]})
+    assert names(tmp_path / "new") == ["a.json"]
+    assert json.loads((tmp_path / "new" / "a.json").read_text("utf-8")) == {"é": [1, 2.5]}
+
+
+def test_temporary_keeps_the_suffixes_and_lies_in_the_same_folder(tmp_path):
+    with atomic_path(tmp_path / "mask.nii.gz") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.endswith(".nii.gz")
+        assert temporary.name.startswith(".tmp-")
+        temporary.write_bytes(b"x")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_keeps_the_old_file(tmp_path, error):
+    target = tmp_path / "a.txt"
+    write_text(target, "old")
+    with pytest.raises(error), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert names(tmp_path) == ["a.txt"]
+    assert target.read_text() == "old"
+
+
+def test_nan_is_refused_in_json_and_nothing_is_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert names(tmp_path) == []
+
+
+def test_a_file_in_the_way_of_the_folder_is_a_usage_error(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageError, match="cannot be written") as caught:
+        write_text(tmp_path / "out" / "a.txt", "x")
+    assert caught.value.exit_code == 2
+
+
+def test_a_folder_in_the_way_of_the_file_is_a_usage_error(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(UsageError, match=r"a\.txt: cannot be written"):
+        write_text(tmp_path / "a.txt", "x")
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_a_usage_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_text(tmp_path / "a.txt", "x")
+
+
+def test_folder_is_replaced_whole(tmp_path):
+    for text in ("one", "two"):
+        with atomic_directory(tmp_path / "ckpt") as folder:
+            (folder / f"{text}.txt").write_text(text)
+            (folder / "sub").mkdir()
+    assert names(tmp_path) == ["ckpt"]
+    assert names(tmp_path / "ckpt") == ["sub", "two.txt"]
+
+
+def test_a_failure_keeps_the_old_folder(tmp_path):
+    with atomic_directory(tmp_path / "ckpt") as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(RuntimeError), atomic_directory(tmp_path / "ckpt") as folder:
+        (folder / "a").write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == ["ckpt"]
+    assert (tmp_path / "ckpt" / "a").read_text() == "old"
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_usage_error(tmp_path):
+    (tmp_path / "ckpt").write_text("x")
+    with (
+        pytest.raises(UsageError, match="a file of that name"),
+        atomic_directory(tmp_path / "ckpt"),
+    ):
+        pass
+    assert (tmp_path / "ckpt").read_text() == "x"
