@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -48,6 +48,25 @@ class Atlas:
     depth: Array
     cavity: Array
     outside: Outside
+
+    @cached_property
+    def box(self) -> tuple[slice, slice, slice]:
+        """Bounding box of the cavity, on even indices, with a margin of 2 mm and more."""
+        inside = self.depth < 0
+        spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+        x, y, z = (
+            slice(max(int(s[0]) - 3, 0) // 2 * 2, min(int(s[-1]) + 4, n))
+            for s, n in zip(spans, self.shape, strict=True)
+        )
+        return x, y, z
+
+    @cached_property
+    def inner(self) -> Atlas:
+        """The same atlas, cropped to `box`."""
+        x, y, z = self.box
+        maps = ("grey", "white", "deep", "ventricle", "ventricle_distance", "depth", "cavity")
+        cropped = {name: np.ascontiguousarray(getattr(self, name)[self.box]) for name in maps}
+        return replace(self, x=self.x[x], y=self.y[:, y], z=self.z[:, :, z], **cropped)
 
     @property
     def shape(self) -> tuple[int, int, int]:

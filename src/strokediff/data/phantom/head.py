@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokediff.data.phantom.fields import Array, smooth_field, soft_step, upsample
@@ -17,7 +18,11 @@ AIR, FAT, MUSCLE, SKIN, GLOBE, LENS = -1000.0, -85.0, 52.0, 20.0, 12.0, 75.0
 
 
 class Shapes(NamedTuple):
-    """Signed distances in mm on the atlas grid, positive inside."""
+    """Signed distances in mm, positive inside, of the voxels `where` there may be a head.
+
+    `depth` is the atlas's (positive outside the inner table); `temporalis` and `low` (0 ... 1)
+    tell where the temporal muscle and the skull base are.
+    """
 
     face: Array
     base: Array
@@ -27,6 +32,10 @@ class Shapes(NamedTuple):
     globe: Array
     lens: Array
     canal: Array
+    depth: Array
+    temporalis: Array
+    low: Array
+    where: NDArray[np.bool_]
 
 
 class ProceduralHead:
@@ -39,16 +48,18 @@ class ProceduralHead:
         """HU on the atlas grid: air, scalp, bone, orbits, sinuses, neck."""
         shapes = self._shapes = self._shapes or build_shapes(atlas)
         rng = np.random.default_rng([subject.seed, 1])
-        depth, shape = atlas.depth, atlas.shape
-        skull = subject.skull_mm * (1 + 0.16 * smooth_field(rng, shape, 40.0))
-        low = soft_step(-22.0 - atlas.z - 0.25 * atlas.y, 16.0)
+        depth, low, temporalis = shapes.depth, shapes.low, shapes.temporalis
+
+        def field(length: float) -> Array:
+            return smooth_field(rng, atlas.shape, length)[shapes.where]
+
+        skull = subject.skull_mm * (1 + 0.16 * field(40.0))
         skull = np.maximum(skull * (1 - 0.45 * low), 2.5)
-        scalp = subject.scalp_mm * (1 + 0.2 * smooth_field(rng, shape, 50.0))
-        temporalis = temporal_muscle(atlas)
+        scalp = subject.scalp_mm * (1 + 0.2 * field(50.0))
         skin = np.maximum(skull + scalp + 7.0 * temporalis - depth, shapes.face)
 
-        mottle = smooth_field(rng, shape, 7.0)
-        soft = np.where(mottle > 0.35, FAT, MUSCLE)
+        mottle = field(7.0)
+        soft = np.where(mottle > 0.35, np.float32(FAT), np.float32(MUSCLE))
         under_skin = soft_step(5.0 - skin, 2.0)
         muscle_scalp = soft_step(temporalis - 0.3, 0.4)
         near = soft_step(skull + scalp - 0.5 - depth, 2.0) * (1 - low)
@@ -57,21 +68,24 @@ class ProceduralHead:
         soft = soft + soft_step(1.6 - skin) * (SKIN - soft)
         hu = AIR + soft_step(skin) * (soft - AIR)
 
-        hu = self._bone(hu, atlas, subject, shapes, skull, mottle)
+        hu = self._bone(hu, subject, shapes, skull, mottle)
         hu = blend(hu, soft_step(shapes.orbit), FAT)
         hu = blend(hu, soft_step(shapes.globe), GLOBE)
         hu = blend(hu, soft_step(shapes.lens), LENS)
-        cells = soft_step(smooth_field(rng, shape, 4.0) - 0.05, 0.5) * soft_step(shapes.mastoid, 3.0)
+        cells = soft_step(field(4.0) - 0.05, 0.5) * soft_step(shapes.mastoid, 3.0)
         hu = blend(hu, np.maximum(soft_step(shapes.air), cells), AIR)
         hu = blend(hu, soft_step(shapes.canal), subject.csf_hu + 10)
-        return blend(hu, soft_step(shapes.canal - 4.0), subject.grey_hu - 3)
+        hu = blend(hu, soft_step(shapes.canal - 4.0), subject.grey_hu - 3)
+        out = np.full(atlas.shape, AIR, dtype=np.float32)
+        out[shapes.where] = hu
+        return out
 
     @staticmethod
     def _bone(
-        hu: Array, atlas: Atlas, subject: Subject, shapes: Shapes, skull: Array, mottle: Array
+        hu: Array, subject: Subject, shapes: Shapes, skull: Array, mottle: Array
     ) -> Array:
         """Two tables with diploe between them; the base and the walls of sinuses are solid."""
-        middle = atlas.depth - skull / 2
+        middle = shapes.depth - skull / 2
         diploe = soft_step(skull / 2 - 1.7 - np.abs(middle), 1.0) * soft_step(skull - 5.0, 2.0)
         vault = subject.bone_hu + diploe * (subject.diploe_hu + 90 * mottle - subject.bone_hu)
         hu = blend(hu, soft_step(skull / 2 - np.abs(middle)), vault)
@@ -158,8 +172,13 @@ def build_shapes(atlas: Atlas) -> Shapes:
     )
     across = np.sqrt(atlas.x**2 + (atlas.y + 46 + 0.15 * (atlas.z + 64)) ** 2)
     canal = np.asarray(np.minimum(11.0 - across, -58 - atlas.z), dtype=np.float32)
-    return Shapes(
-        face=face + 2.5 * bumps, base=base + 5.0 * bumps, air=sinuses + 4.0 * bumps,
-        mastoid=mastoid, orbit=orbit, globe=ball(atlas, (33, 70, -36), (12, 12, 12), True),
-        lens=ball(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True), canal=canal,
-    )
+    full = {
+        "face": face + 2.5 * bumps, "base": base + 5.0 * bumps, "air": sinuses + 4.0 * bumps,
+        "mastoid": mastoid, "orbit": orbit, "globe": ball(atlas, (33, 70, -36), (12, 12, 12), True),
+        "lens": ball(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True), "canal": canal,
+        "depth": atlas.depth, "temporalis": temporal_muscle(atlas),
+        "low": soft_step(-22.0 - atlas.z - 0.25 * atlas.y, 16.0),
+    }
+    where = (atlas.depth > -1.5) & ((full["face"] > -2) | (atlas.depth < 30))
+    gathered = {name: np.broadcast_to(data, where.shape)[where] for name, data in full.items()}
+    return Shapes(**gathered, where=where)

@@ -156,7 +156,7 @@ def choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 
 INFARCT_VOLUME_ML = {
-    "mca": (26.0, 1.05, 1.5, 200.0), "mca_deep": (5.0, 0.7, 0.6, 30.0),
+    "mca": (32.0, 1.0, 2.0, 200.0), "mca_deep": (5.0, 0.7, 0.6, 30.0),
     "pca": (14.0, 0.8, 1.0, 70.0), "aca": (10.0, 0.7, 1.0, 50.0),
     "cerebellum": (10.0, 0.8, 0.8, 50.0), "lacune": (0.9, 0.5, 0.3, 3.0),
 }
@@ -166,7 +166,7 @@ def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, .
     """One acute or subacute infarct, sometimes with a satellite in the same hemisphere."""
     territory = choose(rng, INFARCT_TERRITORIES)
     side = int(rng.choice((-1, 1)))
-    contrast = -float(np.clip(7.0 * np.exp(0.45 * rng.standard_normal()), 2.0, 20.0))
+    contrast = -float(np.clip(9.0 * np.exp(0.42 * rng.standard_normal()), 2.5, 20.0))
     first = Lesion(
         territory=territory,
         side=side,

@@ -37,7 +37,21 @@ class Tissue(NamedTuple):
 
 
 def paint(atlas: Atlas, parameters: Parameters, shapes: LesionShapes) -> Painted:
-    """Everything but the acquisition."""
+    """Everything but the acquisition. What lies in the skull is painted in its box only."""
+    inner = atlas.inner
+    contents, lesion = paint_contents(inner, parameters, shapes)
+    inside = soft_step(-inner.depth) * soft_step(inner.z + 66.0, 2.0)
+    hu = atlas.outside.paint(atlas, parameters.subject)
+    hu[atlas.box] += inside * (contents - hu[atlas.box])
+    full = np.zeros(atlas.shape, dtype=np.float32)
+    full[atlas.box] = lesion * inside
+    return Painted(hu=hu, lesion=full, cavity=atlas.cavity)
+
+
+def paint_contents(
+    atlas: Atlas, parameters: Parameters, shapes: LesionShapes
+) -> tuple[Array, Array]:
+    """HU and soft lesion mask of the intracranial cavity."""
     subject = parameters.subject
     tissue = healthy_tissue(atlas, parameters)
     lesion = np.zeros(atlas.shape, dtype=np.float32)
@@ -53,11 +67,7 @@ def paint(atlas: Atlas, parameters: Parameters, shapes: LesionShapes) -> Painted
             hu, mask = haematoma(hu, mask, item, atlas, tissue)
         lesion = np.maximum(lesion, mask)
     hu = add_calcifications(hu, atlas, parameters.confounders)
-    hu = add_beam_hardening(hu, atlas, parameters.confounders)
-    outside = atlas.outside.paint(atlas, subject)
-    inside = soft_step(-atlas.depth) * soft_step(atlas.z + 66.0, 2.0)
-    lesion *= inside
-    return Painted(hu=outside + inside * (hu - outside), lesion=lesion, cavity=atlas.cavity)
+    return add_beam_hardening(hu, atlas, parameters.confounders), lesion
 
 
 def healthy_tissue(atlas: Atlas, parameters: Parameters) -> Tissue:
@@ -80,7 +90,7 @@ def healthy_tissue(atlas: Atlas, parameters: Parameters) -> Tissue:
 
 
 def infarct(tissue: Tissue, mask: Array, lesion: Lesion) -> Tissue:
-    """Grey matter falls by the whole contrast, white by about half: the border between them fades.
+    """Grey matter falls by the whole contrast, white by 70 %: the border between them fades.
 
     Swelling closes the sulci inside the lesion by up to a quarter of their fluid.
     """
@@ -88,7 +98,7 @@ def infarct(tissue: Tissue, mask: Array, lesion: Lesion) -> Tissue:
     uneven = np.clip(1 + 0.25 * smooth_field(rng, mask.shape, 9.0), 0.3, 1.7)
     drop = mask * lesion.contrast_hu * uneven
     grey_hu = tissue.grey_hu + drop
-    white_hu = np.minimum(tissue.white_hu + 0.55 * drop, np.maximum(grey_hu, tissue.white_hu - 20))
+    white_hu = np.minimum(tissue.white_hu + 0.7 * drop, np.maximum(grey_hu, tissue.white_hu - 20))
     filled = 1 + 0.25 * lesion.swelling * mask
     total = tissue.grey + tissue.white
     grow = np.minimum(filled, 1 / np.maximum(total, 1e-3))

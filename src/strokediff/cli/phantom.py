@@ -1,0 +1,73 @@
+"""`strokediff phantom`: write a cohort of synthetic head CTs with known truth."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class PhantomKind(StrEnum):
+    """What the phantoms suffer from."""
+
+    infarct = "infarct"
+    hemorrhage = "hemorrhage"
+
+
+def phantom(
+    kind: Annotated[PhantomKind, typer.Option(help="What the phantoms suffer from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the cohort.")],
+    number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many phantoms.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Phantom i depends on (seed, i) only.")] = 0,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of whole-head label maps (FreeSurfer/SynthSeg) for the anatomy."),
+    ] = None,
+    lesions: Annotated[
+        Path | None,
+        typer.Option(help="Folder of lesion masks in MNI space for the outlines of infarcts."),
+    ] = None,
+    matrix: Annotated[int, typer.Option(min=32, help="Pixels along a row.")] = 512,
+    slices: Annotated[
+        int | None, typer.Option(min=1, help="Number of slices, from the vertex down; default all.")
+    ] = None,
+    thickness: Annotated[
+        float | None,
+        typer.Option(help="Slice thickness in mm; default 5 (infarct) or 2.5 (hemorrhage)."),
+    ] = None,
+    empty_fraction: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of phantoms without a lesion.")
+    ] = 0.05,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Write a cohort of synthetic head CTs with known truth.
+
+    In the folder: images/ (HU), labels/ (lesion), brain/ (intracranial cavity) and cohort.json.
+    Finished cases are kept, so an interrupted run goes on where it stopped.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from strokediff.data.phantom.cohort import write_cohort
+    from strokediff.data.phantom.labels import label_atlases
+    from strokediff.data.phantom.masks import MaskShapes
+
+    console = Console(quiet=quiet)
+    with Progress(console=console, disable=quiet) as progress:
+        task = progress.add_task(f"{kind.value} phantoms", total=number)
+        paths = write_cohort(
+            number,
+            kind.value,
+            out,
+            seed,
+            matrix=matrix,
+            slices=slices,
+            thickness_mm=thickness,
+            empty_fraction=empty_fraction,
+            atlases=label_atlases(labels) if labels else (),
+            shapes=MaskShapes.from_folder(lesions) if lesions else None,
+            on_case=lambda _name, _made: progress.advance(task),
+        )
+    console.print(f"{len(paths)} phantoms in {out} (images, labels, brain, cohort.json)")
