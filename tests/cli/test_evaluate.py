@@ -52,14 +52,16 @@ def test_probabilities_give_the_auc(folders):
     assert float(rows["p1"]["auc"]) == 1 and summary["auc_excluded"] == 0
 
 
-def test_the_folders_that_segment_writes(folders):
+def test_the_folders_that_segment_writes(folders, capsys):
     for name in ("p1", "p2"):
         case = folders / "out" / name
         save(case / "lesion_mask.nii.gz", PRED)
         save(case / "lesion_prob.nii.gz", PRED * np.float32(0.6))
     (folders / "out" / "summary.csv").write_text("")
+    save(folders / "out" / ".tmp-p3" / "lesion_mask.nii.gz", PRED)
     output = folders / "m.csv"
-    evaluate(folders / "out", folders / "true", output, quiet=True)
+    evaluate(folders / "out", folders / "true", output)
+    assert "Warning" not in capsys.readouterr().out
     rows = list(csv.DictReader(output.read_text().splitlines()))
     assert [row["case"] for row in rows] == ["p1", "p2"]
     # 24 of 32 lesion voxels outrank all, 8 tie with the rest: 0.75 + 0.25 / 2.

@@ -129,7 +129,9 @@ def _flat(folder: Path) -> Iterable[tuple[str, Path]]:
 
 
 def _nested(folder: Path, name: str) -> Iterable[tuple[str, Path]]:
-    return ((p.parent.name, p) for p in sorted(folder.glob(f"*/{name}.nii.gz")))
+    for path in sorted(folder.glob(f"*/{name}.nii.gz")):
+        if not path.parent.name.startswith("."):  # left by a run that was killed
+            yield path.parent.name, path
 
 
 def _require_all(true: dict[str, Path], found: dict[str, Path], folder: Path, what: str) -> None:

@@ -19,6 +19,9 @@ from strokediff.errors import InputError
 GRID_TOLERANCE = 0.05
 """How far a corner of one image may lie from the other's, in units of the smallest spacing."""
 
+ROUNDING = 1e-3
+"""How far a probability may lie outside [0, 1]: averages in float32 overshoot."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -49,7 +52,7 @@ def read_probability(path: Path) -> Grid:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
     grid = _read_3d(path)
     low, high = float(grid.array.min()), float(grid.array.max())
-    if low < 0 or high > 1:
+    if low < -ROUNDING or high > 1 + ROUNDING:
         raise InputError(
             f"{path}: expected probabilities from 0 to 1, got values from {low:g} to {high:g}. "
             "Give the network's probabilities, not its logits or percentages."

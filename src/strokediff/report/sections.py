@@ -178,12 +178,13 @@ def _listed(values: Sequence[Any]) -> str:
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) == len(values) > MOST_NUMBERS:
         return f"{len(numbers)} values, {min(numbers):.4g} to {max(numbers):.4g}"
-    return "; ".join(
-        ", ".join(f"{name} {text}" for name, text in _flatten(v) if text)
-        if isinstance(v, Mapping)
-        else _plain(v)
-        for v in values
-    )
+    if any(isinstance(v, Mapping) for v in values):
+        return "; ".join(_record(v) if isinstance(v, Mapping) else _plain(v) for v in values)
+    return ", ".join(_plain(v) for v in values)
+
+
+def _record(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in _flatten(values) if text)
 
 
 def _plain(value: Any) -> str:
