@@ -50,6 +50,7 @@ def phantom(
     from rich.console import Console
     from rich.progress import Progress
 
+    from strokediff.data.phantom.anatomy import WheelSource
     from strokediff.data.phantom.cohort import write_cohort
     from strokediff.data.phantom.labels import label_atlases
     from strokediff.data.phantom.masks import MaskShapes
@@ -66,7 +67,7 @@ def phantom(
             slices=slices,
             thickness_mm=thickness,
             empty_fraction=empty_fraction,
-            atlases=label_atlases(labels) if labels else (),
+            atlases=label_atlases(labels) if labels else (WheelSource(),),
             shapes=MaskShapes.from_folder(lesions) if lesions else None,
             on_case=lambda _name, _made: progress.advance(task),
         )

@@ -1,0 +1,61 @@
+"""The command line: commands are registered here, errors become exit codes here.
+
+Start-up imports nothing heavy; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from strokediff import __version__
+from strokediff.cli.demo import demo
+from strokediff.cli.evaluate import evaluate
+from strokediff.cli.phantom import phantom
+from strokediff.cli.prepare import prepare
+from strokediff.cli.segment import segment
+from strokediff.cli.train import train
+from strokediff.errors import StrokediffError
+
+app = typer.Typer(
+    help="Stroke lesions on non-contrast head CT, outlined and measured in mL. "
+    "Research use only; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (segment, demo, phantom, prepare, train, evaluate):
+    app.command()(command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"strokediff {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an explained error ends with its own exit code and no traceback."""
+    try:
+        app()
+    except StrokediffError as error:
+        print(f"strokediff: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("strokediff: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

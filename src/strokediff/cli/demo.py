@@ -1,0 +1,1 @@
+"""`strokediff demo`: a phantom patient as a DICOM series, segmented as any other."""

@@ -1,0 +1,45 @@
+"""`strokediff prepare`: labelled scans onto the network's grid, split by patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def prepare(
+    source: Annotated[Path, typer.Argument(help="Folder with images/ and labels/ (or nnU-Net's).")],
+    cohort: Annotated[Path, typer.Argument(help="Folder to write the cohort to.")],
+    preset: Annotated[str, typer.Option(help="Grid of this training preset.")] = "tiny",
+    val: Annotated[float, typer.Option(help="Share of patients for validation.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of patients held out for testing.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Fixes the split.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Check labelled scans and write them as a cohort for training (zarr, split by patient)."""
+    from rich.console import Console
+
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data import prepare as preparing
+    from strokediff.data.preprocess import GridConfig
+    from strokediff.training.config import preset as training_preset
+
+    chosen = training_preset(preset)
+    grid = GridConfig(size=chosen.size, spacing_mm=chosen.spacing_mm)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=name or "prepared")
+
+        made = preparing.prepare(
+            source, cohort, grid, seed=seed, val=val, test=test, progress=show
+        )
+    counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
+    lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
+    Console().print(
+        f"{cohort}: {len(made.patients)} patients ({counts}); {lesions} with a lesion; "
+        f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm",
+        soft_wrap=True,
+    )

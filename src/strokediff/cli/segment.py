@@ -1,0 +1,61 @@
+"""`strokediff segment`: the main job on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strokediff.errors import InputError, PartialFailure
+
+
+def segment(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="NIfTI file, DICOM folder, or folder of patients."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = (
+        "phantom-stroke"
+    ),
+    method: Annotated[str, typer.Option(help="avg, sal, infer or all (SDPM 2.4).")] = "sal",
+    preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every draw of noise.")] = 0,
+    series: Annotated[str | None, typer.Option(help="UID of the DICOM series to use.")] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview/--no-preview", help="Write preview.png and report.html.")
+    ] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Outline the lesion on a non-contrast head CT and measure it in mL. Research use only."""
+    from strokediff.data.discover import discover
+    from strokediff.inference.presets import estimator
+    from strokediff.model import load_model, resolve_device
+    from strokediff.models import model_path
+    from strokediff.segmenting import Job, check_writable, segment_cases
+
+    check_writable(out)
+    loaded = load_model(model_path(model), resolve_device(device))
+    job = Job(
+        model=loaded,
+        estimator=estimator(method, preset, loaded.process.T),
+        preset=preset,
+        seed=seed,
+        threads=threads,
+        series=series,
+        pictures=preview,
+    )
+    cases = discover(source, series)
+    outcomes = segment_cases(cases, out, job, quiet=quiet)
+    failed = [o for o in outcomes if o.error]
+    if not failed:
+        return
+    if len(cases) == 1:
+        raise failed[0].exception or InputError(failed[0].error)
+    lines = "\n".join(f"  {o.case}: {o.error}" for o in failed)
+    message = f"{len(failed)} of {len(cases)} patients failed (see summary.csv):\n{lines}"
+    raise (PartialFailure if len(failed) < len(cases) else InputError)(message)
+

@@ -1,0 +1,91 @@
+"""`strokediff train`: train on a prepared cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strokediff.training.loop import Run, StepReport
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Cohort written by 'strokediff prepare'.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
+    preset: Annotated[str, typer.Option(help="tiny (CPU), small or paper.")] = "tiny",
+    steps: Annotated[int | None, typer.Option(help="Steps, if not the preset's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Slices a step.")] = None,
+    precision: Annotated[str | None, typer.Option(help="32 or bf16.")] = None,
+    seed: Annotated[int, typer.Option(help="Fixes weights, samples and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that load data; 0: none.")] = 0,
+    name: Annotated[str, typer.Option(help="Name that results will carry.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train SDPM; checkpoints are whole or not there, and --resume loses nothing."""
+    from strokediff.data.cohort import open_cohort
+    from strokediff.errors import UsageError
+    from strokediff.training.build import build_network, build_task
+    from strokediff.training.config import TrainingConfig
+    from strokediff.training.config import preset as training_preset
+    from strokediff.training.loop import Run
+
+    cohort = open_cohort(data)
+    chosen = training_preset(preset)
+    if (cohort.grid.size, cohort.grid.spacing_mm) != (chosen.size, chosen.spacing_mm):
+        raise UsageError(
+            f"{data}: prepared at {cohort.grid.size} pixels of {cohort.grid.spacing_mm} mm, and "
+            f"preset '{preset}' expects {chosen.size} of {chosen.spacing_mm} mm. Prepare it with "
+            f"--preset {preset}."
+        )
+    changes = {"steps": steps, "batch_size": batch_size, "precision": precision, "seed": seed}
+    wanted = {k: v for k, v in changes.items() if v is not None}
+    config = TrainingConfig(**{**chosen.training.model_dump(), **wanted})
+    run = Run(
+        folder=out,
+        cohort=cohort,
+        config=config,
+        task=build_task(config),
+        module=build_network(config, cohort.grid.size),
+        name=name or out.name,
+        device=device,
+        workers=workers,
+    )
+    follow(run, resume=resume, quiet=quiet)
+
+
+def follow(run: Run, *, resume: bool, quiet: bool) -> None:
+    """Run a training to its end: progress on the terminal, figures and pictures to TensorBoard."""
+    from rich.console import Console
+
+    from strokediff.cli.progress import progress_bar
+    from strokediff.extras import require
+
+    board = require("torch.utils.tensorboard", "train").SummaryWriter(str(run.folder / "logs"))
+    console = Console()
+    with progress_bar(quiet) as bar, board:
+        task = bar.add_task("training", total=run.config.steps)
+        for report in run.train(resume=resume):
+            bar.update(task, completed=report.step, description=f"loss {report.losses['loss']:.4f}")
+            _log(board, report)
+            if report.validation:
+                shown = ", ".join(f"{k} {v:.3f}" for k, v in report.validation.figures.items())
+                console.print(f"step {report.step}: validation {shown}")
+    console.print(f"model written to {run.folder / 'model'}", soft_wrap=True)
+
+
+def _log(board: object, report: StepReport) -> None:
+    write = board.add_scalar  # type: ignore[attr-defined]
+    if report.step % 20 == 0:
+        write("lr", report.lr, report.step)
+        for key, value in report.losses.items():
+            write(f"train/{key}", value, report.step)
+    if report.validation:
+        for key, value in report.validation.figures.items():
+            write(f"validation/{key}", value, report.step)
+        if report.validation.picture.size:
+            picture = (report.validation.picture[None] + 1) / 2
+            board.add_image("validation/image-truth-label", picture, report.step)  # type: ignore[attr-defined]

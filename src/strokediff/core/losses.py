@@ -1,0 +1,93 @@
+"""The training losses of SDPM, section 2.3, in the P2 form.
+
+Every loss is a mean over the pixels inside the brain mask `m`, one value per sample (B,), so
+that the caller weights samples by t and averages. With e_y = y_t_hat - y_t and
+e_eps = eps_hat - eps,
+
+    y_0_hat - y_0 = (e_y - sqrt(gamma) e_eps) / sqrt(abar),
+
+so the factor abar of L_d1's weight cancels the 1/abar that explodes near T: `label_residual`
+is that product, and nothing is clamped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from strokediff.core.process import Diffused, SynchronousProcess
+from strokediff.core.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class ExactWeights:
+    """The weights of equation (13) as printed, (T + 1,) float64; they hold for t >= 2."""
+
+    d1: Tensor
+    d2: Tensor
+
+
+def exact_weights(schedule: Schedule) -> ExactWeights:
+    """Equation (13) with sigma_t^2 the posterior variance.
+
+    d1 = abar[t-1] / (2 sigma^2), of |y_0 - y_0_hat|^2;
+    d2 = alpha[t] gamma[t-1]^2 / (2 sigma^2 gamma[t]), of |eps - eps_hat|^2.
+    Their ratio tends to SNR[t] as beta -> 0, which is the common factor that the P2 form drops.
+    """
+    bar, gamma, alpha = schedule.alpha_bar, schedule.gamma, schedule.alpha
+    sigma2 = schedule.beta[1:] * gamma[:-1] / gamma[1:]
+    nan = bar.new_full((1,), torch.nan)
+    d1 = torch.cat([nan, bar[:-1] / (2 * sigma2)])
+    d2 = torch.cat([nan, alpha[1:] * gamma[:-1] ** 2 / (2 * sigma2 * gamma[1:])])
+    return ExactWeights(d1, d2)
+
+
+@dataclass(frozen=True)
+class P2:
+    """P2 weighting (Choi et al. 2022): lambda_t = 1 / (k + SNR_t)^g.
+
+    L_d2 is lambda |e_eps|^2. L_d1 is lambda SNR |y_0 - y_0_hat|^2 = lambda |r|^2 / gamma with
+    r = e_y - sqrt(gamma) e_eps. For k = g = 1, lambda = gamma, so L_d1 = |r|^2 for every t,
+    t = 0 included, where its limit is taken.
+    """
+
+    k: float = 1.0
+    g: float = 1.0
+
+    def d2(self, schedule: Schedule) -> Tensor:
+        """Weight of |e_eps|^2, (T + 1,): gamma^g / (k gamma + abar)^g; 0 at t = 0."""
+        return (schedule.gamma / (self.k * schedule.gamma + schedule.alpha_bar)) ** self.g
+
+    def d1(self, schedule: Schedule) -> Tensor:
+        """Weight of |r|^2, (T + 1,): lambda / gamma, finite at t = 0 if g >= 1."""
+        if self.g < 1:
+            raise ValueError(f"the weight of L_d1 diverges at t = 0 for g = {self.g}; use g >= 1")
+        gamma = schedule.gamma
+        return gamma ** (self.g - 1) / (self.k * gamma + schedule.alpha_bar) ** self.g
+
+
+def masked_mean(values: Tensor, m: Tensor) -> Tensor:
+    """Mean of `values` (B, C, H, W) over the pixels where m (B, 1, H, W) is 1; shape (B,)."""
+    total = (values * m).flatten(1).sum(1)
+    return total / m.expand_as(values).flatten(1).sum(1).clamp(min=1.0)
+
+
+def label_residual(
+    process: SynchronousProcess, drawn: Diffused, eps_hat: Tensor, y_t_hat: Tensor
+) -> Tensor:
+    """r = sqrt(abar) (y_0_hat - y_0) = e_y - sqrt(gamma) e_eps, free of any division."""
+    gamma = process.gamma(drawn.t, drawn.y_t)
+    return (y_t_hat - drawn.y_t) - gamma.sqrt() * (eps_hat - drawn.eps)
+
+
+def soft_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:
+    """1 - soft Dice of sigmoid(slope y_0_hat) against the label in {-1, +1}, over the batch.
+
+    (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
+    slices without lesion count through their false positives. Scalar.
+    """
+    p = torch.sigmoid(slope * y_0_hat) * m
+    g = (y_0 > 0).to(p.dtype) * m
+    return 1.0 - (2.0 * (p * g).sum() + 1.0) / (p.sum() + g.sum() + 1.0)

@@ -1,0 +1,92 @@
+"""The synchronous image-label diffusion process: image and label share one noise.
+
+Source: SDPM equations (10) and (11); SADPM equation (3) and the posterior above it, read with
+the bars on alpha that its text drops.
+
+Shapes: images and labels are (B, C, H, W); t is (B,) int64 in 0..T; coefficients broadcast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from strokediff.core.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Diffused:
+    """A draw of the forward process: x_t and y_t carry the same noise eps at time t."""
+
+    x_t: Tensor
+    y_t: Tensor
+    eps: Tensor
+    t: Tensor
+
+
+class SynchronousProcess:
+    """q(x_t, y_t | x_0, y_0), the posterior and the changes of variable between estimates."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    @property
+    def T(self) -> int:
+        """The diffusion period."""
+        return self.schedule.T
+
+    def alpha_bar(self, t: Tensor, like: Tensor) -> Tensor:
+        """alpha_bar[t], shaped and typed to multiply `like`."""
+        return _at(self.schedule.alpha_bar, t, like)
+
+    def gamma(self, t: Tensor, like: Tensor) -> Tensor:
+        """gamma[t], shaped and typed to multiply `like`."""
+        return _at(self.schedule.gamma, t, like)
+
+    def noised(self, clean: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Equation (11): sqrt(alpha_bar) clean + sqrt(gamma) eps, for an image or a label."""
+        return self.alpha_bar(t, clean).sqrt() * clean + self.gamma(t, clean).sqrt() * eps
+
+    def diffuse(self, x_0: Tensor, y_0: Tensor, eps: Tensor, t: Tensor) -> Diffused:
+        """Equation (11) for the pair: x_t and y_t with one eps."""
+        return Diffused(self.noised(x_0, eps, t), self.noised(y_0, eps, t), eps, t)
+
+    def clean(self, noisy: Tensor, eps_hat: Tensor, t: Tensor) -> Tensor:
+        """Equation (11) solved for the clean one: noisy/sqrt(abar) - sqrt(gamma/abar) eps_hat."""
+        bar, gamma = self.alpha_bar(t, noisy), self.gamma(t, noisy)
+        return (noisy - gamma.sqrt() * eps_hat) / bar.sqrt()
+
+    def posterior_mean(self, clean: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Equation (10): sqrt(abar[t-1]) y_0 + sqrt(alpha[t]) gamma[t-1] / sqrt(gamma[t]) eps.
+
+        Needs t >= 1.
+        """
+        return self.jump_mean(clean, eps, t, t - 1)
+
+    def posterior_variance(self, t: Tensor, like: Tensor) -> Tensor:
+        """Equation (10): beta[t] gamma[t-1] / gamma[t]. Needs t >= 1."""
+        beta, gamma = self.schedule.beta, self.schedule.gamma
+        variance = torch.zeros_like(beta)
+        variance[1:] = beta[1:] * gamma[:-1] / gamma[1:]
+        return _at(variance, t, like)
+
+    def jump_mean(self, clean: Tensor, eps: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        """Posterior mean of the noised variable at s < t, for steps of any length.
+
+        With alpha = abar[t]/abar[s] this is equation (10) on the sub-sequence that holds only s
+        and t: sqrt(abar[s]) y_0 + sqrt(alpha) gamma[s] / sqrt(gamma[t]) eps.
+        """
+        bar, gamma = self.schedule.alpha_bar, self.schedule.gamma
+        alpha = bar[t.cpu()] / bar[s.cpu()]
+        weight = alpha.sqrt() * gamma[s.cpu()] / gamma[t.cpu()].sqrt()
+        return self.alpha_bar(s, clean).sqrt() * clean + _shaped(weight, clean) * eps
+
+
+def _at(values: Tensor, t: Tensor, like: Tensor) -> Tensor:
+    return _shaped(values[t.cpu()], like)
+
+
+def _shaped(values: Tensor, like: Tensor) -> Tensor:
+    return values.to(like).reshape(-1, *(1,) * (like.ndim - 1))

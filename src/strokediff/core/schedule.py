@@ -1,0 +1,82 @@
+"""Noise schedules: alpha_bar over t = 0..T, with alpha_bar[0] = 1 (t = 0 is the clean image).
+
+Source: SDPM, section 2.1; the sigmoid curve is the one of its section 3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+MAX_BETA = 0.999
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The quantities of equation (2), each of shape (T + 1,), float64.
+
+    alpha_bar[t] = prod_{k<=t} alpha[k];  gamma = 1 - alpha_bar;  beta = 1 - alpha.
+    alpha[0] = 1 and beta[0] = 0 by convention.
+    """
+
+    alpha_bar: Tensor
+
+    def __post_init__(self) -> None:
+        bar = self.alpha_bar
+        if bar.dtype != torch.float64 or bar.ndim != 1 or bar[0] != 1.0:
+            raise ValueError("alpha_bar must be a float64 vector that starts at 1")
+        if not bool((bar.diff() < 0).all()) or not bool((bar > 0).all()):
+            raise ValueError("alpha_bar must fall strictly and stay positive")
+
+    @property
+    def T(self) -> int:
+        """The diffusion period."""
+        return len(self.alpha_bar) - 1
+
+    @property
+    def gamma(self) -> Tensor:
+        """Variance of the noise in x_t: 1 - alpha_bar."""
+        return 1.0 - self.alpha_bar
+
+    @property
+    def alpha(self) -> Tensor:
+        """alpha[t] = alpha_bar[t] / alpha_bar[t-1], alpha[0] = 1."""
+        one = self.alpha_bar.new_ones(1)
+        return torch.cat([one, self.alpha_bar[1:] / self.alpha_bar[:-1]])
+
+    @property
+    def beta(self) -> Tensor:
+        """beta = 1 - alpha."""
+        return 1.0 - self.alpha
+
+    @property
+    def snr(self) -> Tensor:
+        """Signal-to-noise ratio alpha_bar / gamma; infinite at t = 0."""
+        return self.alpha_bar / self.gamma
+
+
+def from_betas(beta: Tensor) -> Schedule:
+    """Schedule with transition variances beta[1..T] (shape (T,)), clipped to 0.999."""
+    alpha = 1.0 - beta.double().clamp(max=MAX_BETA)
+    return Schedule(torch.cat([alpha.new_ones(1), alpha.cumprod(0)]))
+
+
+def sigmoid_schedule(
+    T: int = 500, start: float = -3.0, end: float = 3.0, tau: float = 1.0
+) -> Schedule:
+    """Sigmoid curve on alpha_bar, with beta clipped to 0.999.
+
+    alpha_bar(u) = (s(end) - s(start + u (end - start))) / (s(end) - s(start)), u = t / T,
+    s(v) = 1 / (1 + exp(-v / tau)).
+    """
+
+    def sigmoid(v: float) -> float:
+        return 1.0 / (1.0 + math.exp(-v / tau))
+
+    top, bottom = sigmoid(end), sigmoid(start)
+    curve = [(top - sigmoid(start + (end - start) * t / T)) / (top - bottom) for t in range(T + 1)]
+    bar = torch.tensor(curve, dtype=torch.float64)
+    return from_betas(1.0 - bar[1:] / bar[:-1])

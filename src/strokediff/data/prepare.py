@@ -1,0 +1,158 @@
+"""Turns a folder of scans and masks into a cohort, after checking all of it.
+
+Layouts: images/NAME.nii.gz with labels/NAME.nii.gz and optionally brain/NAME.nii.gz (as
+`strokediff phantom` writes them), or nnU-Net's imagesTr/NAME_0000.nii.gz and
+labelsTr/NAME.nii.gz; or a folder of such folders.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.data.brain import extract_brain
+from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort, split_patients
+from strokediff.data.masks import Grid, check_same_grid, read_mask
+from strokediff.data.nifti import read_nifti
+from strokediff.data.preprocess import GridConfig, SliceGrid
+from strokediff.data.volume import Volume
+from strokediff.errors import InputError
+from strokediff.data.files import atomic_directory
+
+LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
+SUFFIXES = (".nii.gz", ".nii")
+
+
+@dataclass(frozen=True)
+class LabelledScan:
+    """A scan with its lesion mask and, where there is one, its brain mask."""
+
+    name: str
+    image: Path
+    label: Path
+    brain: Path | None
+
+
+def find_scans(source: Path) -> list[LabelledScan]:
+    """Every labelled scan under `source`; `InputError` lists images that lack a mask."""
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder. Expected one with images/ and labels/.")
+    folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
+    scans: list[LabelledScan] = []
+    for folder in folders:
+        for images, labels, ending in LAYOUTS:
+            scans += _scans_in(folder / images, folder / labels, folder / "brain", ending)
+    if not scans:
+        raise InputError(
+            f"{source}: no labelled scans. Expected images/NAME.nii.gz with labels/NAME.nii.gz, "
+            "or nnU-Net's imagesTr/NAME_0000.nii.gz with labelsTr/NAME.nii.gz."
+        )
+    names = [scan.name for scan in scans]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"{source}: the same name twice: {', '.join(doubled)}. Rename one of them.")
+    return scans
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    grid: GridConfig,
+    *,
+    seed: int = 0,
+    val: float = 0.1,
+    test: float = 0.1,
+    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+) -> Cohort:
+    """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure."""
+    scans = find_scans(source)
+    split = split_patients([scan.name for scan in scans], val=val, test=test, seed=seed)
+    with atomic_directory(out) as folder:
+        writer = CohortWriter(folder, grid)
+        for done, scan in enumerate(scans):
+            progress(done, len(scans), scan.name)
+            patient, details = _on_grid(scan, grid)
+            writer.add(patient, **details)
+        progress(len(scans), len(scans), "")
+        writer.finish(split=split, origin=_origin(source, seed))
+    return open_cohort(out)
+
+
+def _scans_in(images: Path, labels: Path, brains: Path, ending: str) -> list[LabelledScan]:
+    if not images.is_dir():
+        return []
+    scans, unlabelled = [], []
+    for image in sorted(images.iterdir()):
+        stem = _stem(image)
+        if stem is None or image.name.startswith("."):
+            continue
+        name = stem.removesuffix(ending)
+        label = _with_stem(labels, name)
+        if label is None:
+            unlabelled.append(image.name)
+        else:
+            scans.append(LabelledScan(name, image, label, _with_stem(brains, name)))
+    if unlabelled:
+        raise InputError(
+            f"{images}: {len(unlabelled)} image(s) without a mask of the same name in {labels}: "
+            f"{', '.join(unlabelled[:5])}. Add the masks or take the images out."
+        )
+    return scans
+
+
+def _stem(path: Path) -> str | None:
+    return next((path.name.removesuffix(s) for s in SUFFIXES if path.name.endswith(s)), None)
+
+
+def _with_stem(folder: Path, name: str) -> Path | None:
+    return next((p for s in SUFFIXES if (p := folder / f"{name}{s}").is_file()), None)
+
+
+def _on_grid(scan: LabelledScan, grid: GridConfig) -> tuple[Patient, dict[str, Any]]:
+    volume = read_nifti(scan.image)
+    lesion = _mask_on(scan.label, volume)
+    brain = _brain(scan, volume)
+    slice_grid = SliceGrid(grid, volume, brain)
+    slices = slice_grid.image(volume.hu)
+    patient = Patient(
+        scan.name,
+        slices.x.astype(np.float16),
+        slice_grid.label(lesion),
+        slices.m.astype(np.uint8),
+    )
+    details = {
+        "image": str(scan.image),
+        "volume_ml": volume.mask_volume_mm3(lesion) / 1000,
+        "spacing_mm": volume.spacing_mm,
+        "warnings": list(volume.warnings),
+    }
+    return patient, details
+
+
+def _brain(scan: LabelledScan, volume: Volume) -> NDArray[np.bool_]:
+    return extract_brain(volume).mask if scan.brain is None else _mask_on(scan.brain, volume)
+
+
+def _mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
+    """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
+    mask = read_mask(path)
+    stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.affine)
+    check_same_grid(mask, stored)
+    return volume.from_source(mask.array)
+
+
+def _origin(source: Path, seed: int) -> dict[str, Any]:
+    """Where the scans came from; phantoms say so in their own cohort.json."""
+    found = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
+    kinds = []
+    for folder in found:
+        file = folder / "cohort.json"
+        if file.is_file():
+            kinds.append(json.loads(file.read_text()).get("description", "unnamed"))
+    return {"source": str(source), "split_seed": seed, "description": "; ".join(kinds)}

@@ -1,0 +1,141 @@
+"""From a head to the network's grid and back, slice by slice.
+
+In-plane resampling is separable, so it is a pair of matrices a volume: rows @ slice @ columns.
+The way in averages over the network's pixel (a triangle filter, as antialiased bilinear
+resizing); the way back is linear interpolation. Both are normalised by the mask, so that skull
+never bleeds into the brain and the cortex keeps its full value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from strokediff.data.volume import Volume
+
+COVERED = 1e-3
+"""Share of a pixel that must lie in the mask for a normalised value to be trusted."""
+
+
+class GridConfig(BaseModel):
+    """The network's grid: size x size pixels of spacing_mm, and the HU window on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(96, ge=8)
+    spacing_mm: float = Field(2.0, gt=0)
+    window_level: float = 40.0
+    window_width: float = Field(80.0, gt=0)
+
+    def windowed(self, hu: NDArray[Any]) -> NDArray[np.float32]:
+        """HU to [-1, 1]: (hu - level) / (width / 2), clipped."""
+        scaled = (hu - self.window_level) / (self.window_width / 2)
+        return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class NetworkSlices:
+    """Every slice of a head on the network's grid: x and m are (Z, size, size), float32.
+
+    x is in [-1, 1] inside the brain and 0 outside; m is 0 or 1; rows run along y, columns
+    along x.
+    """
+
+    x: NDArray[np.float32]
+    m: NDArray[np.float32]
+
+
+class SliceGrid:
+    """The network's grid laid over one head, centred on its brain."""
+
+    def __init__(self, config: GridConfig, volume: Volume, brain: NDArray[np.bool_]) -> None:
+        self.config = config
+        self.brain = brain
+        spacing = volume.pixel_spacing_mm
+        centre = _centre(brain)
+        sides = [
+            (brain.shape[axis], spacing[axis], centre[axis], config.size, config.spacing_mm)
+            for axis in (0, 1)
+        ]
+        self._in_x, self._in_y = (_averaging(*side) for side in sides)
+        self._out_x, self._out_y = (_interpolating(*side) for side in sides)
+        self._m = self._resample(brain) >= 0.5
+
+    @property
+    def cut_off_fraction(self) -> float:
+        """Share of the brain's voxels that lie outside the network's grid."""
+        inside_x = np.flatnonzero(self._out_x.sum(1))
+        inside_y = np.flatnonzero(self._out_y.sum(1))
+        inside = self.brain[np.ix_(inside_x, inside_y)].sum()
+        return float(1.0 - inside / max(1, self.brain.sum()))
+
+    def image(self, hu: NDArray[np.float32]) -> NetworkSlices:
+        """Window, resample inside the mask, and set everything outside to 0."""
+        weighted = self._resample(self.config.windowed(hu) * self.brain)
+        x = weighted / np.maximum(self._resample(self.brain), COVERED)
+        return NetworkSlices((x * self._m).astype(np.float32), self._m.astype(np.float32))
+
+    def label(self, lesion: NDArray[Any]) -> NDArray[np.uint8]:
+        """A lesion mask (X, Y, Z) on the network's grid: at least half a pixel is lesion."""
+        return ((self._resample(lesion) >= 0.5) & self._m).astype(np.uint8)
+
+    def to_volume(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Values (Z, size, size) inside the mask, back on the head's grid (X, Y, Z).
+
+        Linear in the plane, normalised by the mask; 0 outside the brain.
+        """
+        m = self._m.astype(np.float32)
+        value = self._back(values.astype(np.float32) * m)
+        weight = self._back(m)
+        return np.where(self.brain & (weight > COVERED), value / np.maximum(weight, COVERED), 0.0)
+
+    def _resample(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        slices = np.moveaxis(array, 2, 0).astype(np.float32)
+        return self._in_y @ np.swapaxes(slices, 1, 2) @ self._in_x.T
+
+    def _back(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.transpose(self._out_y @ slices @ self._out_x.T, (2, 1, 0))
+
+
+def _centre(brain: NDArray[np.bool_]) -> tuple[float, float]:
+    """Centre of the brain's bounding box, in pixel indices along x and y."""
+    centres = []
+    for axis in (0, 1):
+        used = np.flatnonzero(brain.any(axis=(1 - axis, 2)))
+        low, high = (used[0], used[-1]) if len(used) else (0, brain.shape[axis] - 1)
+        centres.append((low + high) / 2)
+    return centres[0], centres[1]
+
+
+def _positions(
+    pixel_mm: float, centre: float, size: int, spacing_mm: float
+) -> NDArray[np.float64]:
+    """Index on the head's axis of each of the grid's pixel centres, (size,)."""
+    return centre + (np.arange(size) - (size - 1) / 2) * spacing_mm / pixel_mm
+
+
+def _averaging(
+    n: int, pixel_mm: float, centre: float, size: int, spacing_mm: float
+) -> NDArray[np.float32]:
+    """(size, n): triangle weights as wide as the coarser of the two pixels; what lies off the
+    image counts as 0."""
+    reach = max(1.0, spacing_mm / pixel_mm)
+    at = _positions(pixel_mm, centre, size, spacing_mm)
+    first, last = min(0, int(at[0] - reach) - 1), max(n, int(at[-1] + reach) + 2)
+    index = np.arange(first, last)
+    weights = np.clip(1 - np.abs(index[None] - at[:, None]) / reach, 0, None)
+    weights /= weights.sum(1, keepdims=True)
+    return weights[:, -first : n - first].astype(np.float32)
+
+
+def _interpolating(
+    n: int, pixel_mm: float, centre: float, size: int, spacing_mm: float
+) -> NDArray[np.float32]:
+    """(n, size): linear interpolation at the head's pixels; 0 beyond the grid."""
+    at = ((np.arange(n) - centre) * pixel_mm / spacing_mm) + (size - 1) / 2
+    weights = np.clip(1 - np.abs(at[:, None] - np.arange(size)[None]), 0, None)
+    return weights.astype(np.float32)

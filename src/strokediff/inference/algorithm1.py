@@ -1,0 +1,117 @@
+"""Algorithm 1 of both papers (IL): the label by the reverse Markov chain, y^infer.
+
+The lines of the algorithm are numbered in the comments. Where METHOD decides between readings,
+the default is the decision and the literal form is a `TransitionScale`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from strokediff.core.seeds import derive_seed
+from strokediff.inference.estimator import Context, LabelEstimate, Slices, lesion_areas, times
+from strokediff.noise.base import NoiseModel, generator
+from strokediff.noise.isotropic import IsotropicNoise
+
+TransitionScale = Callable[[Tensor], Tensor]
+"""Turns the posterior variance beta[t] gamma[t-1] / gamma[t] into the factor of the noise."""
+
+
+def standard_deviation(variance: Tensor) -> Tensor:
+    """The factor that gives the posterior its variance: the square root."""
+    return variance.sqrt()
+
+
+def variance_as_printed(variance: Tensor) -> Tensor:
+    """Lines 7 and 8 as printed: the variance itself multiplies the noise."""
+    return variance
+
+
+class LabelScale(Protocol):
+    """The law of d_i, which scales the transition noise of the label in line 8."""
+
+    def draw(self, seeds: list[int]) -> Tensor:
+        """d_i for every slice, (S,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedScale:
+    """One value; at 1 image and label keep sharing their noise, so an oracle is exact."""
+
+    d: float = 1.0
+
+    def draw(self, seeds: list[int]) -> Tensor:
+        """d for every slice."""
+        return torch.full((len(seeds),), self.d)
+
+
+class UniformScale:
+    """d_i uniform in (0, 1), one a repeat and slice: the papers' d_i in R^(0,1)."""
+
+    def draw(self, seeds: list[int]) -> Tensor:
+        """d_i for every slice."""
+        return torch.stack([torch.rand((), generator=generator(seed)) for seed in seeds])
+
+
+@dataclass(frozen=True)
+class Algorithm1:
+    """y^infer = 1/N sum_n IL(d_n, T_i).
+
+    `transition` is the noise of lines 7 and 8: white by default, as the papers, or the model's.
+    """
+
+    T_i: int
+    repeats: int
+    label_scale: LabelScale = FixedScale()
+    transition_scale: TransitionScale = standard_deviation
+    transition: NoiseModel = IsotropicNoise()
+    name: str = "infer"
+
+    def __post_init__(self) -> None:
+        if self.T_i < 1 or self.repeats < 1:
+            raise ValueError(f"expected T_i and repeats >= 1, got {self.T_i} and {self.repeats}")
+
+    def evaluations(self) -> int:
+        """repeats x T_i evaluations a slice: one at T_i, one after each transition."""
+        return self.repeats * self.T_i
+
+    def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
+        """Estimate y_0 for every slice."""
+        mean = torch.zeros_like(slices.x_0, dtype=torch.float64)
+        areas = []
+        for n in range(self.repeats):
+            y_0 = self.chain(n, slices, context)
+            areas.append(lesion_areas(y_0))
+            mean += y_0.double() / self.repeats
+        evaluations = self.evaluations() * len(slices.x_0)
+        return LabelEstimate(mean.float(), torch.stack(areas), evaluations)
+
+    def chain(self, n: int, slices: Slices, context: Context) -> Tensor:
+        """IL(d_n, T_i): one run of the reverse chain for every slice."""
+        process, m = context.process, slices.m
+        d = self.label_scale.draw(slices.noise_seeds("infer", n, "d")).reshape(-1, 1, 1, 1)
+        t = times(self.T_i, slices)
+        eps = context.draw(slices, "infer", n, "start")
+        x_t = process.noised(slices.x_0, eps, t)  # 2: the noised image by (11)
+        eps_hat, y_t = context.predict(x_t, t, m)  # 2-3: the label stream's y_t, and the noise
+        for step in range(self.T_i, 1, -1):  # 4
+            t = times(step, slices)
+            x_0 = process.clean(x_t, eps_hat, t)  # 5
+            y_0 = process.clean(y_t, eps_hat, t)
+            scale = self.transition_scale(process.posterior_variance(t, x_t))
+            kick = scale * self._transition(n, step, slices)
+            x_t = process.posterior_mean(x_0, eps_hat, t) + kick  # 7
+            y_t = process.posterior_mean(y_0, eps_hat, t) + d * kick  # 8
+            eps_hat, _ = context.predict(x_t, t - 1, m)  # 9
+        return process.clean(y_t, eps_hat, times(1, slices)) * m  # 11: at t = 1, y_0_hat
+
+    def _transition(self, n: int, step: int, slices: Slices) -> Tensor:
+        seeds = [derive_seed(seed, step) for seed in slices.noise_seeds("infer", n, "step")]
+        shape = tuple(slices.x_0.shape[1:])
+        return self.transition.draw(seeds, shape) * slices.m  # type: ignore[arg-type]

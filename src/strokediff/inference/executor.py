@@ -1,0 +1,70 @@
+"""Runs a network so that its numbers depend on neither batch size nor thread count.
+
+Convolution libraries pick other kernels, with other roundings, for other batch sizes and thread
+counts. Here every call sees the same shape: inputs are cut into chunks of fixed size, the last
+one padded with zeros. On a CPU each chunk runs on one thread, and chunks run side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(x_t, t) -> (eps_hat, y_t_hat)."""
+
+CPU_CHUNK = 4
+GPU_CHUNK = 64
+
+
+class ChunkedDenoiser:
+    """(x_t, t) -> (eps_hat, y_t_hat) of any batch size, in chunks of a fixed size."""
+
+    def __init__(
+        self, network: Network, device: torch.device, pool: ThreadPoolExecutor | None
+    ) -> None:
+        self.network = network
+        self.device = device
+        self.pool = pool
+        self.chunk = CPU_CHUNK if device.type == "cpu" else GPU_CHUNK
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict for x_t (B, 1, H, W) at t (B,); results come back on the CPU, float32."""
+        starts = range(0, len(x_t), self.chunk)
+        pieces = [(x_t[i : i + self.chunk], t[i : i + self.chunk]) for i in starts]
+        run = self.pool.map if self.pool else map
+        eps_hat, y_t_hat = zip(*run(self._one, pieces), strict=True)
+        return torch.cat(eps_hat), torch.cat(y_t_hat)
+
+    @torch.inference_mode()
+    def _one(self, piece: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        x_t, t = piece
+        count = len(x_t)
+        x = x_t.new_zeros(self.chunk, *x_t.shape[1:])
+        x[:count] = x_t
+        times = t.new_zeros(self.chunk)
+        times[:count] = t
+        x = x.to(self.device, memory_format=torch.channels_last)
+        eps_hat, y_t_hat = self.network(x, times.to(self.device))
+        return eps_hat[:count].float().cpu(), y_t_hat[:count].float().cpu()
+
+
+@contextmanager
+def denoiser_on(
+    network: Network, device: torch.device, threads: int | None = None
+) -> Iterator[ChunkedDenoiser]:
+    """A denoiser with its worker threads, one per core unless `threads` says otherwise."""
+    if device.type != "cpu":
+        yield ChunkedDenoiser(network, device, None)
+        return
+    count = threads or torch.get_num_threads()
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            yield ChunkedDenoiser(network, device, pool)
+        finally:
+            torch.set_num_threads(before)

@@ -1,0 +1,52 @@
+"""An interval for the volume: conformal where the model was calibrated, else the draws' spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+OFFSET_ML = 1.0
+"""Keeps the logarithm of small volumes tame: errors below 1 mL count little."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Split-conformal quantile of |log((v + 1 mL) / (v_true + 1 mL))| over n patients.
+
+    With probability `level` or more a new patient from the same population lies within the
+    quantile (Vovk et al. 2005; the patients must be exchangeable, so no promise holds on
+    scanners unlike the calibration's).
+    """
+
+    quantile: float
+    level: float
+    n: int
+
+    def interval_ml(self, volume_ml: float) -> tuple[float, float]:
+        """The interval around a found volume, mL; never below 0."""
+        v = volume_ml + OFFSET_ML
+        low = max(0.0, v * math.exp(-self.quantile) - OFFSET_ML)
+        return low, v * math.exp(self.quantile) - OFFSET_ML
+
+
+def calibrate(
+    found_ml: Sequence[float], true_ml: Sequence[float], level: float = 0.9
+) -> Calibration:
+    """The ceil((n + 1) level)-th smallest score of n patients; the largest if n is too small."""
+    found, true = np.asarray(found_ml), np.asarray(true_ml)
+    if len(found) != len(true) or not len(found):
+        raise ValueError(f"expected as many found as true volumes, got {len(found)}, {len(true)}")
+    scores = np.sort(np.abs(np.log((found + OFFSET_ML) / (true + OFFSET_ML))))
+    rank = min(len(scores), math.ceil((len(scores) + 1) * level))
+    return Calibration(float(scores[rank - 1]), level, len(scores))
+
+
+def spread_ml(draws_ml: Sequence[float], volume_ml: float) -> tuple[float, float] | None:
+    """Smallest and largest volume among the draws and their mean; None for a single draw."""
+    if len(draws_ml) < 2:
+        return None
+    values = [*draws_ml, volume_ml]
+    return min(values), max(values)

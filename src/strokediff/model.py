@@ -1,0 +1,105 @@
+"""A trained model, ready to segment: its network, process, noise, grid and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.core.process import SynchronousProcess
+from strokediff.data.preprocess import GridConfig
+from strokediff.errors import InputError, UsageError
+from strokediff.inference.intervals import Calibration
+from strokediff.noise.base import NoiseModel
+from strokediff.training.build import build_network, build_task
+from strokediff.training.checkpoint import Checkpoint, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Model:
+    """What `segment` needs of a checkpoint; `card` goes into result.json."""
+
+    network: nn.Module
+    process: SynchronousProcess
+    noise: NoiseModel
+    grid: GridConfig
+    device: torch.device
+    card: dict[str, Any]
+    calibrations: dict[str, Calibration]
+
+    @property
+    def predict(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """(x_t, t) -> (eps_hat, y_t_hat)."""
+        return self.network
+
+
+def load_model(path: Path, device: torch.device) -> Model:
+    """Read a checkpoint folder; `InputError` if it is corrupt, foreign or of another method."""
+    checkpoint = read_checkpoint(path)
+    config = checkpoint.config
+    if config.method != "sdpm":
+        raise InputError(
+            f"{path}: a checkpoint of method '{config.method}'. Expected one of 'sdpm', which "
+            "'strokediff train' writes."
+        )
+    network = build_network(config.training, config.grid.size)
+    _load_weights(network, checkpoint)
+    task = build_task(config.training)
+    return Model(
+        network=network.eval().to(device),
+        process=task.process,
+        noise=task.noise,
+        grid=config.grid,
+        device=device,
+        card={
+            "name": config.name,
+            "method": config.method,
+            "noise": config.noise,
+            "trained_on": config.trained_on,
+            "steps": config.step,
+            "sha256": config.sha256,
+            "strokediff": config.strokediff,
+        },
+        calibrations={
+            key: Calibration(**value)
+            for key, value in checkpoint.metrics.get("calibration", {}).items()
+        },
+    )
+
+
+def _load_weights(network: nn.Module, checkpoint: Checkpoint) -> None:
+    try:
+        network.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{checkpoint.path}: the weights do not fit the network that config.json describes "
+            f"({str(error).splitlines()[0]}). Copy the whole folder again or train again."
+        ) from None
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto, cpu, cuda, cuda:N or mps; `UsageError` if this machine has no such device."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            f"no device '{name}'; expected auto, cpu, cuda, cuda:N or mps."
+        ) from None
+    missing = (
+        (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count())
+        or (device.type == "mps" and not torch.backends.mps.is_available())
+        or device.type not in ("cpu", "cuda", "mps")
+    )
+    if missing:
+        raise UsageError(
+            f"device '{name}' is not available: this PyTorch ({torch.__version__}) sees "
+            f"{torch.cuda.device_count()} CUDA device(s). Use --device cpu, or install a build "
+            "of PyTorch for your GPU."
+        )
+    return device

@@ -1,0 +1,38 @@
+"""What a two-stream network is made of, as plain data that a checkpoint can carry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class NetworkConfig(BaseModel):
+    """The two-stream U-Net.
+
+    `patch` folds patch x patch pixels into channels before the first convolution and unfolds
+    them after the last (1: none, as the paper). `label_form` is what the label decoder gives:
+    "noisy" is y_t itself, as the paper; "clean" is y_0, from which y_t follows by equation (11)
+    with the predicted noise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base: int = Field(32, ge=4)
+    multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    groups: int = Field(8, ge=1)
+    patch: int = Field(1, ge=1)
+    linear_attention: bool = False
+    head_attention_size: int = Field(16, ge=1, description="largest side at which the head attends")
+    label_form: Literal["noisy", "clean"] = "noisy"
+
+    @model_validator(mode="after")
+    def _divisible(self) -> NetworkConfig:
+        if self.base % self.groups:
+            raise ValueError(f"base ({self.base}) must be a multiple of groups ({self.groups})")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """The side of the network's grid must be a multiple of this."""
+        return self.patch * 2 ** (len(self.multipliers) - 1)

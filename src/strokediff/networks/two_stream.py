@@ -1,0 +1,140 @@
+"""The two-stream U-Net: one encoder, computed once, and a decoder each for noise and label.
+
+Source: SDPM section 2.2 and Fig. 2 ("additional net-stream parallel with a noise prediction
+stream"); sizes after the journal version's script.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from strokediff.core.schedule import Schedule
+from strokediff.networks.blocks import (
+    LinearAttention,
+    PooledAttention,
+    ResBlock,
+    SelfAttention,
+    time_features,
+)
+from strokediff.networks.config import NetworkConfig
+
+
+class Encoder(nn.Module):
+    """Residual blocks at halving resolutions; returns the features of every level."""
+
+    def __init__(self, config: NetworkConfig, widths: list[int], c_time: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(config.patch**2, widths[0], 3, padding=1)
+        c_in = [widths[0], *widths[:-1]]
+        self.blocks = nn.ModuleList(
+            ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
+        )
+        self.attention = _linear_attention(config, widths)
+
+    def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
+        """(B, patch^2, H, W) -> features, finest first."""
+        h = self.stem(x)
+        features = []
+        for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
+            h = attend(block(F.avg_pool2d(h, 2) if level else h, emb))
+            features.append(h)
+        return features
+
+
+class Decoder(nn.Module):
+    """One stream: upsampling with skip connections from the shared encoder."""
+
+    def __init__(self, config: NetworkConfig, widths: list[int], c_time: int) -> None:
+        super().__init__()
+        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.blocks = nn.ModuleList(
+            ResBlock(below + here, here, c_time, config.groups) for below, here in pairs
+        )
+        self.attention = _linear_attention(config, widths[-2::-1])
+
+    def forward(self, h: Tensor, skips: list[Tensor], emb: Tensor) -> Tensor:
+        """The coarsest features and the encoder's -> features at the finest level."""
+        for block, attend, skip in zip(self.blocks, self.attention, skips[-2::-1], strict=True):
+            h = F.interpolate(h, scale_factor=2.0, mode="nearest")
+            h = attend(block(torch.cat([h, skip], dim=1), emb))
+        return h
+
+
+class Head(nn.Module):
+    """Norm, SiLU and the last convolution of a stream."""
+
+    def __init__(self, channels: int, config: NetworkConfig) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(config.groups, channels)
+        self.conv = nn.Conv2d(channels, config.patch**2, 3, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, patch^2, H, W)."""
+        return self.conv(F.silu(self.norm(h)))
+
+
+class TwoStreamUNet(nn.Module):
+    """(x_t, t) -> (eps_hat, y_t_hat), each (B, 1, H, W).
+
+    The grid's sides must be multiples of `config.stride`.
+    """
+
+    sqrt_alpha_bar: Tensor
+    sqrt_gamma: Tensor
+
+    def __init__(self, config: NetworkConfig, schedule: Schedule, size: int) -> None:
+        super().__init__()
+        if size % config.stride:
+            raise ValueError(f"grid size {size} must be a multiple of {config.stride}")
+        self.config = config
+        widths = [config.base * m for m in config.multipliers]
+        c_time = 4 * config.base
+        self.time = nn.Sequential(
+            nn.Linear(c_time, c_time), nn.SiLU(), nn.Linear(c_time, c_time), nn.SiLU()
+        )
+        self.encoder = Encoder(config, widths, c_time)
+        self.middle1 = ResBlock(widths[-1], widths[-1], c_time, config.groups)
+        self.middle_attention = SelfAttention(widths[-1], config.groups)
+        self.middle2 = ResBlock(widths[-1], widths[-1], c_time, config.groups)
+        self.noise_decoder = Decoder(config, widths, c_time)
+        self.label_decoder = Decoder(config, widths, c_time)
+        self.noise_head = Head(widths[0], config)
+        self.label_attention = PooledAttention(
+            widths[0], config.groups, _pool_factor(size // config.patch, config.head_attention_size)
+        )
+        self.label_head = Head(widths[0], config)
+        self.register_buffer(
+            "sqrt_alpha_bar", schedule.alpha_bar.sqrt().float(), persistent=False
+        )
+        self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
+
+    def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict the noise and the noisy label of x_t (B, 1, H, W) at times t (B,)."""
+        emb = self.time(time_features(t, 4 * self.config.base))
+        skips = self.encoder(F.pixel_unshuffle(x_t, self.config.patch), emb)
+        h = self.middle2(self.middle_attention(self.middle1(skips[-1], emb)), emb)
+        eps_hat = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
+        label = self.label_attention(self.label_decoder(h, skips, emb))
+        label_out = self._unfold(self.label_head(label))
+        if self.config.label_form == "noisy":
+            return eps_hat, label_out
+        signal, noise = self.sqrt_alpha_bar[t], self.sqrt_gamma[t]
+        y_t_hat = signal[:, None, None, None] * label_out + noise[:, None, None, None] * eps_hat
+        return eps_hat, y_t_hat
+
+    def _unfold(self, h: Tensor) -> Tensor:
+        return F.pixel_shuffle(h, self.config.patch)
+
+
+def _linear_attention(config: NetworkConfig, widths: list[int]) -> nn.ModuleList:
+    return nn.ModuleList(
+        LinearAttention(width, config.groups) if config.linear_attention else nn.Identity()
+        for width in widths
+    )
+
+
+def _pool_factor(side: int, largest: int) -> int:
+    """The smallest divisor of `side` that brings it to `largest` or less."""
+    return next(f for f in range(1, side + 1) if side % f == 0 and side // f <= largest)

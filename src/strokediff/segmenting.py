@@ -1,0 +1,188 @@
+"""Segments cases one after the other and writes each patient's folder whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from strokediff import __version__
+from strokediff.data.discover import Case, load_case
+from strokediff.data.files import write_json
+from strokediff.data.nifti import save_like
+from strokediff.data.volume import Volume
+from strokediff.errors import InputError, StrokediffError, UsageError
+from strokediff.inference.estimator import Estimator
+from strokediff.model import Model
+from strokediff.predict import Segmentation, Stopwatch, segment_volume
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all cases of a call share."""
+
+    model: Model
+    estimator: Estimator
+    preset: str
+    seed: int = 0
+    threads: int | None = None
+    series: str | None = None
+    pictures: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case: its result.json, or why there is none."""
+
+    case: str
+    report: dict[str, Any]
+    exception: StrokediffError | None = None
+
+    @property
+    def error(self) -> str:
+        """Why it failed; empty if it did not."""
+        return str(self.exception) if self.exception else ""
+
+
+def segment_cases(
+    cases: Sequence[Case], out: Path, job: Job, *, quiet: bool = False
+) -> list[Outcome]:
+    """Segment every case; one that fails does not stop the others.
+
+    One case goes into `out` itself, several into `out`/NAME with `out`/summary.csv.
+    """
+    from strokediff.cli.progress import progress_bar
+    from strokediff.report.summary import write_summary_csv
+
+    outcomes = []
+    several = len(cases) > 1
+    with progress_bar(quiet) as bar:
+        for case in cases:
+            task = bar.add_task(case.name, total=None)
+
+            def advance(done: int, total: int, task: Any = task) -> None:
+                bar.update(task, advance=done, total=total)
+
+            folder = out / case.name if several else out
+            outcomes.append(_one(case, folder, job, advance))
+            bar.update(task, description=_line(outcomes[-1]))
+            if several:
+                rows = [{"case": o.case, **o.report, "error": o.error} for o in outcomes]
+                write_summary_csv(out / "summary.csv", rows)
+    return outcomes
+
+
+def check_writable(out: Path) -> None:
+    """Refuse an output folder that cannot be written before hours are spent."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{out}: cannot write there ({error.strerror}). Choose another folder with -o."
+        ) from None
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.error:
+        return f"{outcome.case}: failed"
+    interval = outcome.report["volume_interval_ml"]
+    spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}"
+
+
+def _one(case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]) -> Outcome:
+    try:
+        report = segment_case(case, folder, job, advance)
+    except UsageError:
+        raise
+    except StrokediffError as error:
+        return Outcome(case.name, {}, error)
+    except (MemoryError, RuntimeError, ValueError, OSError) as error:
+        wrapped = InputError(
+            f"{case.path}: could not be segmented ({type(error).__name__}: {error}). The other "
+            "patients are not affected; please report this with the file's header."
+        )
+        wrapped.__cause__ = error
+        return Outcome(case.name, {}, wrapped)
+    return Outcome(case.name, report)
+
+
+def segment_case(
+    case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Read, segment and write one case; returns result.json's content."""
+    watch = Stopwatch()
+    with watch.stage("read"):
+        volume = load_case(case, job.series)
+    found = segment_volume(
+        volume,
+        job.model,
+        job.estimator,
+        preset=job.preset,
+        seed=job.seed,
+        threads=job.threads,
+        advance=advance,
+        watch=watch,
+    )
+    report = {"case": case.name, **found.report}
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
+        work = Path(name)
+        with watch.stage("write"):
+            _write_images(work, volume, found)
+            if job.pictures:
+                _write_pictures(work, volume, found, report)
+        write_json(work / "result.json", report)
+        # result.json goes last: where it is, everything is.
+        for file in sorted(work.iterdir(), key=lambda p: p.name == "result.json"):
+            os.replace(file, folder / file.name)
+    return report
+
+
+def _write_images(folder: Path, volume: Volume, found: Segmentation) -> None:
+    made = f"strokediff {__version__}"
+    save_like(
+        volume, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made
+    )
+    prob = np.round(found.prob, 3)
+    save_like(volume, prob, folder / "lesion_prob.nii.gz", dtype=np.float32, description=made)
+    if volume.source.kind == "dicom":
+        hu = np.round(volume.hu)
+        save_like(volume, hu, folder / "ct.nii.gz", dtype=np.int16, description=made)
+
+
+def _write_pictures(
+    folder: Path, volume: Volume, found: Segmentation, report: dict[str, Any]
+) -> None:
+    from strokediff.report.figures import write_preview
+    from strokediff.report.html import write_report
+
+    depth = np.arange(found.mask.shape[2])
+    middle = [(n - 1) / 2 for n in found.mask.shape[:2]]
+    centres = np.column_stack([np.full((len(depth), 2), middle), depth])
+    positions = volume.index_to_world(centres)[:, 2]
+    png = write_preview(
+        folder / "preview.png",
+        volume.hu,
+        found.mask,
+        found.brain,
+        pixel_spacing_mm=volume.pixel_spacing_mm,
+        volume_ml=report["volume_ml"],
+        title=report["case"],
+        volume_interval_ml=report["volume_interval_ml"],
+        slice_positions_mm=positions.tolist(),
+        warning_lines=report["warnings"],
+        note=f"model {report['model']['name']}, trained on {report['model']['trained_on']}",
+    )
+    sx, sy = volume.pixel_spacing_mm
+    areas = found.mask.sum(axis=(0, 1)) * sx * sy
+    write_report(folder / "report.html", report, png, slice_areas_mm2=areas.tolist())
+
+

@@ -1,0 +1,28 @@
+"""From a configuration to the objects that train and predict."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.schedule import sigmoid_schedule
+from strokediff.networks.two_stream import TwoStreamUNet
+from strokediff.noise.isotropic import IsotropicNoise
+from strokediff.training.config import TrainingConfig
+from strokediff.training.tasks import DiffusionTask
+
+
+def build_network(config: TrainingConfig, size: int) -> nn.Module:
+    """The two-stream network, its initial weights fixed by the configuration's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def build_task(config: TrainingConfig) -> DiffusionTask:
+    """SDPM's task: sigmoid schedule, isotropic noise."""
+    return DiffusionTask(
+        config, SynchronousProcess(sigmoid_schedule(config.T)), IsotropicNoise()
+    )

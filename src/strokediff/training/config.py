@@ -1,0 +1,109 @@
+"""What a training run is, as plain data, and the presets that name whole configurations."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from strokediff.errors import UsageError
+from strokediff.networks.config import NetworkConfig
+
+
+class LossConfig(BaseModel):
+    """Weights of the loss terms (SDPM section 2.3) and how the Dice term reads the label.
+
+    `label_window` and `dice_window` are T_p and T_i as fractions of T.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    d1: float = 1.0
+    d2: float = 1.0
+    p: float = 1.0
+    d0: float = 1.0
+    dice: float = 1.0
+    dice_slope: float = 1.0
+    label_window: float = Field(1.0, ge=0, le=1)
+    dice_window: float = Field(0.5, ge=0, le=1)
+
+
+class TrainingConfig(BaseModel):
+    """One training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: NetworkConfig
+    T: int = Field(500, ge=2)
+    loss: LossConfig = LossConfig()
+    time_sampler: Literal["uniform", "power", "clean-mixture"] = "uniform"
+    steps: int = Field(20_000, ge=1)
+    batch_size: int = Field(16, ge=1)
+    lr: float = 1e-4
+    lr_min: float = 6e-5
+    ema: float = 0.995
+    ema_every: int = 10
+    clip_norm: float = 1.0
+    lesion_share: float = Field(0.5, ge=0, le=1)
+    augment: bool = True
+    precision: Literal["32", "bf16"] = "32"
+    validate_every: int = 1000
+    checkpoint_every: int = 500
+    seed: int = 0
+
+
+class Preset(BaseModel):
+    """A named training configuration and the grid it expects of a cohort."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    spacing_mm: float
+    training: TrainingConfig
+
+
+_TINY = NetworkConfig(base=32, multipliers=(1, 2, 3, 4), patch=2, label_form="clean")
+_SMALL = NetworkConfig(
+    base=32, multipliers=(1, 2, 4, 8), patch=1, linear_attention=True, label_form="clean"
+)
+_PAPER = NetworkConfig(
+    base=32, multipliers=(2, 4, 4, 8, 16, 16, 16), patch=1, linear_attention=True
+)
+
+PRESETS = {
+    "tiny": Preset(
+        size=96,
+        spacing_mm=2.0,
+        training=TrainingConfig(
+            network=_TINY,
+            loss=LossConfig(dice_slope=4.0),
+            time_sampler="clean-mixture",
+            steps=8_000,
+            lr=1e-3,
+        ),
+    ),
+    "small": Preset(
+        size=192,
+        spacing_mm=1.0,
+        training=TrainingConfig(
+            network=_SMALL,
+            loss=LossConfig(dice_slope=4.0),
+            time_sampler="clean-mixture",
+            steps=50_000,
+            lr=3e-4,
+            precision="bf16",
+        ),
+    ),
+    "paper": Preset(
+        size=448,
+        spacing_mm=0.45,
+        training=TrainingConfig(network=_PAPER, steps=200_000, batch_size=8),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name, or `UsageError` naming them all."""
+    if name not in PRESETS:
+        raise UsageError(f"no training preset '{name}'; expected one of: {', '.join(PRESETS)}")
+    return PRESETS[name]

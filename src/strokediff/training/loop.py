@@ -1,0 +1,187 @@
+"""The training loop, a generator: who calls it logs, prints and decides when to stop.
+
+Nothing in it depends on how often it was interrupted: sample n is the same sample, and weights,
+Adam's moments and the averaged weights come back as they were. On a CPU a resumed run equals an
+uninterrupted one bit for bit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.data.cohort import Cohort
+from strokediff.data.files import atomic_directory
+from strokediff.errors import UsageError
+from strokediff.extras import require
+from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
+from strokediff.training.config import TrainingConfig
+from strokediff.training.samples import Numbers, TrainingSamples
+from strokediff.training.state import Average, load_state, save_state
+from strokediff.training.tasks import Task
+from strokediff.training.validation import Validation, validate
+
+KEEP = 2
+"""Checkpoints to keep: the newest, and the one before it in case the disk failed."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happened at a step; `validation` only where one was due."""
+
+    step: int
+    lr: float
+    losses: dict[str, float]
+    validation: Validation | None = None
+
+
+@dataclass
+class Run:
+    """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end."""
+
+    folder: Path
+    cohort: Cohort
+    config: TrainingConfig
+    task: Task
+    module: nn.Module
+    name: str
+    device: str = "auto"
+    workers: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def train(self, *, resume: bool) -> Iterator[StepReport]:
+        """Train to the last step, reporting each."""
+        fabric = self._fabric()
+        optimizer = torch.optim.Adam(self.module.parameters(), lr=self.config.lr)
+        start = self._start(optimizer, resume)
+        average = self._average(start)
+        module, optimizer = fabric.setup(self.module, optimizer)
+        average.weights = {k: v.to(fabric.device) for k, v in average.weights.items()}
+        for step, batch in enumerate(self._batches(fabric, start), start=start):
+            lr = learning_rate(step, self.config)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            optimizer.zero_grad(set_to_none=True)
+            losses = self.task.losses(module, batch)
+            fabric.backward(losses["loss"])
+            fabric.clip_gradients(module, optimizer, max_norm=self.config.clip_norm)
+            optimizer.step()
+            done = step + 1
+            average.update(self.module, done)
+            validation = self._validation(average, done, fabric.device)
+            yield StepReport(done, lr, {k: float(v) for k, v in losses.items()}, validation)
+            if done % self.config.checkpoint_every == 0 or done == self.config.steps:
+                self._checkpoint(done, optimizer, average)
+        self._export(average)
+
+    def _fabric(self) -> Any:
+        precision = {"32": "32-true", "bf16": "bf16-mixed"}[self.config.precision]
+        accelerator, _, index = self.device.partition(":")
+        devices: Any = [int(index)] if index else 1
+        fabric = require("lightning.fabric", "train").Fabric(
+            accelerator=accelerator, devices=devices, precision=precision
+        )
+        fabric.launch()
+        return fabric
+
+    def _batches(self, fabric: Any, start: int) -> Any:
+        samples = TrainingSamples(
+            self.cohort,
+            self.cohort.split["train"],
+            seed=self.config.seed,
+            lesion_share=self.config.lesion_share,
+            augment=self.config.augment,
+        )
+        size = self.config.batch_size
+        loader: Any = torch.utils.data.DataLoader(
+            samples,
+            batch_size=size,
+            sampler=Numbers(start, self.config.steps, size),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )
+        return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+
+    def _start(self, optimizer: torch.optim.Optimizer, resume: bool) -> int:
+        found = checkpoints(self.folder)
+        if not resume:
+            if found or (self.folder / "model").exists():
+                raise UsageError(
+                    f"{self.folder}: holds a run already. Continue it with --resume, or choose "
+                    "another folder."
+                )
+            return 0
+        if not found:
+            return 0
+        before = read_checkpoint(found[-1])
+        if before.config.training != self.config:
+            raise UsageError(
+                f"{self.folder}: was trained with another configuration. Resume with the options "
+                f"it was started with ({found[-1] / 'config.json'}), or choose another folder."
+            )
+        self.history[:] = before.metrics.get("validation", [])
+        return load_state(found[-1] / "state", self.module, optimizer)
+
+    def _average(self, start: int) -> Average:
+        average = Average(self.module, self.config.ema, self.config.ema_every)
+        if start:
+            average.weights = read_checkpoint(checkpoints(self.folder)[-1]).weights
+        return average
+
+    def _validation(self, average: Average, done: int, device: torch.device) -> Validation | None:
+        if done % self.config.validate_every and done != self.config.steps:
+            return None
+        raw = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
+        self.module.load_state_dict(average.weights)
+        result = validate(self.task, self.module, self.cohort, device)
+        self.module.load_state_dict(raw)
+        self.history.append({"step": done, **result.figures})
+        return result
+
+    def _config(self, step: int) -> CheckpointConfig:
+        return CheckpointConfig(
+            name=self.name,
+            method=self.task.method,
+            grid=self.cohort.grid,
+            training=self.config,
+            trained_on=str(self.cohort.origin.get("description") or "unnamed cohort"),
+            step=step,
+        )
+
+    def _write(self, folder: Path, step: int, weights: dict[str, Tensor]) -> None:
+        write_checkpoint(
+            folder,
+            self._config(step),
+            {k: v.cpu() for k, v in weights.items()},
+            split=self.cohort.split,
+            metrics={"validation": self.history},
+        )
+
+    def _checkpoint(self, step: int, optimizer: Any, average: Average) -> None:
+        place = self.folder / "checkpoints"
+        with atomic_directory(place / f"step-{step:07d}") as folder:
+            self._write(folder, step, average.weights)
+            save_state(folder / "state", step, self.module, optimizer)
+        for old in checkpoints(self.folder)[:-KEEP]:
+            shutil.rmtree(old)
+
+    def _export(self, average: Average) -> None:
+        with atomic_directory(self.folder / "model") as folder:
+            self._write(folder, self.config.steps, average.weights)
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
+    return sorted((run / "checkpoints").glob("step-*"))
+
+
+def learning_rate(step: int, config: TrainingConfig) -> float:
+    """SDPM section 3: lr (1 - i/i_max)^0.9 + lr_min (i/i_max)^0.9."""
+    done = step / config.steps
+    return config.lr * (1 - done) ** 0.9 + config.lr_min * done**0.9

@@ -1,0 +1,63 @@
+"""The loss of one batch: section 2.3 of SDPM put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from strokediff.core.losses import P2, label_residual, masked_mean, soft_dice_loss
+from strokediff.core.process import SynchronousProcess
+from strokediff.training.config import LossConfig
+
+Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice, equations (9), (13), (14)."""
+
+    process: SynchronousProcess
+    weights: LossConfig
+    p2: P2 = P2()
+
+    def __call__(
+        self, predict: Predict, x_0: Tensor, y_0: Tensor, m: Tensor, eps: Tensor, t: Tensor
+    ) -> dict[str, Tensor]:
+        """Every term and their weighted sum under "loss"; scalars.
+
+        L_d1 and L_d2 hold for t >= 2, L_p for t <= T_p, L_d0 for t <= 1 and Dice for t <= T_i;
+        each is a mean over the whole batch, with 0 for the samples that it leaves out.
+        """
+        drawn = self.process.diffuse(x_0 * m, y_0 * m, eps * m, t)
+        eps_hat, y_t_hat = (out.float() for out in predict(drawn.x_t, t))
+        schedule = self.process.schedule
+        residual2 = masked_mean(label_residual(self.process, drawn, eps_hat, y_t_hat) ** 2, m)
+        noise2 = masked_mean((eps_hat - drawn.eps) ** 2, m)
+        label2 = masked_mean((y_t_hat - drawn.y_t) ** 2, m)
+        d1 = self.p2.d1(schedule).to(residual2)[t] * residual2
+        d2 = self.p2.d2(schedule).to(noise2)[t] * noise2
+        # At t <= 1 abar is 1 to within beta_1, and the residual is y_0_hat - y_0 itself.
+        terms = {
+            "d1": (d1 * (t >= 2)).mean(),
+            "d2": (d2 * (t >= 2)).mean(),
+            "p": (label2 * (t <= self._window(self.weights.label_window))).mean(),
+            "d0": (residual2 * (t <= 1)).mean(),
+            "dice": self._dice(eps_hat, y_t_hat, y_0, m, t),
+        }
+        loss = torch.stack([getattr(self.weights, k) * v for k, v in terms.items()]).sum()
+        return {"loss": loss, **terms}
+
+    def _window(self, fraction: float) -> float:
+        return fraction * self.process.T
+
+    def _dice(
+        self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor
+    ) -> Tensor:
+        readable = t <= self._window(self.weights.dice_window)
+        if not bool(readable.any()):
+            return y_t_hat.new_zeros(())
+        y_0_hat = self.process.clean(y_t_hat[readable], eps_hat[readable], t[readable])
+        return soft_dice_loss(y_0_hat, y_0[readable], m[readable], self.weights.dice_slope)

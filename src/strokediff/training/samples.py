@@ -1,0 +1,108 @@
+"""Training samples by number: sample n is the same whatever the workers, batches or restarts.
+
+The patient, slice, augmentation, t and noise of sample n derive from (seed, n), so resuming at
+step k is asking for samples k * batch_size onwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from strokediff.core.seeds import derive_seed
+from strokediff.data.cohort import Cohort
+from strokediff.errors import InputError
+from strokediff.extras import require
+
+MIN_BRAIN_PIXELS = 64
+
+
+class TrainingSamples(Dataset[dict[str, Any]]):
+    """x, y, m as float32 (1, S, S), y in {-1, +1}, with the sample's number."""
+
+    def __init__(
+        self, cohort: Cohort, names: list[str], *, seed: int, lesion_share: float, augment: bool
+    ) -> None:
+        self.seed = seed
+        self.lesion_share = lesion_share
+        self.augmentation = Augmentation() if augment else None
+        patients = [cohort.read(name) for name in names]
+        if not patients:
+            raise InputError(f"{cohort.path}: no patients to train on. Prepare it with more.")
+        self.x = np.concatenate([p.x for p in patients])
+        self.y = np.concatenate([p.y for p in patients])
+        self.m = np.concatenate([p.m for p in patients])
+        brain = self.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS
+        lesion = self.y.any(axis=(1, 2))
+        self.with_lesion = np.flatnonzero(brain & lesion)
+        self.without_lesion = np.flatnonzero(brain & ~lesion)
+        if not len(self.with_lesion):
+            raise InputError(f"{cohort.path}: no slice to train on shows a lesion.")
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """Sample `number`, from 0 without end."""
+        rng = np.random.default_rng(derive_seed(self.seed, "slice", number))
+        lesion = rng.random() < self.lesion_share or not len(self.without_lesion)
+        index = rng.choice(self.with_lesion if lesion else self.without_lesion)
+        x, y, m = (array[index][None].astype(np.float32) for array in (self.x, self.y, self.m))
+        sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
+        if self.augmentation:
+            sample = self.augmentation(sample, int(rng.integers(2**31)))
+        sample["y"] = 2.0 * sample["y"] - 1.0
+        return {**sample, "number": number}
+
+
+class Augmentation:
+    """Noise, rotation, scaling and in-plane flip (SDPM section 3), and a shift of the window."""
+
+    def __init__(self) -> None:
+        transforms = require("monai.transforms", "train")
+        keys = ["x", "y", "m"]
+        self.transform = transforms.Compose(
+            [
+                transforms.RandFlipd(keys, prob=0.5, spatial_axis=1),
+                transforms.RandAffined(
+                    keys,
+                    prob=0.8,
+                    rotate_range=np.deg2rad(15.0),
+                    scale_range=(0.12, 0.12),
+                    translate_range=(4.0, 4.0),
+                    mode=["bilinear", "nearest", "nearest"],
+                    padding_mode="zeros",
+                ),
+                transforms.RandScaleIntensityd("x", factors=0.1, prob=0.3),
+                transforms.RandShiftIntensityd("x", offsets=0.08, prob=0.3),
+                transforms.RandGaussianNoised("x", prob=0.3, std=0.05),
+            ]
+        )
+
+    def __call__(self, sample: dict[str, Tensor], seed: int) -> dict[str, Any]:
+        """Augment one sample; the seed fixes every draw."""
+        self.transform.set_random_state(seed)
+        out = self.transform(sample)
+        plain = {key: torch.as_tensor(out[key]).float() for key in ("x", "y", "m")}
+        plain["x"] = plain["x"].clamp(-1, 1) * plain["m"]
+        return plain
+
+
+class Numbers(torch.utils.data.Sampler[int]):
+    """The numbers of the samples from step `start` to `stop`."""
+
+    def __init__(self, start: int, stop: int, batch_size: int) -> None:
+        self.range = range(start * batch_size, stop * batch_size)
+
+    def __iter__(self) -> Any:
+        return iter(self.range)
+
+    def __len__(self) -> int:
+        return len(self.range)
+
+
+def sample_seeds(seed: int, numbers: NDArray[Any] | Tensor, what: str) -> list[int]:
+    """One seed a sample for the draw `what`."""
+    return [derive_seed(seed, what, int(n)) for n in numbers]

@@ -1,0 +1,61 @@
+"""What a training loop needs of a method: a loss for a batch and a label for a clean slice."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.time_sampling import TIME_SAMPLERS
+from strokediff.noise.base import NoiseModel, generator
+from strokediff.training.config import TrainingConfig
+from strokediff.training.objective import Objective
+from strokediff.training.samples import sample_seeds
+
+
+class Task(Protocol):
+    """A method to train. `method` names it in the checkpoint."""
+
+    method: str
+
+    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The terms of the loss, their sum under "loss"."""
+        ...
+
+    def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
+        """y_0 for clean slices (S, 1, H, W), positive where there is lesion."""
+        ...
+
+
+class DiffusionTask:
+    """SDPM: t and noise of each sample derive from its number."""
+
+    method = "sdpm"
+
+    def __init__(
+        self, config: TrainingConfig, process: SynchronousProcess, noise: NoiseModel
+    ) -> None:
+        self.config = config
+        self.process = process
+        self.noise = noise
+        self.objective = Objective(process, config.loss)
+        self.times = TIME_SAMPLERS[config.time_sampler]
+
+    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """The terms of the loss, their sum under "loss"."""
+        x_0, y_0, m = batch["x"], batch["y"], batch["m"]
+        seeds = sample_seeds(self.config.seed, batch["number"], "noise")
+        eps = self.noise.draw(seeds, tuple(x_0.shape[1:])).to(x_0)  # type: ignore[arg-type]
+        at = [
+            self.times.draw(1, self.process.T, generator(seed))
+            for seed in sample_seeds(self.config.seed, batch["number"], "t")
+        ]
+        return self.objective(module, x_0, y_0, m, eps, torch.cat(at).to(x_0.device))
+
+    def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
+        """The direct estimate, t = 0."""
+        t = torch.zeros(len(x_0), dtype=torch.long, device=x_0.device)
+        _, y_t_hat = module(x_0 * m, t)
+        return y_t_hat * m
