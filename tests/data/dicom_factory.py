@@ -35,7 +35,7 @@ def head(slices: int = N, rows: int = ROWS, columns: int = COLUMNS, seed: int = 
     hu[:, 4 : rows - 6, 3 : columns - 4] = 800
     inside = (slice(None), slice(6, rows - 8), slice(5, columns - 7))
     hu[inside] = rng.integers(20, 45, hu[inside].shape)
-    hu[MARKER[2], MARKER[1], MARKER[0]] = MARKER_HU
+    hu[MARKER[2] : MARKER[2] + 1, MARKER[1], MARKER[0]] = MARKER_HU
     return hu
 
 

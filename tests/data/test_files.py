@@ -1,5 +1,6 @@
 """Law: a file or folder appears whole or not at all, whatever fails on the way."""
 
+import errno
 import json
 import os
 
@@ -92,3 +93,19 @@ def test_a_file_in_the_way_of_a_folder_is_a_usage_error(tmp_path):
     ):
         pass
     assert (tmp_path / "ckpt").read_text() == "x"
+
+
+def test_a_full_disk_is_a_usage_error_and_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(UsageError, match="cannot be written"),
+        atomic_path(tmp_path / "a") as temporary,
+    ):
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert names(tmp_path) == []
+
+
+def test_other_errors_of_the_body_pass_through(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a"):
+        (tmp_path / "gone").read_text()
+    assert names(tmp_path) == []
