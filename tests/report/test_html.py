@@ -172,3 +172,21 @@ def test_it_is_written_whole_or_not_at_all(tmp_path):
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["report.html"]
     with pytest.raises(UsageError, match=r"report\.html/x: cannot be written"):
         write_report(tmp_path / "out" / "report.html" / "x", RESULT, PNG)
+
+
+def test_the_interval_is_called_what_it_is():
+    conformal = {"volume_interval_kind": "90% conformal, calibrated on 40 patients"}
+    text = page_of({**RESULT, **conformal}).text
+    assert "The interval is 90% conformal, calibrated on 40 patients" in text
+    assert "samples that the model drew" not in text
+    drawn = {"volume_interval_kind": "smallest and largest of 8 draws, not calibrated"}
+    assert (
+        "lie apart (smallest and largest of 8 draws, not calibrated)"
+        in page_of({**RESULT, **drawn}).text
+    )
+
+
+def test_a_truncated_scan_is_a_warning():
+    text = page_of({**RESULT, "truncated": True}).text
+    assert "2 warnings" in text and "reaches the edge of the scan" in text
+    assert text.index("reaches the edge") < text.index("42.1 mL")

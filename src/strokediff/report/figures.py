@@ -31,6 +31,8 @@ FONT = ["DejaVu Sans"]
 GAP_MM = 3.0
 SCALE_BAR_MM = 50.0
 DPI = 130
+MOST_LINES = 5
+"""Lines of warnings below the montage; the report has them all."""
 EDGED: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.5, foreground=BACKGROUND)]}
 """Keeps a label legible over bone."""
 RESEARCH_ONLY = "For research use only. Not a medical device."
@@ -103,16 +105,19 @@ def write_preview(
     total = columns * width + (columns + 1) * GAP_MM
     inches = 2.0 * columns
     pt = total / (72.0 * inches)
-    lines = [line for text in warning_lines for line in _wrap(f"Warning: {text}", columns * 27)][:4]
+    sentences = [note, *(f"Warning: {text}" for text in warning_lines)]
+    lines = [line for text in sentences for line in _wrap(text, columns * 27)][:MOST_LINES]
     header, footer = 44 * pt, (40 + 14 * len(lines)) * pt
     canvas = Canvas.blank(total, header + rows * (height + GAP_MM) + footer, inches)
-    _draw_header(canvas, title, _volume_text(volume_ml, volume_interval_ml))
+    _draw_header(
+        canvas, _clip(title, columns * 14 - 24), _volume_text(volume_ml, volume_interval_ml)
+    )
     for n, k in enumerate(chosen):
         x = GAP_MM + (n % columns) * (width + GAP_MM)
         y = header + (n // columns) * (height + GAP_MM)
         _draw_slice(canvas, crop, hu, mask, k, (x, y), 8.0)
         _label_slice(canvas, crop, mask, k, (x, y), slice_positions_mm)
-    _draw_footer(canvas, lines, note)
+    _draw_footer(canvas, lines)
     png = canvas.png()
     write_bytes(path, png)
     return png
@@ -152,7 +157,6 @@ def render_key_slice(
 
 def _draw_header(canvas: Canvas, title: str, volume: str) -> None:
     pt = canvas.pt
-    title = textwrap.shorten(title, 60, placeholder=" ...")
     canvas.text(GAP_MM, 22 * pt, title, 13, weight="bold")
     canvas.text(GAP_MM, 36 * pt, "Axial, W40 L40 (20 to 60 HU)", 8, color=FAINT)
     right = canvas.width - GAP_MM
@@ -160,7 +164,7 @@ def _draw_header(canvas: Canvas, title: str, volume: str) -> None:
     canvas.text(right, 36 * pt, "lesion volume", 8, ha="right", color=FAINT)
 
 
-def _draw_footer(canvas: Canvas, lines: Sequence[str], note: str) -> None:
+def _draw_footer(canvas: Canvas, lines: Sequence[str]) -> None:
     pt, right = canvas.pt, canvas.width - GAP_MM
     y = canvas.height - (26 + 14 * len(lines)) * pt
     canvas.axes.plot([GAP_MM, GAP_MM + SCALE_BAR_MM], [y - 2 * pt] * 2, color=TEXT, lw=2)
@@ -168,7 +172,6 @@ def _draw_footer(canvas: Canvas, lines: Sequence[str], note: str) -> None:
     convention = "R: patient's right. Slices are numbered from the bottom."
     canvas.text(GAP_MM, y + 14 * pt, convention, 7.5, color=FAINT)
     canvas.text(right, y, RESEARCH_ONLY, 8, ha="right")
-    canvas.text(right, y + 14 * pt, note, 7.5, ha="right", color=ALERT)
     for n, line in enumerate(lines):
         canvas.text(GAP_MM, y + (28 + 14 * n) * pt, line, 8, color=ALERT)
 
@@ -242,12 +245,17 @@ def _draw_probability(
 
 def _columns(count: int) -> int:
     """How many slices stand in a row: a sheet a little wider than high."""
-    return max(3, min(6, int(np.ceil(np.sqrt(1.4 * count)))))
+    return max(4, min(6, int(np.ceil(np.sqrt(1.4 * count)))))
 
 
 def _volume_text(volume_ml: float, interval_ml: Sequence[float] | None) -> str:
     spread = "" if interval_ml is None else f"  ({interval_ml[0]:.1f} to {interval_ml[1]:.1f})"
     return f"{volume_ml:.1f} mL{spread}"
+
+
+def _clip(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _wrap(text: str, width: int) -> list[str]:

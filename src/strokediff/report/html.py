@@ -23,6 +23,7 @@ from strokediff.report.sections import (
     interval_text,
     lesion_rows,
     model_note,
+    warning_texts,
 )
 
 RESEARCH_ONLY = (
@@ -88,7 +89,7 @@ def render_report(
             case=case or result.get("case") or "unnamed case",
             research_only=RESEARCH_ONLY,
             model_note=model_note(result.get("model")),
-            warnings=list(result.get("warnings") or ()),
+            warnings=warning_texts(result),
             headline=headline(result),
             interval=interval_text(result),
             no_lesion=result.get("n_lesions") == 0,

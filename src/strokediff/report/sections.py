@@ -79,13 +79,31 @@ def interval_text(result: Mapping[str, Any]) -> str:
             "No interval is given for the volume, because one estimate has no spread. The volume "
             "can still be wrong."
         )
+    kind = str(result.get("volume_interval_kind") or "")
+    if "conformal" in kind:
+        return (
+            f"The interval is {kind}: it is as wide as the errors of the volume were on those "
+            "patients. That holds for scans like theirs and promises nothing for others, such as "
+            "another scanner, another kind of stroke, or patients instead of phantoms."
+        )
     samples = result.get("n_samples")
     of = f"the {samples} samples" if samples else "the samples"
     return (
-        f"The interval shows how far {of} that the model drew for this scan lie apart. It does "
-        "not cover errors that all samples share, such as a lesion that none of them sees, so "
-        "the true volume can lie outside."
+        f"The interval shows how far {of} that the model drew for this scan lie apart"
+        f"{f' ({kind})' if kind else ''}. It does not cover errors that all samples share, such "
+        "as a lesion that none of them sees, so the true volume can lie outside."
     )
+
+
+def warning_texts(result: Mapping[str, Any]) -> list[str]:
+    """The warnings of the result, and that the lesion or brain is cut off, if it is."""
+    warnings = [str(w) for w in result.get("warnings") or ()]
+    if result.get("truncated"):
+        warnings.append(
+            "the brain or the lesion reaches the edge of the scan: what lies beyond is not in "
+            "the volume"
+        )
+    return warnings
 
 
 def model_note(model: Any) -> str:
@@ -141,6 +159,7 @@ def computed_rows(result: Mapping[str, Any]) -> list[Row]:
         ("Model", model.get("name")),
         ("Noise", model.get("noise")),
         ("Trained on", model.get("trained_on")),
+        ("Weights, SHA-256", model.get("sha256")),
         ("Method", METHODS.get(str(method), method)),
         ("Preset", result.get("preset")),
         ("Samples", result.get("n_samples")),
