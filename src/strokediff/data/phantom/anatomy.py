@@ -103,6 +103,29 @@ class CoarseAtlas:
     voxel_mm: float
 
 
+class AtlasSource(Protocol):
+    """An anatomy that is loaded when a phantom asks for it."""
+
+    @property
+    def name(self) -> str:
+        """What `cohort.json` calls it."""
+        ...
+
+    def load(self) -> Atlas:
+        """The anatomy; sources keep the last one or two in memory."""
+        ...
+
+
+class WheelSource:
+    """The default anatomy: the MNI templates that nilearn carries."""
+
+    name = "mni152-nilearn"
+
+    def load(self) -> Atlas:
+        """The template's atlas, built once a process."""
+        return wheel_atlas()
+
+
 @lru_cache(maxsize=1)
 def wheel_atlas() -> Atlas:
     """The MNI ICBM152 templates inside the nilearn wheel, with a procedural skull and face."""
@@ -122,7 +145,7 @@ def wheel_atlas() -> Atlas:
         np.asarray(axis + start, dtype=np.float32)
         for axis, start in zip((x, y, z), (-SIDE_MM, int(origin[1]), LOWEST_MM), strict=True)
     )
-    return assemble("mni152-nilearn", x, y, z, grey, white, None, ProceduralHead())
+    return assemble(WheelSource.name, x, y, z, grey, white, None, ProceduralHead())
 
 
 def extend(data: Array, origin: NDArray[np.float64]) -> Array:

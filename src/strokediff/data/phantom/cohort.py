@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff import __version__
-from strokediff.data.phantom.anatomy import Atlas
+from strokediff.data.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.data.phantom.lesions import LesionShapes
 from strokediff.data.phantom.make import THICKNESS_MM, Phantom, make_phantom
 from strokediff.data.phantom.params import Kind
@@ -35,7 +35,7 @@ class CohortSettings:
     thickness_mm: float | None = None
     empty_fraction: float = 0.05
 
-    def as_dict(self, atlases: Sequence[Atlas], shapes: LesionShapes | None) -> dict[str, Any]:
+    def as_dict(self, atlases: Sequence[AtlasSource], shapes: LesionShapes | None) -> dict[str, Any]:
         """Plain JSON values, with the names of the anatomies and of the lesion shapes."""
         return {
             "kind": self.kind,
@@ -44,7 +44,7 @@ class CohortSettings:
             "slices": self.slices,
             "thickness_mm": self.thickness_mm or THICKNESS_MM[self.kind],
             "empty_fraction": self.empty_fraction,
-            "anatomies": [atlas.name for atlas in atlases] or ["mni152-nilearn"],
+            "anatomies": [atlas.name for atlas in atlases],
             "lesion_shapes": shapes.name if shapes else "procedural",
         }
 
@@ -59,7 +59,7 @@ def write_cohort(
     slices: int | None = None,
     thickness_mm: float | None = None,
     empty_fraction: float = 0.05,
-    atlases: Sequence[Atlas] = (),
+    atlases: Sequence[AtlasSource] = (WheelSource(),),
     shapes: LesionShapes | None = None,
     on_case: Callable[[str, bool], None] | None = None,
 ) -> list[Path]:

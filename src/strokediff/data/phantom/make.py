@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.phantom.acquisition import expose, plan, sample
-from strokediff.data.phantom.anatomy import Atlas, wheel_atlas
+from strokediff.data.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.data.phantom.lesions import LesionShapes, ProceduralShapes
 from strokediff.data.phantom.params import Kind, draw
 from strokediff.data.phantom.tissue import paint
@@ -43,7 +43,7 @@ def make_phantom(
     slices: int | None = None,
     tilt_deg: float = 0.0,
     empty_fraction: float = 0.0,
-    atlases: Sequence[Atlas] = (),
+    atlases: Sequence[AtlasSource] = (WheelSource(),),
     shapes: LesionShapes | None = None,
 ) -> Phantom:
     """Make the patient that `seed` stands for; the same arguments give the same bytes.
@@ -60,7 +60,7 @@ def make_phantom(
         raise UsageError(f"matrix is {matrix}: expected at least 32 pixels along a row")
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     parameters = draw(kind, rng, empty_fraction=empty_fraction)
-    atlas = atlases[int(rng.integers(len(atlases)))] if atlases else wheel_atlas()
+    atlas = atlases[int(rng.integers(len(atlases)))].load()
     shapes = shapes or ProceduralShapes()
     thickness = thickness_mm or THICKNESS_MM[kind]
     grid = plan(parameters, matrix, thickness, tilt_deg, slices)
