@@ -64,6 +64,7 @@ def test_contrast(text):
         "POST CRANIOTOMY",
         "LOW DOSE HEAD",
         "C-SPINE",
+        "Head 5.0 (enhanced conversion)",
         "ROUTINE HEAD 2.5MM",
     ],
 )

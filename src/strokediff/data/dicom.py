@@ -91,7 +91,7 @@ def _no_dicom(path: Path, found: Scan) -> InputError:
 
 
 def _one_patient(path: Path, found: Scan) -> None:
-    patients = {h.patient_id for h in found.slices}
+    patients = {h.patient_id for h in found.slices} - {""}
     if len(patients) > 1:
         raise InputError(
             f"{path}: holds DICOM files of {len(patients)} patients (by PatientID). Expected one; "
@@ -213,7 +213,14 @@ def _details(choice: Choice, geometry: StackGeometry) -> dict[str, Any]:
         "tilt_deg": round(tilt, 2) if abs(tilt) >= TILT_WORTH_SAYING_DEG else 0.0,
         "oblique_deg": round(geometry.axial_angle_deg, 2),
         "even": geometry.is_even,
-        "increments_mm": [round(float(s), 3) for s in geometry.increments_mm],
+        "increments_mm": _increments(geometry),
         "series_explanation": choice.explanation,
         "series_choice": choice.considered,
     }
+
+
+def _increments(geometry: StackGeometry) -> list[float]:
+    """Every step along the normal where they differ, else the one step."""
+    steps = geometry.increments_mm
+    shown = [steps.mean()] if geometry.is_even else steps
+    return [round(float(s), 3) for s in shown]

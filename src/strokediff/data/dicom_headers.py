@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.uid import MediaStorageDirectoryStorage
+
+from strokediff.data.quiet import quiet
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -133,8 +134,7 @@ def read_header(path: Path) -> pydicom.Dataset | Exception | None:
     if not looks:
         return EOFError("the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet("pydicom"):
             dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS, force=True)
     except Exception as error:  # pydicom raises many kinds on damaged files
         return error
@@ -222,8 +222,7 @@ def _slice(
 def _get(dataset: pydicom.Dataset, keyword: str) -> Any:
     """A value, or None where it is absent or cannot be parsed."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet("pydicom"):
             return dataset.get(keyword)
     except Exception:  # pydicom converts on access, and raises many kinds on nonsense
         return None

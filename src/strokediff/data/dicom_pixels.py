@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from strokediff.data.dicom_headers import SliceHeader
+from strokediff.data.quiet import quiet
 from strokediff.data.sanity import AIR_BELOW_HU, AIR_HU
 from strokediff.errors import InputError
 
@@ -63,8 +63,7 @@ class PixelReader:
 def _decode(header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:
     path = header.path
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet("pydicom"):
             dataset = pydicom.dcmread(path, force=True)
             if "PixelData" not in dataset:
                 raise InputError(

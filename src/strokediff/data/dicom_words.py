@@ -11,7 +11,7 @@ import re
 _NEGATED = re.compile(
     r"\b(?:NON?|NOT|PRE|W/?O(?:UT)?|WITHOUT|OHNE|SANS|SENZA|SIN)[\s_\-]*(?:IV[\s_\-]*)?"
     r"(?:CONTRAST\w*|CON\b|ENHANCED?|C\b|KM\b|IV\b|MDC\b)"
-    r"|\bUNENHANCED\b|\bNCCT\b|\bNECT\b|\bC\s?-(?!\w)|-C\b|\bNATIV\w*|\bPLAIN\b"
+    r"|\bENHANCED\s(?:CONVERSION|MULTI)|\bUNENHANCED\b|\bNCCT\b|\bNECT\b|\bC\s?-(?!\w)|-C\b|\bNATIV\w*|\bPLAIN\b"
 )
 _CONTRAST = re.compile(
     r"CTA\b|CTP\b|CTV\b|\bANGIO|\bPERF|VPCT|\bCONTRAST|ENHANCED|\bCECT|\bPOST[\s_\-]?(?:C\b|CON|IV\b|KM)"

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from strokediff.data import sanity
 from strokediff.data.files import atomic_path
+from strokediff.data.quiet import quiet
 from strokediff.data.regular_grid import RegularGrid, regular_grid
 from strokediff.data.volume import RAS, Source, Volume
 from strokediff.errors import InputError
@@ -119,7 +120,8 @@ def _open(path: Path) -> Any:
             f"formats first, or give a DICOM folder."
         )
     try:
-        image = nib.load(path)
+        with quiet("nibabel.global"):
+            image = nib.load(path)
     except _READ_ERRORS as error:
         raise _unreadable(path, error) from error
     if not isinstance(image, nib.Nifti1Image):
