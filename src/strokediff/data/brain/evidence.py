@@ -36,8 +36,10 @@ COST = (2.0, 1.0, 0.0, -0.7, -1.0, -1.0, 0.0, 1.5, 3.0)
 
 FAR_PRICE = 2.2
 """What a pixel pays that cannot be intracranial: it outweighs tissue's -1."""
-ENCLOSED = 0.75
-"""Share of rays that meet bone, below which a pixel begins to pay."""
+ENCLOSED, OPEN = 0.55, 0.4
+"""Share of rays that meet bone, below which a pixel begins to pay, and pays in full.
+
+Half of them, on the chord across a gap in the skull: a defect is closed by a straight line."""
 FAT_PRICE = 0.8
 FAT_REACH_MM = 2.5
 """Fat and air lie outside the skull: tissue this close to them with no bone between pays."""
@@ -82,7 +84,7 @@ def coarse_evidence(volume: Volume) -> Evidence | None:
         return None
     hu, head, grid = found
     rays = enclosure(head & (hu > BONE_HU))
-    cost = hu_cost(hu) + FAR_PRICE * np.clip((ENCLOSED - rays) / 0.3, 0, 1)
+    cost = hu_cost(hu) + FAR_PRICE * np.clip((ENCLOSED - rays) / (ENCLOSED - OPEN), 0, 1)
     cost[_beside_fat(hu, grid)] += FAT_PRICE
     cost[~head] = FAR_PRICE
     return Evidence(grid=grid, hu=hu, head=head, enclosure=rays, cost=cost.astype(np.float32))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from strokediff.data.brain.components import without_holes
 from strokediff.data.brain.evidence import Mask, coarse_evidence
 from strokediff.data.brain.native import to_native
-from strokediff.data.brain.propagate import start_region, sweep
+from strokediff.data.brain.propagate import start_at, sweep
 from strokediff.data.volume import Volume, pixel_area_mm2
 from strokediff.errors import InputError
 
@@ -43,15 +43,12 @@ def extract_brain(volume: Volume) -> BrainMask:
     evidence = coarse_evidence(volume)
     if evidence is None:
         raise InputError(_no_head(volume, "nothing denser than air was found"))
-    starts = [start_region(evidence, k) for k in range(evidence.hu.shape[2])]
-    areas = [int(s.sum()) for s in starts]
-    middle = int(np.argmax(areas))
-    if areas[middle] == 0:
+    start = max((start_at(evidence, k) for k in range(evidence.hu.shape[2])), key=lambda s: s.score)
+    if start.score == 0:
         raise InputError(_no_head(volume, "no slice shows tissue of 0-80 HU enclosed by bone"))
     coarse = sweep(
         evidence,
-        starts[middle],
-        middle,
+        start,
         shift_per_mm=_shift_per_mm(volume),
         step_mm=_steps_mm(volume, evidence.grid.block[2]),
     )

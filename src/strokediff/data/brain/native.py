@@ -11,7 +11,7 @@ from strokediff.data.volume import Volume
 
 BAND_MM = 1.6
 """Half width of the band along the coarse contour in which the native HU decide."""
-INNER_TABLE_HU = 170.0
+INNER_TABLE_HU = 200.0
 """Where the inner table begins at full resolution. Halfway from brain to compact bone (about 500)
 is unbiased in area but shows a white rim in a brain window; 110 loses a millimetre of cortex."""
 SMOOTHING_MM, VOTE_MM = 0.5, 0.8

@@ -11,11 +11,13 @@ and keep of the result only what can be intracranial (`components`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.data.brain.components import bony_rim, keep_intracranial, without_canal
+from strokediff.data.brain.components import bony_rim, keep_intracranial, parts, without_canal
 from strokediff.data.brain.evidence import FAR_PRICE, Array, Evidence, Grid, Mask, ball, hu_cost
 from strokediff.data.brain.max_flow import continuous_max_flow
 
@@ -26,44 +28,58 @@ INSIDE_BONUS, INSIDE_MM = 0.3, 10.0
 SLACK_MM, SLOPE = 1.0, 0.5
 """In-plane growth of the cavity that is free: mm, and mm per mm between slabs."""
 START_OPENING_MM = 4.0
-START_AREA_MM2 = 2000.0
-START_BONY_RIM = 0.6
+START_ENCLOSED = 0.6
+START_AREA_MM2, START_BONY_RIM = 1000.0, 0.6
+OTHER_AREA_MM2, OTHER_BONY_RIM = 400.0, 0.8
+"""A single slice of the skull base shows the temporal lobes apart from the largest part."""
 
 
-def start_region(evidence: Evidence, k: int) -> Mask:
-    """Largest tissue region of slice k that bone encloses, holes filled; empty if there is none."""
-    tissue = (hu_cost(evidence.hu[:, :, k]) < 0) & (evidence.enclosure[:, :, k] > 0.85)
-    opened = ndimage.binary_opening(
-        tissue, structure=ball(START_OPENING_MM, evidence.grid.pitch_mm)
-    )
-    labels, count = ndimage.label(opened)
-    if count == 0:
-        return opened
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    region = ndimage.binary_fill_holes(labels == sizes.argmax())
-    too_small = region.sum() * evidence.grid.cell_mm2 < START_AREA_MM2
-    if too_small or bony_rim(evidence, region, k) < START_BONY_RIM:
-        return np.zeros_like(region)
-    return region
+@dataclass(frozen=True)
+class Start:
+    """What slab `k` shows of a closed skull: the enclosed `region` (holes filled) and how good it is.
+
+    `score` is area times bony share of the rim; 0 where the slab shows no closed skull.
+    """
+
+    k: int
+    region: Mask
+    score: float
+
+
+def start_at(evidence: Evidence, k: int) -> Start:
+    """Tissue of slab k that bone encloses: the largest part, and others almost all set in bone."""
+    grid = evidence.grid
+    tissue = (hu_cost(evidence.hu[:, :, k]) < 0) & (evidence.enclosure[:, :, k] > START_ENCLOSED)
+    opened = ndimage.binary_opening(tissue, structure=ball(START_OPENING_MM, grid.pitch_mm))
+    found = sorted(parts(opened, grid, OTHER_AREA_MM2), key=lambda p: -int(p.sum()))
+    region = np.zeros_like(opened)
+    score = 0.0
+    for part in found:
+        rim, area = bony_rim(evidence, part, k), part.sum() * grid.cell_mm2
+        if part is found[0] and area >= START_AREA_MM2 and rim >= START_BONY_RIM:
+            score = float(area * rim)
+        elif score == 0 or rim < OTHER_BONY_RIM:
+            continue
+        region |= part
+    return Start(k=k, region=ndimage.binary_fill_holes(region), score=score)
 
 
 def sweep(
     evidence: Evidence,
-    start: Mask,
-    middle: int,
+    start: Start,
     *,
     shift_per_mm: tuple[float, float],
     step_mm: NDArray[np.float64],
 ) -> Mask:
-    """Mask (X, Y, Z) from slice `middle`, whose region is `start`, to both ends.
+    """Mask (X, Y, Z) from the slab of `start` to both ends.
 
     `shift_per_mm` is how far the same patient point moves in-plane per mm going up (gantry tilt);
     `step_mm` (Z - 1,) the distance between neighbours along the slice normal.
     """
     slabs = evidence.hu.shape[2]
     mask = np.zeros(evidence.hu.shape, dtype=bool)
-    mask[:, :, middle] = _segment(evidence, middle, start, step_mm=2.0, going_up=True)
+    middle = start.k
+    mask[:, :, middle] = _segment(evidence, middle, start.region, step_mm=2.0, going_up=True)
     for direction in (1, -1):
         centre = np.array(ndimage.center_of_mass(mask[:, :, middle]))
         prior = mask[:, :, middle]
