@@ -161,8 +161,8 @@ def _write_images(folder: Path, volume: Volume, found: Segmentation) -> None:
 def _write_pictures(
     folder: Path, volume: Volume, found: Segmentation, report: dict[str, Any]
 ) -> None:
-    from strokediff.report.figures import write_preview
-    from strokediff.report.html import write_report
+    from strokediff.report.figures import render_key_slice, write_preview
+    from strokediff.report.html import ReportFigure, write_report
 
     depth = np.arange(found.mask.shape[2])
     middle = [(n - 1) / 2 for n in found.mask.shape[:2]]
@@ -183,6 +183,16 @@ def _write_pictures(
     )
     sx, sy = volume.pixel_spacing_mm
     areas = found.mask.sum(axis=(0, 1)) * sx * sy
-    write_report(folder / "report.html", report, png, slice_areas_mm2=areas.tolist())
+    key_slice = render_key_slice(
+        volume.hu, found.mask, found.prob, found.brain, pixel_spacing_mm=volume.pixel_spacing_mm
+    )
+    caption = "The slice with the largest area of lesion: plain, outlined, and its probability."
+    write_report(
+        folder / "report.html",
+        report,
+        png,
+        figures=[ReportFigure(key_slice, caption)],
+        slice_areas_mm2=areas.tolist(),
+    )
 
 

@@ -62,7 +62,7 @@ class Preset(BaseModel):
     training: TrainingConfig
 
 
-_TINY = NetworkConfig(base=32, multipliers=(1, 2, 3, 4), patch=2, label_form="clean")
+_TINY = NetworkConfig(base=24, multipliers=(1, 2, 3, 4), patch=2, label_form="clean")
 _SMALL = NetworkConfig(
     base=32, multipliers=(1, 2, 4, 8), patch=1, linear_attention=True, label_form="clean"
 )

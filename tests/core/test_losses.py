@@ -1,0 +1,91 @@
+"""Laws of the losses: the P2 form against the printed weights, and exact zeros and gradients."""
+
+import pytest
+import torch
+
+from strokediff.core.losses import (
+    P2,
+    exact_weights,
+    label_residual,
+    masked_mean,
+    soft_dice_loss,
+)
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.schedule import from_betas, sigmoid_schedule
+
+PROCESS = SynchronousProcess(sigmoid_schedule())
+
+
+def test_the_residual_is_sqrt_abar_times_the_label_error() -> None:
+    g = torch.Generator().manual_seed(0)
+    t = torch.tensor([1, 50, 250, 450])
+    x_0, y_0, eps, eps_hat, y_t_hat = (
+        torch.randn(4, 1, 5, 5, generator=g, dtype=torch.float64) for _ in range(5)
+    )
+    drawn = PROCESS.diffuse(x_0, y_0, eps, t)
+    y_0_hat = PROCESS.clean(y_t_hat, eps_hat, t)
+    expected = PROCESS.alpha_bar(t, y_0).sqrt() * (y_0_hat - y_0)
+    torch.testing.assert_close(label_residual(PROCESS, drawn, eps_hat, y_t_hat), expected)
+
+
+def test_the_residual_stays_finite_at_T_in_single_precision() -> None:
+    """1/sqrt(abar[T]) is near 700 here; the cancelled form never meets it."""
+    t = torch.tensor([500])
+    one = torch.ones(1, 1, 2, 2)
+    drawn = PROCESS.diffuse(one, one, one, t)
+    residual = label_residual(PROCESS, drawn, 1.1 * one, drawn.y_t)
+    assert residual.abs().max() < 0.2
+
+
+def test_the_ratio_of_the_printed_weights() -> None:
+    """d1 / d2 = abar[t-1] gamma[t] / (alpha[t] gamma[t-1]^2), which tends to SNR as beta -> 0."""
+    schedule = from_betas(torch.full((2000,), 1e-3))
+    weights = exact_weights(schedule)
+    ratio = (weights.d1 / weights.d2)[1000:]
+    torch.testing.assert_close(ratio, schedule.snr[1000:], rtol=5e-3, atol=0)
+
+
+def test_p2_weights_are_the_simplified_pair_times_lambda() -> None:
+    """d2 = (1 + SNR)^-1 and d1 SNR^-1 abar = the same, for t >= 1, at k = g = 1."""
+    s, p2 = PROCESS.schedule, P2()
+    lam = 1 / (1 + s.snr[1:])
+    torch.testing.assert_close(p2.d2(s)[1:], lam)
+    # d1 weighs |r|^2 = abar |y_0 error|^2, so d1 abar is lambda SNR.
+    torch.testing.assert_close(p2.d1(s)[1:] * s.alpha_bar[1:], lam * s.snr[1:])
+    torch.testing.assert_close(p2.d1(s), torch.ones_like(s.gamma))
+
+
+def test_p2_refuses_an_exponent_that_diverges() -> None:
+    with pytest.raises(ValueError, match="diverges"):
+        P2(g=0.5).d1(PROCESS.schedule)
+
+
+def test_masked_mean_ignores_what_lies_outside() -> None:
+    values = torch.tensor([[[[1.0, 100.0], [3.0, 100.0]]]])
+    m = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert masked_mean(values, m).tolist() == [2.0]
+    assert masked_mean(values, torch.zeros_like(m)).tolist() == [0.0]
+
+
+def test_dice_is_zero_for_a_sure_hit_and_one_for_a_sure_miss() -> None:
+    y_0 = torch.full((1, 1, 8, 8), -1.0)
+    y_0[..., :4, :4] = 1.0
+    m = torch.ones_like(y_0)
+    assert float(soft_dice_loss(100 * y_0, y_0, m)) == pytest.approx(0.0, abs=1e-6)
+    assert float(soft_dice_loss(-100 * y_0, y_0, m)) == pytest.approx(1 - 1 / 65, abs=1e-6)
+
+
+def test_dice_of_empty_against_empty_is_zero() -> None:
+    y_0 = torch.full((2, 1, 4, 4), -1.0)
+    assert float(soft_dice_loss(100 * y_0, y_0, torch.ones_like(y_0))) == pytest.approx(0.0)
+
+
+def test_dice_against_monai() -> None:
+    """With the smoothing of both set to 1 the two are the same number."""
+    monai_losses = pytest.importorskip("monai.losses")
+    g = torch.Generator().manual_seed(3)
+    y_0_hat = torch.randn(3, 1, 6, 6, generator=g)
+    y_0 = torch.where(torch.rand(3, 1, 6, 6, generator=g) < 0.3, 1.0, -1.0)
+    other = monai_losses.DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)
+    ours = soft_dice_loss(y_0_hat, y_0, torch.ones_like(y_0))
+    torch.testing.assert_close(ours, other(y_0_hat, (y_0 > 0).float()))

@@ -1,0 +1,40 @@
+"""Slices with a known label, and the exact oracle as the network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from strokediff.core.oracle import Oracle
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.schedule import sigmoid_schedule
+from strokediff.inference.estimator import Context, Slices
+from strokediff.noise.isotropic import IsotropicNoise
+
+SIDE = 8
+
+
+@pytest.fixture
+def process() -> SynchronousProcess:
+    return SynchronousProcess(sigmoid_schedule(T=40))
+
+
+@pytest.fixture
+def slices() -> Slices:
+    g = torch.Generator().manual_seed(5)
+    m = torch.ones(3, 1, SIDE, SIDE)
+    m[:, :, 0] = 0
+    x_0 = (torch.rand(3, 1, SIDE, SIDE, generator=g) * 2 - 1) * m
+    return Slices(x_0=x_0, m=m, keys=[4, 5, 9], seed=11)
+
+
+@pytest.fixture
+def y_0(slices: Slices) -> torch.Tensor:
+    g = torch.Generator().manual_seed(6)
+    label = torch.where(torch.rand(slices.x_0.shape, generator=g) < 0.3, 1.0, -1.0)
+    return label * slices.m
+
+
+@pytest.fixture
+def oracle_context(process: SynchronousProcess, slices: Slices, y_0: torch.Tensor) -> Context:
+    return Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())

@@ -1,0 +1,131 @@
+"""Laws of the two-stream network and of its parts."""
+
+import pytest
+import torch
+
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.schedule import sigmoid_schedule
+from strokediff.networks.blocks import FrozenOnesFilter, LinearAttention, SelfAttention
+from strokediff.networks.config import NetworkConfig
+from strokediff.networks.two_stream import TwoStreamUNet
+
+SCHEDULE = sigmoid_schedule()
+CONFIGS = [
+    NetworkConfig(base=8, multipliers=(1, 2)),
+    NetworkConfig(base=8, multipliers=(1, 2), patch=2, label_form="clean"),
+    NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
+]
+
+
+def build(config: NetworkConfig) -> TwoStreamUNet:
+    torch.manual_seed(0)
+    net = TwoStreamUNet(config, SCHEDULE, size=32)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return net
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_shapes_and_gradients_reach_every_weight(config: NetworkConfig) -> None:
+    net = build(config)
+    eps_hat, y_t_hat = net(torch.randn(2, 1, 32, 32), torch.tensor([3, 400]))
+    assert eps_hat.shape == y_t_hat.shape == (2, 1, 32, 32)
+    (eps_hat.square().sum() + y_t_hat.square().sum()).backward()
+    without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_encoder_is_computed_once(config: NetworkConfig) -> None:
+    net, calls = build(config), []
+    net.encoder.register_forward_hook(lambda *_: calls.append(1))
+    net(torch.randn(1, 1, 32, 32), torch.tensor([3]))
+    assert len(calls) == 1
+
+
+def test_the_streams_share_the_encoder_and_nothing_behind_it() -> None:
+    """The label's gradient reaches the encoder and the label decoder, not the noise decoder."""
+    net = build(CONFIGS[0])
+    net(torch.randn(1, 1, 32, 32), torch.tensor([3]))[1].sum().backward()
+    reached = {n.split(".")[0] for n, p in net.named_parameters() if p.grad is not None}
+    assert {"encoder", "label_decoder", "label_head"} <= reached
+    assert not {"noise_decoder", "noise_head"} & reached
+
+
+def test_clean_form_obeys_equation_11() -> None:
+    """y_0 read back from (eps_hat, y_t_hat) is the decoder's own output, at any t."""
+    net = build(CONFIGS[1])
+    kept: list[torch.Tensor] = []
+    net.label_head.register_forward_hook(lambda _m, _i, out: kept.append(out))
+    t = torch.tensor([0, 250, 480])
+    eps_hat, y_t_hat = net(torch.randn(3, 1, 32, 32), t)
+    y_0 = SynchronousProcess(SCHEDULE).clean(y_t_hat, eps_hat, t)
+    torch.testing.assert_close(
+        y_0, torch.nn.functional.pixel_shuffle(kept[0], 2), atol=2e-3, rtol=1e-3
+    )
+
+
+def test_the_answer_depends_on_t() -> None:
+    net, x = build(CONFIGS[0]), torch.randn(1, 1, 32, 32)
+    early, late = (net(x, torch.tensor([t]))[0] for t in (1, 400))
+    assert not torch.allclose(early, late, atol=1e-3)
+
+
+def test_a_grid_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        TwoStreamUNet(NetworkConfig(base=8, multipliers=(1, 2), patch=2), SCHEDULE, size=30)
+
+
+def test_base_must_fit_the_groups() -> None:
+    with pytest.raises(ValueError, match="multiple of groups"):
+        NetworkConfig(base=12, groups=8)
+
+
+@pytest.mark.parametrize("attention", [SelfAttention, LinearAttention])
+def test_attention_starts_as_identity_and_sees_everything(attention: type) -> None:
+    torch.manual_seed(0)
+    block = attention(8, groups=4)
+    h = torch.randn(1, 8, 6, 6)
+    assert torch.equal(block(h), h)
+    torch.nn.init.normal_(block.out.weight)
+    changed = h.clone()
+    changed[..., 0, 0] += 5.0
+    assert (block(changed) - block(h))[..., 5, 5].abs().max() > 1e-4
+
+
+def test_self_attention_against_pytorch() -> None:
+    torch.manual_seed(0)
+    ours = SelfAttention(8, groups=4, heads=2)
+    torch.nn.init.normal_(ours.out.weight)
+    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True, bias=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(ours.qkv.weight[:, :, 0, 0])
+        theirs.in_proj_bias.copy_(ours.qkv.bias)
+        theirs.out_proj.weight.copy_(ours.out.weight[:, :, 0, 0])
+        theirs.out_proj.bias.copy_(ours.out.bias)
+    h = torch.randn(2, 8, 3, 5)
+    tokens = ours.norm(h).flatten(2).transpose(1, 2)
+    expected = h + theirs(tokens, tokens, tokens)[0].transpose(1, 2).reshape(h.shape)
+    torch.testing.assert_close(ours(h), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_ones_filter_drops_a_lone_pixel_and_keeps_a_pair() -> None:
+    mask = torch.zeros(1, 1, 20, 20)
+    mask[0, 0, 2, 2] = 1
+    mask[0, 0, 12, 12] = mask[0, 0, 12, 15] = 1
+    kept = FrozenOnesFilter()(mask)
+    assert kept.sum() == 2
+    assert kept[0, 0, 2, 2] == 0
+
+
+def test_the_ones_filter_is_frozen_and_only_removes() -> None:
+    filter_ = FrozenOnesFilter(kernel=3, threshold=2)
+    assert list(filter_.parameters()) == []
+    assert filter_.state_dict() == {}
+    g = torch.Generator().manual_seed(0)
+    mask = (torch.rand(2, 1, 16, 16, generator=g) < 0.2).float()
+    kept = filter_(mask)
+    assert ((kept == 0) | (kept == mask)).all()
+    neighbours = torch.nn.functional.avg_pool2d(mask, 3, 1, 1) * 9
+    assert torch.equal(kept, mask * (neighbours.round() > 2).float())

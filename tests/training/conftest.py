@@ -1,0 +1,51 @@
+"""A tiny cohort on the network's grid, made without images on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.preprocess import GridConfig
+from strokediff.networks.config import NetworkConfig
+from strokediff.training.config import LossConfig, TrainingConfig
+
+pytest.importorskip("zarr")
+pytest.importorskip("lightning")
+pytest.importorskip("monai")
+SIDE = 16
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    writer = CohortWriter(folder, GridConfig(size=SIDE, spacing_mm=8.0))
+    names = [f"p{i}" for i in range(4)]
+    for name in names:
+        y = np.zeros((5, SIDE, SIDE), np.uint8)
+        y[2, 4:8, 4:8] = 1
+        m = np.ones_like(y)
+        x = (rng.normal(0, 0.2, y.shape) + 0.6 * y).astype(np.float16)
+        writer.add(Patient(name, x, y, m))
+    split = {"train": names[:3], "val": names[3:], "test": []}
+    writer.finish(split=split, origin={"description": "test phantoms"})
+    return open_cohort(folder)
+
+
+@pytest.fixture
+def config() -> TrainingConfig:
+    return TrainingConfig(
+        network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
+        T=50,
+        loss=LossConfig(dice_slope=4.0),
+        steps=6,
+        batch_size=2,
+        lr=1e-3,
+        ema_every=2,
+        validate_every=3,
+        checkpoint_every=2,
+    )

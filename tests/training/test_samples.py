@@ -1,0 +1,45 @@
+"""Sample n is the same sample, whoever asks; lesions are drawn as often as the share says."""
+
+import pytest
+import torch
+
+from strokediff.data.cohort import Cohort
+from strokediff.errors import InputError
+from strokediff.training.samples import TrainingSamples
+
+
+def samples(cohort: Cohort, **changes: object) -> TrainingSamples:
+    options = {"seed": 0, "lesion_share": 0.5, "augment": True, **changes}
+    return TrainingSamples(cohort, cohort.split["train"], **options)  # type: ignore[arg-type]
+
+
+def test_a_sample_depends_on_its_number_and_the_seed_alone(cohort: Cohort) -> None:
+    one, other = samples(cohort), samples(cohort)
+    for _ in range(3):
+        other[5]
+    for key in ("x", "y", "m"):
+        assert torch.equal(one[7][key], other[7][key])
+    assert not torch.equal(one[7]["x"], samples(cohort, seed=1)[7]["x"])
+
+
+def test_values_stay_in_range_and_masked_under_augmentation(cohort: Cohort) -> None:
+    made = samples(cohort)
+    for n in range(40):
+        sample = made[n]
+        assert sample["x"].shape == sample["y"].shape == sample["m"].shape == (1, 16, 16)
+        assert set(sample["y"].unique().tolist()) <= {-1.0, 1.0}
+        assert set(sample["m"].unique().tolist()) <= {0.0, 1.0}
+        assert sample["x"].abs().max() <= 1
+        assert not (sample["x"] * (1 - sample["m"])).any()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 300), (0.0, 0), (0.5, 150)])
+def test_share_of_lesion_slices(cohort: Cohort, share: float, expected: int) -> None:
+    made = samples(cohort, lesion_share=share, augment=False)
+    count = sum(bool((made[n]["y"] > 0).any()) for n in range(300))
+    assert count == pytest.approx(expected, abs=45)
+
+
+def test_no_patients_and_no_lesions_are_said(cohort: Cohort) -> None:
+    with pytest.raises(InputError, match="no patients to train on"):
+        TrainingSamples(cohort, [], seed=0, lesion_share=0.5, augment=False)
