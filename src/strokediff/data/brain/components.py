@@ -92,7 +92,7 @@ def without_holes(mask: Mask, grid: Grid) -> Mask:
     filled = mask.copy()
     for k in range(mask.shape[2]):
         holes = ndimage.binary_fill_holes(mask[:, :, k]) & ~mask[:, :, k]
-        below = filled[:, :, k - 1] if k > 0 else np.zeros_like(holes)
+        below = filled[:, :, k - 1] if k > 0 else np.ones_like(holes)
         for hole in parts(holes, grid, 0.0):
             if hole.sum() * grid.cell_mm2 < SMALL_HOLE_MM2 or _overlap(hole, below) > 0.5:
                 filled[:, :, k] |= hole

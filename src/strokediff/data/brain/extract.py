@@ -11,6 +11,7 @@ from strokediff.data.brain.components import without_holes
 from strokediff.data.brain.evidence import Mask, coarse_evidence
 from strokediff.data.brain.native import to_native
 from strokediff.data.brain.propagate import start_at, sweep
+from strokediff.data.brain.windowed import without_window
 from strokediff.data.volume import Volume, pixel_area_mm2
 from strokediff.errors import InputError
 
@@ -40,6 +41,7 @@ def extract_brain(volume: Volume) -> BrainMask:
 
     Raises InputError if no slice shows tissue of a brain's density enclosed by bone.
     """
+    volume = without_window(volume)
     evidence = coarse_evidence(volume)
     if evidence is None:
         raise InputError(_no_head(volume, "nothing denser than air was found"))

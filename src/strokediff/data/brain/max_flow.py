@@ -32,7 +32,7 @@ AUGMENTATION = 0.35
 def project_isotropic(px: Array, py: Array, weight: Array) -> None:
     """Bring the flow back to |p(x)|_2 <= weight(x), in place: contour length as a ruler sees it."""
     norm = np.sqrt(px * px + py * py)
-    scale = weight / np.maximum(norm, weight)
+    scale = weight / np.maximum(np.maximum(norm, weight), np.finfo(np.float32).tiny)
     px *= scale
     py *= scale
 

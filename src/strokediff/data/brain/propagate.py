@@ -36,7 +36,7 @@ OTHER_AREA_MM2, OTHER_BONY_RIM = 400.0, 0.8
 
 @dataclass(frozen=True)
 class Start:
-    """What slab `k` shows of a closed skull: the enclosed `region` (holes filled) and how good it is.
+    """What slab `k` shows of a closed skull: the enclosed `region`, its holes filled.
 
     `score` is area times bony share of the rim; 0 where the slab shows no closed skull.
     """
