@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,31 +51,23 @@ class Outcome:
 
 
 def segment_cases(
-    cases: Sequence[Case], out: Path, job: Job, *, quiet: bool = False
-) -> list[Outcome]:
-    """Segment every case; one that fails does not stop the others.
+    cases: Sequence[Case], out: Path, job: Job, advance: Callable[[Case, int, int], None]
+) -> Iterator[Outcome]:
+    """Segment case after case; one that fails does not stop the others.
 
-    One case goes into `out` itself, several into `out`/NAME with `out`/summary.csv.
+    One case goes into `out` itself, several into `out`/NAME with `out`/summary.csv, which is
+    brought up to date after each. `advance(case, done, total)` counts network evaluations.
     """
-    from strokediff.cli.progress import progress_bar
     from strokediff.report.summary import write_summary_csv
 
-    outcomes = []
-    several = len(cases) > 1
-    with progress_bar(quiet) as bar:
-        for case in cases:
-            task = bar.add_task(case.name, total=None)
-
-            def advance(done: int, total: int, task: Any = task) -> None:
-                bar.update(task, advance=done, total=total)
-
-            folder = out / case.name if several else out
-            outcomes.append(_one(case, folder, job, advance))
-            bar.update(task, description=_line(outcomes[-1]))
-            if several:
-                rows = [{"case": o.case, **o.report, "error": o.error} for o in outcomes]
-                write_summary_csv(out / "summary.csv", rows)
-    return outcomes
+    outcomes: list[Outcome] = []
+    for case in cases:
+        folder = out / case.name if len(cases) > 1 else out
+        outcomes.append(_one(case, folder, job, partial(advance, case)))
+        if len(cases) > 1:
+            rows = [{"case": o.case, **o.report, "error": o.error} for o in outcomes]
+            write_summary_csv(out / "summary.csv", rows)
+        yield outcomes[-1]
 
 
 def check_writable(out: Path) -> None:
@@ -87,14 +80,6 @@ def check_writable(out: Path) -> None:
         raise UsageError(
             f"{out}: cannot write there ({error.strerror}). Choose another folder with -o."
         ) from None
-
-
-def _line(outcome: Outcome) -> str:
-    if outcome.error:
-        return f"{outcome.case}: failed"
-    interval = outcome.report["volume_interval_ml"]
-    spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
-    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}"
 
 
 def _one(case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]) -> Outcome:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strokediff.errors import InputError, PartialFailure
+
+if TYPE_CHECKING:
+    from strokediff.data.discover import Case
+    from strokediff.segmenting import Outcome
 
 
 def segment(
@@ -31,6 +35,7 @@ def segment(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Outline the lesion on a non-contrast head CT and measure it in mL. Research use only."""
+    from strokediff.cli.progress import progress_bar
     from strokediff.data.discover import discover
     from strokediff.inference.presets import estimator
     from strokediff.model import load_model, resolve_device
@@ -49,13 +54,35 @@ def segment(
         pictures=preview,
     )
     cases = discover(source, series)
-    outcomes = segment_cases(cases, out, job, quiet=quiet)
-    failed = [o for o in outcomes if o.error]
+    with progress_bar(quiet) as bar:
+        tasks = {case.name: bar.add_task(case.name, total=None, start=False) for case in cases}
+
+        def advance(case: Case, done: int, total: int) -> None:
+            bar.start_task(tasks[case.name])
+            bar.update(tasks[case.name], advance=done, total=total)
+
+        outcomes = []
+        for outcome in segment_cases(cases, out, job, advance):
+            outcomes.append(outcome)
+            bar.update(tasks[outcome.case], description=_line(outcome))
+    _raise_failures(outcomes)
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.error:
+        return f"{outcome.case}: failed"
+    interval = outcome.report["volume_interval_ml"]
+    spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}"
+
+
+def _raise_failures(outcomes: list[Outcome]) -> None:
+    failed = [o for o in outcomes if o.exception]
     if not failed:
         return
-    if len(cases) == 1:
-        raise failed[0].exception or InputError(failed[0].error)
+    if len(outcomes) == 1 and failed[0].exception:
+        raise failed[0].exception
     lines = "\n".join(f"  {o.case}: {o.error}" for o in failed)
-    message = f"{len(failed)} of {len(cases)} patients failed (see summary.csv):\n{lines}"
-    raise (PartialFailure if len(failed) < len(cases) else InputError)(message)
+    message = f"{len(failed)} of {len(outcomes)} patients failed (see summary.csv):\n{lines}"
+    raise (PartialFailure if len(failed) < len(outcomes) else InputError)(message)
 

@@ -127,7 +127,7 @@ def _on_grid(scan: LabelledScan, grid: GridConfig) -> tuple[Patient, dict[str, A
         slices.m.astype(np.uint8),
     )
     details = {
-        "image": str(scan.image),
+        "image": scan.image.name,
         "volume_ml": volume.mask_volume_mm3(lesion) / 1000,
         "spacing_mm": volume.spacing_mm,
         "warnings": list(volume.warnings),
@@ -148,11 +148,18 @@ def _mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
 
 
 def _origin(source: Path, seed: int) -> dict[str, Any]:
-    """Where the scans came from; phantoms say so in their own cohort.json."""
+    """Where the scans came from; cohorts of phantoms say so in their own cohort.json."""
     found = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
-    kinds = []
-    for folder in found:
-        file = folder / "cohort.json"
-        if file.is_file():
-            kinds.append(json.loads(file.read_text()).get("description", "unnamed"))
-    return {"source": str(source), "split_seed": seed, "description": "; ".join(kinds)}
+    files = [folder / "cohort.json" for folder in found]
+    parts = [_describe(json.loads(file.read_text())) for file in files if file.is_file()]
+    return {"source": source.name, "split_seed": seed, "description": "; ".join(parts)}
+
+
+def _describe(meta: dict[str, Any]) -> str:
+    if "settings" not in meta:
+        return str(meta.get("description", "unnamed"))
+    settings = meta["settings"]
+    return (
+        f"phantoms ({len(meta.get('cases', []))} {settings['kind']}, seed {settings['seed']}, "
+        f"anatomy {'+'.join(settings['anatomies'])}, lesion shapes {settings['lesion_shapes']})"
+    )

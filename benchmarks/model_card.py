@@ -1,0 +1,121 @@
+"""The bundled model's figures on unseen phantoms, beside a plain U-Net trained as long.
+
+    strokediff phantom -n 20 --kind infarct --matrix 256 --seed 9000 -o unseen/infarct
+    strokediff phantom -n 20 --kind hemorrhage --matrix 256 --seed 9500 -o unseen/hemorrhage
+    python benchmarks/model_card.py --model phantom-stroke --unet RUN/model --data unseen -o DIR
+
+Every phantom goes through the whole pipeline, brain extraction included, and is scored by the
+project's own metrics per patient in 3D. Prints a table and writes DIR/model_card.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from strokediff.baselines.unet import PlainTask, build_unet
+from strokediff.data.brain import extract_brain
+from strokediff.data.masks import read_mask
+from strokediff.data.nifti import read_nifti
+from strokediff.data.prepare import LabelledScan, find_scans
+from strokediff.data.preprocess import SliceGrid
+from strokediff.data.volume import Volume
+from strokediff.evaluation.metrics import evaluate_case
+from strokediff.evaluation.summary import summarize
+from strokediff.inference.presets import METHODS, estimator
+from strokediff.model import load_model
+from strokediff.models import model_path
+from strokediff.predict import THRESHOLD, segment_volume
+from strokediff.training.checkpoint import read_checkpoint
+
+
+def score(scan: LabelledScan, volume: Volume, mask: np.ndarray, prob: np.ndarray) -> Any:
+    truth = volume.from_source(read_mask(scan.label).array)
+    return evaluate_case(
+        scan.name, mask_pred=mask, mask_true=truth, affine=volume.affine, prob=prob
+    )
+
+
+class PlainUNet:
+    """The U-Net in the same pipeline: same brain mask, grid, threshold and way back."""
+
+    def __init__(self, path: Path) -> None:
+        checkpoint = read_checkpoint(path)
+        self.grid = checkpoint.config.grid
+        self.module = build_unet().eval()
+        self.module.load_state_dict(checkpoint.weights)
+
+    @torch.inference_mode()
+    def __call__(self, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+        brain = extract_brain(volume).mask
+        grid = SliceGrid(self.grid, volume, brain)
+        slices = grid.image(volume.hu)
+        x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
+        y_0 = PlainTask().label(self.module, x, m)
+        prob = grid.to_volume(((y_0[:, 0] + 1) / 2).numpy())
+        return (prob >= THRESHOLD) & brain, prob
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="phantom-stroke")
+    parser.add_argument("--unet", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    args = parser.parse_args()
+    model = load_model(model_path(args.model), torch.device("cpu"))
+    unet = PlainUNet(args.unet) if args.unet else None
+    rows: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    covered: dict[str, list[bool]] = defaultdict(list)
+    for scan in find_scans(args.data):
+        volume = read_nifti(scan.image)
+        kind = scan.name.split("_")[0]
+        for method in args.methods:
+            found = segment_volume(
+                volume, model, estimator(method, "fast", model.process.T), preset="fast"
+            )
+            row = score(scan, volume, found.mask, found.prob)
+            rows[kind, method].append(row)
+            interval = found.report["volume_interval_ml"]
+            if interval and "conformal" in found.report["volume_interval_kind"]:
+                low, high = interval
+                covered[method].append(low <= row.volume_true_ml <= high)
+        if unet:
+            rows[kind, "unet"].append(score(scan, volume, *unet(volume)))
+        print(scan.name, {m: round(r[-1].dice, 3) for (k, m), r in rows.items() if k == kind})
+    report(args.out, rows, covered)
+
+
+def report(out: Path, rows: dict[tuple[str, str], list[Any]], covered: dict[str, list]) -> None:
+    table: dict[str, Any] = {}
+    methods = list(dict.fromkeys(m for _, m in rows))
+    for method in methods:
+        rows["all", method] = [r for (k, m), v in rows.items() if m == method for r in v]
+    print(f"\n{platform.processor() or platform.machine()}, {date.today()}")
+    print("| lesion | method | n | Dice | recall | precision | HD95 mm | VDP | VC |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for (kind, method), values in rows.items():
+        summary = summarize(values).to_dict()
+        mean = summary["mean"]
+        table[f"{kind}/{method}"] = {**summary, "rows": [vars(v) for v in values]}
+        cells = [mean[k] for k in ("dice", "recall", "precision", "hd95_mm", "vdp")]
+        shown = " | ".join("-" if c is None else f"{c:.3f}" for c in (*cells, summary["vc"]))
+        print(f"| {kind} | {method} | {len(values)} | {shown} |")
+    coverage = {method: float(np.mean(hits)) for method, hits in covered.items()}
+    print("coverage of the 90 % interval:", coverage)
+    out.mkdir(parents=True, exist_ok=True)
+    content = {"table": table, "coverage": coverage, "date": str(date.today())}
+    (out / "model_card.json").write_text(json.dumps(content, indent=1, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Preparing a cohort: every check speaks before training does, and the split is by patient."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.cohort import open_cohort, split_patients
+from strokediff.data.prepare import find_scans, prepare
+from strokediff.data.preprocess import GridConfig
+from strokediff.errors import InputError
+
+pytest.importorskip("zarr")
+GRID = GridConfig(size=64, spacing_mm=3.0)
+AFFINE = np.diag([3.0, 3.0, 5.0, 1.0])
+
+
+def write(path: Path, array: np.ndarray, affine: np.ndarray = AFFINE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(array, affine), path)
+
+
+def scan(folder: Path, name: str, *, nnunet: bool = False, lesion_at: int = 25) -> None:
+    """A box of brain in a box of bone in air, its mask and a lesion."""
+    hu = np.full((60, 60, 6), -1000, np.int16)
+    brain = np.zeros(hu.shape, np.uint8)
+    brain[10:50, 10:50] = 1
+    hu[6:54, 6:54] = 900
+    hu[brain > 0] = 35
+    lesion = np.zeros_like(brain)
+    lesion[lesion_at : lesion_at + 10, 25:35, 2:4] = 1
+    images, labels, end = ("imagesTr", "labelsTr", "_0000") if nnunet else ("images", "labels", "")
+    write(folder / images / f"{name}{end}.nii.gz", hu)
+    write(folder / labels / f"{name}.nii.gz", lesion)
+    write(folder / "brain" / f"{name}.nii.gz", brain)
+
+
+@pytest.mark.parametrize("nnunet", [False, True])
+def test_a_cohort_holds_what_the_scans_showed(tmp_path: Path, nnunet: bool) -> None:
+    for i in range(4):
+        scan(tmp_path / "src", f"p{i}", nnunet=nnunet)
+    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.25, test=0.25, seed=1)
+    assert sorted(sum(cohort.split.values(), [])) == ["p0", "p1", "p2", "p3"]
+    patient = cohort.read("p0")
+    assert patient.x.shape == patient.y.shape == patient.m.shape == (6, 64, 64)
+    assert patient.y.any(axis=(1, 2)).tolist() == [False, False, True, True, False, False]
+    assert int(patient.y.sum()) == pytest.approx(10 * 10 * 2, rel=0.1)
+    assert cohort.patients["p0"]["volume_ml"] == pytest.approx(10 * 10 * 2 * 45 / 1000)
+
+
+def test_stored_axis_order_does_not_matter(tmp_path: Path) -> None:
+    """The same head stored left-right flipped prepares to the same arrays."""
+    scan(tmp_path / "a", "p0", lesion_at=35)
+    for file in sorted((tmp_path / "a").rglob("*.nii.gz")):
+        image = nib.load(file)
+        array = np.asarray(image.dataobj)[::-1]
+        affine = AFFINE @ np.array([[-1, 0, 0, 59], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        write(tmp_path / "b" / file.relative_to(tmp_path / "a"), array, affine)
+    made = [prepare(tmp_path / s, tmp_path / f"c{s}", GRID, val=0, test=0) for s in "ab"]
+    one, other = (cohort.read("p0") for cohort in made)
+    for key in ("x", "y", "m"):
+        np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
+
+
+def test_folders_of_cohorts_are_joined_and_their_descriptions_kept(tmp_path: Path) -> None:
+    for kind in ("infarct", "hemorrhage"):
+        scan(tmp_path / "src" / kind, f"{kind}_0")
+        (tmp_path / "src" / kind / "cohort.json").write_text(
+            json.dumps({"description": f"phantoms, {kind}"})
+        )
+    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0)
+    assert cohort.origin["description"] == "phantoms, hemorrhage; phantoms, infarct"
+
+
+def test_images_without_masks_are_named(tmp_path: Path) -> None:
+    scan(tmp_path, "p0")
+    scan(tmp_path, "p1")
+    (tmp_path / "labels" / "p1.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"1 image\(s\) without a mask.*p1\.nii\.gz"):
+        find_scans(tmp_path)
+
+
+def test_a_folder_without_scans_says_which_layouts_are_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no labelled scans. Expected images/NAME.nii.gz"):
+        find_scans(tmp_path)
+
+
+def test_a_mask_on_another_grid_leaves_no_cohort_behind(tmp_path: Path) -> None:
+    scan(tmp_path / "src", "p0")
+    scan(tmp_path / "src", "p1")
+    write(tmp_path / "src" / "labels" / "p1.nii.gz", np.zeros((60, 60, 5), np.uint8))
+    with pytest.raises(InputError, match=r"p1\.nii\.gz"):
+        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["src"]
+
+
+def test_the_split_is_fixed_by_the_seed_and_holds_everyone_once() -> None:
+    names = [f"p{i}" for i in range(20)]
+    split = split_patients(names, val=0.1, test=0.2, seed=3)
+    assert split == split_patients(names[::-1], val=0.1, test=0.2, seed=3)
+    assert split != split_patients(names, val=0.1, test=0.2, seed=4)
+    assert sorted(sum(split.values(), [])) == sorted(names)
+    assert (len(split["val"]), len(split["test"])) == (2, 4)
+
+
+def test_a_split_that_leaves_nobody_to_train_is_refused() -> None:
+    with pytest.raises(InputError, match="none would be left to train on"):
+        split_patients(["a", "b"], val=0.5, test=0.5, seed=0)
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 7}', '{"format": 1, "split": {}}'])
+def test_a_foreign_cohort_json_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cohort.json").write_text(text)
+    with pytest.raises(InputError, match=r"cohort\.json"):
+        open_cohort(tmp_path)
+
+
+def test_a_folder_that_is_no_cohort_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a prepared cohort"):
+        open_cohort(tmp_path)

@@ -1,0 +1,100 @@
+"""Laws of the way to the network's grid and back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strokediff.data.preprocess import GridConfig, SliceGrid
+from strokediff.data.volume import Source, Volume
+
+GRID = GridConfig(size=64, spacing_mm=3.0)
+
+
+def head(
+    shape: tuple[int, int, int] = (200, 220, 3), spacing: tuple[float, float, float] = (0.9, 0.7, 5)
+) -> tuple[Volume, np.ndarray]:
+    """An ellipse of brain at 30 HU in bone at 1000 HU, off the image's centre."""
+    affine = np.diag([*spacing, 1.0])
+    x, y = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+    brain = ((x - 110) * spacing[0] / 60) ** 2 + ((y - 100) * spacing[1] / 65) ** 2 < 1
+    hu = np.where(brain, 30.0, 1000.0)[:, :, None].repeat(shape[2], 2).astype(np.float32)
+    source = Source(Path("x"), "array", shape, affine)
+    return Volume.from_source_array(hu, source), brain[:, :, None].repeat(shape[2], 2)
+
+
+def test_bone_never_bleeds_into_the_brain() -> None:
+    """A constant brain stays constant up to its edge, and everything outside is 0."""
+    volume, brain = head()
+    slices = SliceGrid(GRID, volume, brain).image(volume.hu)
+    inside = slices.m > 0
+    np.testing.assert_allclose(slices.x[inside], (30 - 40) / 40, atol=1e-5)
+    assert not slices.x[~inside].any()
+
+
+def test_area_and_place_of_the_mask_are_kept() -> None:
+    volume, brain = head()
+    m = SliceGrid(GRID, volume, brain).image(volume.hu).m
+    assert m[0].sum() * 9.0 == pytest.approx(np.pi * 60 * 65, rel=0.02)
+    rows, columns = np.nonzero(m[0])
+    assert rows.mean() == pytest.approx(31.5, abs=0.5)
+    assert columns.mean() == pytest.approx(31.5, abs=0.5)
+
+
+def test_there_and_back_a_lesion_overlaps_itself() -> None:
+    volume, brain = head()
+    lesion = np.zeros_like(brain)
+    lesion[100:150, 60:110] = True
+    grid = SliceGrid(GRID, volume, brain)
+    back = (grid.to_volume(grid.label(lesion).astype(np.float32)) >= 0.5) & brain
+    dice = 2 * (back & lesion).sum() / (back.sum() + lesion.sum())
+    assert dice > 0.95
+
+
+def test_there_and_back_a_smooth_image_is_kept_to_the_edge() -> None:
+    """Linear ramps survive both ways; the cortex keeps its value."""
+    volume, brain = head()
+    ramp = np.linspace(10, 70, brain.shape[0])[:, None, None] + np.zeros(brain.shape)
+    grid = SliceGrid(GRID, volume, brain)
+    back = grid.to_volume(grid.image(ramp.astype(np.float32)).x) * 40 + 40
+    assert np.abs(back - ramp)[brain].max() < 1.0
+    assert not back[~brain].any() or (back[~brain] == 40).all()
+
+
+def test_the_axes_are_not_mixed_up() -> None:
+    """A spot to the right and in front lies at high column and high row."""
+    volume, brain = head()
+    spot = np.zeros_like(brain)
+    spot[140:150, 140:150] = True
+    rows, columns = np.nonzero(SliceGrid(GRID, volume, brain).label(spot)[0])
+    assert rows.min() > 35
+    assert columns.min() > 35
+
+
+def test_a_coarser_image_than_the_grid_is_interpolated() -> None:
+    volume, brain = head((60, 60, 2), (3.0, 3.0, 5.0))
+    brain[:] = False
+    brain[20:40, 20:40] = True
+    grid = SliceGrid(GridConfig(size=64, spacing_mm=1.0), volume, brain)
+    slices = grid.image(volume.hu)
+    assert slices.m[0].sum() == pytest.approx(60 * 60, rel=0.05)
+
+
+def test_what_the_grid_cuts_off_is_measured() -> None:
+    volume, brain = head()
+    whole = SliceGrid(GRID, volume, brain)
+    half = SliceGrid(GridConfig(size=64, spacing_mm=1.0), volume, brain)
+    assert whole.cut_off_fraction == 0.0
+    assert 0.5 < half.cut_off_fraction < 0.8
+
+
+def test_an_empty_brain_gives_empty_slices() -> None:
+    volume, brain = head()
+    slices = SliceGrid(GRID, volume, np.zeros_like(brain)).image(volume.hu)
+    assert not slices.m.any()
+    assert not slices.x.any()
+
+
+def test_window_is_linear_and_clipped() -> None:
+    hu = np.array([-1000.0, 0.0, 40.0, 60.0, 80.0, 3000.0])
+    np.testing.assert_allclose(GridConfig().windowed(hu), [-1, -1, 0, 0.5, 1, 1])

@@ -1,0 +1,82 @@
+"""The architecture: a module imports from lower layers or from its own package, never upwards."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import strokediff
+
+ROOT = Path(strokediff.__file__).parent
+LAYERS = {
+    "errors": -2,
+    "extras": -1,
+    "__init__": -2,
+    "core": 0,
+    "noise": 0,
+    "networks": 1,
+    "inference": 2,
+    "data": 2,
+    "training": 3,
+    "evaluation": 3,
+    "models": 3,
+    "baselines": 4,
+    "report": 4,
+    "model": 4,
+    "predict": 5,
+    "segmenting": 6,
+    "cli": 7,
+}
+SEES_ONLY = {
+    # Estimators take a callable; what it is made of is not their concern.
+    "inference": {"core", "noise", "errors", "inference"},
+    # Metrics see arrays and a grid.
+    "evaluation": {"errors", "evaluation", "__init__"},
+}
+HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imported_parts(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("strokediff"):
+            parts = (node.module or "").split(".")
+            found |= {parts[1]} if len(parts) > 1 else {_package_part(a.name) for a in node.names}
+    return found
+
+
+def _package_part(name: str) -> str:
+    return name if name in LAYERS else "__init__"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down(path: Path) -> None:
+    own = part_of(path)
+    assert own in LAYERS, f"{own} has no layer"
+    for other in imported_parts(path):
+        assert other == own or LAYERS[other] < LAYERS[own], f"{own} imports {other}"
+        assert other in SEES_ONLY.get(own, LAYERS), f"{own} must not see {other}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if part_of(p) == "cli"], ids=lambda p: p.name
+)
+def test_commands_import_nothing_heavy_at_start(path: Path) -> None:
+    """What stands at a command file's top level runs for --help too."""
+    for node in ast.parse(path.read_text()).body:
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            assert name.split(".")[0] not in HEAVY | {"numpy", "rich", "pydantic"}
+            if name.startswith("strokediff."):
+                assert name.split(".")[1] in {"cli", "errors"}
