@@ -27,7 +27,7 @@ from scipy import ndimage
 from strokediff.data.phantom.cohort import write_cohort
 
 SIZE = 96
-FEATURES = (16, 32, 64, 128, 256, 16)
+FEATURES = (16, 32, 64, 128, 128, 16)
 
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

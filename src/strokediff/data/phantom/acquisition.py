@@ -116,6 +116,7 @@ def expose(hu: Array, cavity: Array, scanner: Scanner, grid: Grid) -> NDArray[np
     pixel = float(np.linalg.norm(grid.affine[:3, 0]))
     sigma = scanner.psf_mm / 2.355 / pixel
     hu = ndimage.gaussian_filter(hu, (sigma, sigma, 0))
+    hu = hu + scanner.offset_hu * (hu > -300)
     if scanner.headrest:
         hu = add_headrest(hu, pixel)
     rng = np.random.default_rng([scanner.seed, 5])

@@ -66,12 +66,17 @@ class Confounders:
 
 @dataclass(frozen=True)
 class Scanner:
-    """The acquisition. `noise_hu` is the standard deviation at the head's centre, 5 mm slices."""
+    """The acquisition.
+
+    `noise_hu` is the standard deviation at the head's centre in 5 mm slices, `offset_hu` the
+    scanner's calibration error in soft tissue.
+    """
 
     fov_mm: float
     noise_hu: float
     psf_mm: float
     cutoff_per_mm: float
+    offset_hu: float
     headrest: bool
     below_mm: float
     seed: int
@@ -260,6 +265,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         noise_hu=float(rng.uniform(2.2, 4.0)),
         psf_mm=float(rng.uniform(0.9, 1.3)),
         cutoff_per_mm=float(rng.uniform(0.28, 0.40)),
+        offset_hu=float(np.clip(rng.normal(0.8, 1.8), -4, 5)),
         headrest=bool(rng.random() < 0.6),
         below_mm=float(rng.uniform(0, 12)),
         seed=draw_seed(rng),

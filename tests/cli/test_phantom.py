@@ -1,0 +1,39 @@
+"""`strokediff phantom` writes the cohort it was asked for, goes on, and explains bad options."""
+
+import json
+
+from typer.testing import CliRunner
+
+from strokediff.cli.app import app
+from strokediff.errors import InputError, UsageError
+
+SMALL = ["--matrix", "48", "--slices", "6", "--quiet"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["phantom", *map(str, arguments)])
+
+
+def test_writes_a_cohort_and_goes_on(tmp_path):
+    """-n 1, then -n 2 into the same folder: the first case stays as it was."""
+    options = ("--kind", "infarct", "-o", tmp_path, "--seed", 4, *SMALL)
+    assert run("-n", 1, *options).exit_code == 0
+    first = tmp_path / "images" / "infarct_0000.nii.gz"
+    before = first.stat().st_mtime_ns
+    assert run("-n", 2, *options).exit_code == 0
+    assert first.stat().st_mtime_ns == before
+    cases = json.loads((tmp_path / "cohort.json").read_text())["cases"]
+    assert [case["name"] for case in cases] == ["infarct_0000", "infarct_0001"]
+
+
+def test_bad_options_are_explained(tmp_path):
+    """No label maps, no masks, another cohort's folder, an unknown kind."""
+    base = ("--kind", "infarct", "-o", tmp_path / "out", *SMALL)
+    for option in ("--labels", "--lesions"):
+        result = run(*base, option, tmp_path)
+        assert isinstance(result.exception, InputError)
+        assert "found" in str(result.exception)
+    (tmp_path / "file").write_text("")
+    result = run("--kind", "infarct", "-o", tmp_path / "file", *SMALL)
+    assert isinstance(result.exception, UsageError)
+    assert run("--kind", "tumour", "-o", tmp_path).exit_code == 2
