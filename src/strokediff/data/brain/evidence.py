@@ -16,6 +16,7 @@ from strokediff.data.volume import Volume
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Index = NDArray[np.int_]
 
 PITCH_MM = 1.1
 """In-plane pitch that the coarse grid aims at."""
@@ -106,8 +107,9 @@ def enclosure(bone: Mask, turns: int = 4) -> Array:
     """Share of 4 x `turns` in-plane rays from each pixel that meet bone before the image ends."""
     hits = np.zeros(bone.shape, dtype=np.float32)
     for turn in range(turns):
-        angle = 90.0 * turn / turns
-        hits += _turned_back(_axis_hits(_turned(bone, angle)), angle, bone.shape)
+        (tx, ty), (bx, by) = _turn(bone.shape, 90.0 * turn / turns)
+        turned = bone[tx, ty] & (tx >= 0)[:, :, None]
+        hits += _axis_hits(turned)[bx, by]
     return hits / np.float32(4 * turns)
 
 
@@ -128,19 +130,20 @@ def _axis_hits(bone: Mask) -> Array:
     return hits
 
 
-def _turned(bone: Mask, angle: float) -> Mask:
-    if angle == 0:
-        return bone
-    soft = bone.astype(np.float32)
-    return ndimage.rotate(soft, angle, axes=(0, 1), order=1, prefilter=False) > 0.3
+def _turn(shape: tuple[int, ...], angle: float) -> tuple[Index, Index]:
+    """Nearest cells of a turned grid in the straight one (-1 outside), and of the straight in it.
 
-
-def _turned_back(hits: Array, angle: float, shape: tuple[int, ...]) -> Array:
-    if angle == 0:
-        return hits
-    back = ndimage.rotate(hits, -angle, axes=(0, 1), order=1, prefilter=False)
-    x0, y0 = ((b - s) // 2 for b, s in zip(back.shape[:2], shape[:2], strict=True))
-    return back[x0 : x0 + shape[0], y0 : y0 + shape[1]]
+    Both are (2, X, Y) indices; the turned grid is a square that holds the straight one.
+    """
+    size = int(np.ceil(np.hypot(shape[0], shape[1]))) + 1
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    rotation = np.array([[c, -s], [s, c]])
+    turned = np.moveaxis(np.indices((size, size)), 0, -1) - (size - 1) / 2
+    straight = np.moveaxis(np.indices(shape[:2]), 0, -1) - (np.array(shape[:2]) - 1) / 2
+    into = np.rint(turned @ rotation + (np.array(shape[:2]) - 1) / 2).astype(int)
+    back = np.rint(straight @ rotation.T + (size - 1) / 2).astype(int)
+    into[((into < 0) | (into >= shape[:2])).any(-1)] = -1
+    return np.moveaxis(into, -1, 0), np.moveaxis(back, -1, 0)
 
 
 def _reduce(volume: Volume) -> tuple[Array, Grid]:

@@ -9,8 +9,9 @@ from strokediff.data.brain.components import SMALL_HOLE_MM2
 from strokediff.data.brain.evidence import AIR_HU, FAT_HU, Array, Grid, Mask, ball
 from strokediff.data.volume import Volume
 
-BAND_MM = 1.6
-"""Half width of the band along the coarse contour in which the native HU decide."""
+BAND_MM, MARGIN_MM = 1.6, 4.0
+"""Half width of the band along the coarse contour in which the native HU decide, and how far
+around the contour a slice is looked at."""
 INNER_TABLE_HU = 200.0
 """Where the inner table begins at full resolution. Halfway from brain to compact bone (about 500)
 is unbiased in area but shows a white rim in a brain window; 110 loses a millimetre of cortex."""
@@ -31,14 +32,16 @@ def to_native(coarse: Mask, grid: Grid, volume: Volume) -> Mask:
         high = min(low + 1, len(distance) - 1)
         between = distance[low] + (at - low) * (distance[high] - distance[low])
         if between.min() < 0:
-            mask[:, :, k] = _refined(_upsampled(between, grid, volume.hu.shape), volume, k)
+            window = _window(between < MARGIN_MM, grid, volume.hu.shape)
+            distance_here = _upsampled(between, grid, window)
+            hu = volume.hu[:, :, k][window]
+            mask[:, :, k][window] = _refined(distance_here, hu, volume.pixel_spacing_mm)
     return mask
 
 
-def _refined(distance: Array, volume: Volume, k: int) -> Mask:
-    spacing = volume.pixel_spacing_mm
+def _refined(distance: Array, hu: Array, spacing: tuple[float, float]) -> Mask:
     sigma = [SMOOTHING_MM / s for s in spacing]
-    smooth = ndimage.gaussian_filter(np.clip(volume.hu[:, :, k], AIR_HU, 400.0), sigma)
+    smooth = ndimage.gaussian_filter(np.clip(hu, AIR_HU, 400.0), sigma)
     mask = (distance < -BAND_MM) | ((distance < BAND_MM) & (smooth < INNER_TABLE_HU))
     mask &= (distance < 0) | (smooth > FAT_HU)
     # A vote of the neighbourhood: the contour follows the bone, not the noise.
@@ -63,11 +66,21 @@ def _signed_distance(coarse: Mask, grid: Grid) -> Array:
     return (outside - inside).astype(np.float32)
 
 
-def _upsampled(signed: Array, grid: Grid, shape: tuple[int, ...]) -> Array:
+def _window(near: Mask, grid: Grid, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Native pixels of the box around the cells `near`."""
+    box = ndimage.find_objects(near.astype(int))[0]
+    x, y = (
+        slice(o + b * s.start, min(n, o + b * s.stop))
+        for o, b, s, n in zip(grid.origin[:2], grid.block[:2], box, shape[:2], strict=True)
+    )
+    return x, y
+
+
+def _upsampled(signed: Array, grid: Grid, window: tuple[slice, slice]) -> Array:
     """Distance at each native pixel; a cell's centre is half a block from its first pixel's."""
     at = [
-        (np.arange(n) - o - (b - 1) / 2) / b
-        for n, o, b in zip(shape[:2], grid.origin[:2], grid.block[:2], strict=True)
+        (np.arange(w.start, w.stop) - o - (b - 1) / 2) / b
+        for w, o, b in zip(window, grid.origin[:2], grid.block[:2], strict=True)
     ]
     return ndimage.map_coordinates(
         signed, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest", prefilter=False
