@@ -44,8 +44,11 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     inside = out[2] >= 0.5
     centre = [round(c) for c in ndimage.center_of_mass(inside)[:2]]
     padded = [np.pad(a, [(SIZE, SIZE), (SIZE, SIZE), (0, 0)], mode="edge") for a in out]
-    crop = [a[c0 : c0 + SIZE, c1 : c1 + SIZE] for a in padded
-            for c0, c1 in [(centre[0] + SIZE // 2, centre[1] + SIZE // 2)]]
+    crop = [
+        a[c0 : c0 + SIZE, c1 : c1 + SIZE]
+        for a in padded
+        for c0, c1 in [(centre[0] + SIZE // 2, centre[1] + SIZE // 2)]
+    ]
     hu, lesion, brain = (np.moveaxis(a, 2, 0) for a in crop)
     brain = brain >= 0.5
     return np.clip(hu, 0, 80) / 40 - 1, (lesion >= 0.5) & brain, brain
@@ -68,8 +71,8 @@ def batch(data: list, rng: np.random.Generator, size: int) -> tuple[torch.Tensor
         y = ndimage.rotate(y.astype(np.float32), angle, reshape=False, order=1) > 0.5
         images.append(x * 1.0)
         labels.append(y)
-    as_tensor = [torch.from_numpy(np.stack(a).astype(np.float32))[:, None] for a in (images, labels)]
-    return as_tensor[0], as_tensor[1]
+    x, y = (torch.from_numpy(np.stack(a).astype(np.float32))[:, None] for a in (images, labels))
+    return x, y
 
 
 def train(data: list, steps: int, seed: int) -> BasicUNet:
@@ -88,8 +91,10 @@ def train(data: list, steps: int, seed: int) -> BasicUNet:
         optimiser.step()
         schedule.step()
         if step % 250 == 249:
-            print(f"step {step + 1}: loss {loss.item():.3f}, {time.perf_counter() - start:.0f} s",
-                  flush=True)
+            print(
+                f"step {step + 1}: loss {loss.item():.3f}, {time.perf_counter() - start:.0f} s",
+                flush=True,
+            )
     return net.eval()
 
 
@@ -116,8 +121,14 @@ def main() -> None:
     if options.cohort:
         paths = sorted((folder / "images").glob("*.nii.gz"))
     else:
-        paths = write_cohort(options.train + options.test, options.kind, folder, options.seed,
-                             matrix=256, empty_fraction=0.0)
+        paths = write_cohort(
+            options.train + options.test,
+            options.kind,
+            folder,
+            options.seed,
+            matrix=256,
+            empty_fraction=0.0,
+        )
     cases = [load(path) for path in paths]
     test = cases[-options.test :]
     net = train(cases[: -options.test][: options.train], options.steps, options.seed)
@@ -125,11 +136,15 @@ def main() -> None:
     scores = np.array([r[0] for r in results if r[2]])
     for path, (score, found, true) in zip(paths[-options.test :], results, strict=True):
         print(f"{path.name}: Dice {score:.3f}, voxels found {found}, true {true}")
-    print(f"{options.kind}: plain U-Net, {min(options.train, len(cases) - options.test)} phantoms, "
-          f"{options.steps} steps: Dice mean {scores.mean():.3f}, median {np.median(scores):.3f}, "
-          f"sd {scores.std():.3f} on {scores.size} unseen phantoms with a lesion")
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
-          f"torch {torch.__version__}, {date.today()}")
+    print(
+        f"{options.kind}: plain U-Net, {min(options.train, len(cases) - options.test)} phantoms, "
+        f"{options.steps} steps: Dice mean {scores.mean():.3f}, median {np.median(scores):.3f}, "
+        f"sd {scores.std():.3f} on {scores.size} unseen phantoms with a lesion"
+    )
+    print(
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}, {date.today()}"
+    )
 
 
 if __name__ == "__main__":

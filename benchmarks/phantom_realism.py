@@ -30,6 +30,8 @@ PATCH_MM = 30.0
 
 
 class Head(NamedTuple):
+    """A head, with the inside of its brain."""
+
     name: str
     hu: np.ndarray
     inside: np.ndarray
@@ -54,7 +56,8 @@ def real_head(folder: Path) -> Head:
 def phantom_head(seed: int, sources: tuple, matrix: int) -> Head:
     p = make_phantom("infarct", (77, seed), matrix=matrix, atlases=sources)
     pixel = float(np.linalg.norm(p.affine[:3, 0]))
-    return Head(f"phantom {seed}", p.hu.astype(np.float32), eroded(p.brain, pixel), pixel, 5.0, False)
+    inside = eroded(p.brain, pixel)
+    return Head(f"phantom {seed}", p.hu.astype(np.float32), inside, pixel, 5.0, False)
 
 
 def spectrum(head: Head) -> tuple[np.ndarray, np.ndarray, float]:
@@ -94,21 +97,28 @@ def figure(heads: list[Head], path: Path) -> None:
             ax.imshow(head.hu[:, :, z].T, origin="lower", cmap="gray", vmin=0, vmax=80)
             ax.set_title(head.name if r == 0 else "", fontsize=9)
             ax.axis("off")
-    left, right = (fig.add_subplot(grid[2, s]) for s in (slice(0, len(heads)), slice(len(heads), None)))
-    print(f"{'head':24s} {'p5':>6s} {'p25':>6s} {'p50':>6s} {'p75':>6s} {'p95':>6s} {'sd':>6s} "
-          f"{'noise':>6s} {'peak/mm':>8s} {'median/mm':>9s}")
+    left, right = (fig.add_subplot(g) for g in (grid[2, : len(heads)], grid[2, len(heads) :]))
+    print(
+        f"{'head':24s} {'p5':>6s} {'p25':>6s} {'p50':>6s} {'p75':>6s} {'p95':>6s} {'sd':>6s} "
+        f"{'noise':>6s} {'peak/mm':>8s} {'median/mm':>9s}"
+    )
     for head in heads:
         values = head.hu[head.inside]
         f, power, sd = spectrum(head)
-        style = {"lw": 2.2 if head.real else 1.0, "ls": "-" if head.real else "--", "label": head.name}
-        left.plot(*histogram(values), **style)
-        right.plot(f[1:], (power / np.trapezoid(power[1:] * f[1:], f[1:]))[1:], **style)
+        style = {"lw": 2.2, "ls": "-"} if head.real else {"lw": 1.0, "ls": "--"}
+        left.plot(*histogram(values), **style, label=head.name)
+        right.plot(
+            f[1:], (power / np.trapezoid(power[1:] * f[1:], f[1:]))[1:], **style, label=head.name
+        )
         cumulated = np.cumsum(power * f)
         half = f[np.searchsorted(cumulated, cumulated[-1] / 2)]
         p = np.percentile(values, (5, 25, 50, 75, 95))
-        print(f"{head.name:24s} " + " ".join(f"{v:6.1f}" for v in p)
-              + f" {np.std(values[(values > -20) & (values < 100)]):6.2f} {sd:6.2f}"
-              f" {f[1:][np.argmax(power[1:])]:8.3f} {half:9.3f}")
+        print(
+            f"{head.name:24s} "
+            + " ".join(f"{v:6.1f}" for v in p)
+            + f" {np.std(values[(values > -20) & (values < 100)]):6.2f} {sd:6.2f}"
+            f" {f[1:][np.argmax(power[1:])]:8.3f} {half:9.3f}"
+        )
     left.set(xlabel="HU inside the brain", ylabel="density", xlim=(-10, 80))
     right.set(xlabel="spatial frequency, 1/mm", ylabel="noise power, normalised", xlim=(0, 1))
     left.legend(fontsize=7)

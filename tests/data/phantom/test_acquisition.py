@@ -24,7 +24,7 @@ def test_noise_spectrum_has_unit_variance_over_the_plane():
 
 
 def test_noise_is_band_pass_with_the_stated_spectrum():
-    """Measured power follows ramp x MTF^2: none at 0, a peak at half of the cutoff, none at 1/mm."""
+    """Measured power follows ramp x MTF^2: none at 0, a peak at half of the cutoff."""
     pixel, cutoff = 0.47, 0.35
     noise = ct_noise(np.random.default_rng(0), (256, 256, 24), pixel, cutoff)
     f, power = radial_power(noise, pixel)

@@ -25,7 +25,8 @@ def test_layout(cohort):
     assert [case["name"] for case in index["cases"]] == ["infarct_0000", "infarct_0001"]
     assert index["settings"]["anatomies"] == ["mni152-nilearn"]
     for case in index["cases"]:
-        parts = [nib.load(cohort / f / f"{case['name']}.nii.gz") for f in ("images", "labels", "brain")]
+        name = f"{case['name']}.nii.gz"
+        parts = [nib.load(cohort / folder / name) for folder in ("images", "labels", "brain")]
         assert {p.get_data_dtype().name for p in parts[1:]} == {"uint8"}
         assert parts[0].get_data_dtype() == np.int16
         assert all(np.array_equal(p.affine, parts[0].affine) for p in parts)
@@ -50,7 +51,7 @@ def test_rerun_skips_and_a_lost_file_is_made_again_bit_for_bit(cohort):
 
 def test_other_settings_are_refused(cohort):
     """Two cohorts never mix in one folder."""
-    with pytest.raises(UsageError, match="other settings.*seed.*9.*10"):
+    with pytest.raises(UsageError, match=r"other settings.*seed.*9.*10"):
         write_cohort(2, "infarct", cohort, 10, **OPTIONS)
 
 

@@ -80,8 +80,10 @@ def test_mask_lies_where_it_was_drawn_or_mirrored(masks, side):
     soft = MaskShapes.from_folder(masks).shape(lesion, atlas)
     inside = soft >= 0.5
     assert inside.sum() / 1000 == pytest.approx(14.1, rel=0.15)
-    centre = [np.average(a.ravel(), weights=inside.sum(axis=axes)) for a, axes in
-              ((atlas.x, (1, 2)), (atlas.y, (0, 2)), (atlas.z, (0, 1)))]
+    centre = [
+        np.average(a.ravel(), weights=inside.sum(axis=axes))
+        for a, axes in ((atlas.x, (1, 2)), (atlas.y, (0, 2)), (atlas.z, (0, 1)))
+    ]
     assert np.allclose(centre, (40 * side, -15, 30), atol=2)
 
 

@@ -39,7 +39,10 @@ class Grid:
 
 
 def plan(
-    parameters: Parameters, matrix: int, thickness_mm: float, tilt_deg: float,
+    parameters: Parameters,
+    matrix: int,
+    thickness_mm: float,
+    tilt_deg: float,
     slices: int | None,
 ) -> Grid:
     """Slices from just below the foramen magnum to above the vertex, centred on the head."""
@@ -89,8 +92,17 @@ def sample(painted: Painted, atlas: Atlas, parameters: Parameters, grid: Grid) -
         low = torch.from_numpy((2 * voxel / (size - 1) - 1)[box][..., ::-1].copy())
         shape = [(n - 1) * step + 1 for n in low.shape[:2]]
         fine = interpolate(low.permute(2, 3, 0, 1), size=shape, mode="bilinear", align_corners=True)
-        values = grid_sample(channels, fine.permute(0, 2, 3, 1)[None], mode="bilinear",
-                             padding_mode="border", align_corners=True)[0].mean(dim=1).numpy()
+        values = (
+            grid_sample(
+                channels,
+                fine.permute(0, 2, 3, 1)[None],
+                mode="bilinear",
+                padding_mode="border",
+                align_corners=True,
+            )[0]
+            .mean(dim=1)
+            .numpy()
+        )
         x, y = box[0].start * step, box[1].start * step
         values = values[:, : nx - x, : ny - y]
         out[:, x : x + values.shape[1], y : y + values.shape[2], k] = values
@@ -126,19 +138,23 @@ def expose(hu: Array, cavity: Array, scanner: Scanner, grid: Grid) -> NDArray[np
     return np.clip(np.round(hu), -1024, 3071).astype(np.int16)
 
 
-def noise_spectrum(frequency_per_mm: NDArray[np.float64], cutoff_per_mm: float) -> NDArray[np.float64]:
+def noise_spectrum(
+    frequency_per_mm: NDArray[np.float64], cutoff_per_mm: float
+) -> NDArray[np.float64]:
     """Noise power S(f), per mm^-2: ramp times squared MTF, of unit variance over the plane.
 
-    S(f) = f exp(-(f / f_c)^2 ...) / Z. The ramp makes it vanish at f = 0, the kernel's MTF
-    exp(-(f/f_c)^2) makes it vanish at high f: a band-pass with its peak at f_c / 2.
+    S(f) = f exp(-2 (f / f_c)^2) / Z. The ramp f makes it vanish at f = 0, the kernel's MTF
+    exp(-(f / f_c)^2) at high f: a band-pass with its peak at f_c / 2.
     """
     shape = frequency_per_mm * np.exp(-2 * (frequency_per_mm / cutoff_per_mm) ** 2)
-    # integral of 2 pi f * f exp(-2 f^2/c^2) df = 2 pi * sqrt(pi/2) c^3 / 8
+    # Z: the integral of 2 pi f * f exp(-2 f^2 / c^2) over f from 0 to infinity.
     norm = 2 * np.pi * np.sqrt(np.pi / 2) * cutoff_per_mm**3 / 8
     return shape / norm
 
 
-def ct_noise(rng: np.random.Generator, shape: tuple[int, ...], pixel: float, cutoff: float) -> Array:
+def ct_noise(
+    rng: np.random.Generator, shape: tuple[int, ...], pixel: float, cutoff: float
+) -> Array:
     """Independent slices of noise with the spectrum of `noise_spectrum`.
 
     The variance is 1 minus what lies beyond the pixel grid's Nyquist frequency.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +65,15 @@ class Atlas:
         """The same atlas, cropped to `box`."""
         x, y, z = self.box
         maps = ("grey", "white", "deep", "ventricle", "ventricle_distance", "depth", "cavity")
-        cropped = {name: np.ascontiguousarray(getattr(self, name)[self.box]) for name in maps}
+        cropped: dict[str, Any] = {
+            name: np.ascontiguousarray(getattr(self, name)[self.box]) for name in maps
+        }
         return replace(self, x=self.x[x], y=self.y[:, y], z=self.z[:, :, z], **cropped)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of voxels along x, y and z."""
-        return self.grey.shape  # type: ignore[return-value]
+        return self.grey.shape
 
     def to_voxel(self, mni_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """MNI mm (..., 3) to fractional atlas indices."""
@@ -86,8 +88,12 @@ class Atlas:
         tissue = np.clip(self.grey[s, s, s] + self.white[s, s, s], 0, 1)
         tissue = ndimage.gaussian_filter(tissue * (self.depth[s, s, s] < -0.5), 0.8)
         return CoarseAtlas(
-            x=self.x[s], y=self.y[:, s], z=self.z[:, :, s], tissue=tissue,
-            ventricle=self.ventricle[s, s, s], voxel_mm=float(factor),
+            x=self.x[s],
+            y=self.y[:, s],
+            z=self.z[:, :, s],
+            tissue=tissue,
+            ventricle=self.ventricle[s, s, s],
+            voxel_mm=float(factor),
         )
 
 
@@ -161,8 +167,15 @@ def extend(data: Array, origin: NDArray[np.float64]) -> Array:
 
 
 def assemble(
-    name: str, x: Array, y: Array, z: Array, grey: Array, white: Array,
-    cavity: NDArray[np.bool_] | None, outside: Outside, deep: Array | None = None,
+    name: str,
+    x: Array,
+    y: Array,
+    z: Array,
+    grey: Array,
+    white: Array,
+    cavity: NDArray[np.bool_] | None,
+    outside: Outside,
+    deep: Array | None = None,
     ventricle: Array | None = None,
 ) -> Atlas:
     """Derive cavity, ventricles and deep grey from tissue maps; heavy steps run at 2 mm."""
@@ -185,9 +198,18 @@ def assemble(
     if deep is None:
         deep = deep_grey(grey, depth, x, y, z)
     return Atlas(
-        name=name, x=x, y=y, z=z, grey=grey, white=white, deep=deep, ventricle=ventricle,
+        name=name,
+        x=x,
+        y=y,
+        z=z,
+        grey=grey,
+        white=white,
+        deep=deep,
+        ventricle=ventricle,
         ventricle_distance=fit(upsample(distance.astype(np.float32), odd), shape),
-        depth=depth, cavity=inside.astype(np.float32), outside=outside,
+        depth=depth,
+        cavity=inside.astype(np.float32),
+        outside=outside,
     )
 
 

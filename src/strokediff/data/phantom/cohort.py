@@ -35,7 +35,9 @@ class CohortSettings:
     thickness_mm: float | None = None
     empty_fraction: float = 0.05
 
-    def as_dict(self, atlases: Sequence[AtlasSource], shapes: LesionShapes | None) -> dict[str, Any]:
+    def as_dict(
+        self, atlases: Sequence[AtlasSource], shapes: LesionShapes | None
+    ) -> dict[str, Any]:
         """Plain JSON values, with the names of the anatomies and of the lesion shapes."""
         return {
             "kind": self.kind,
@@ -82,8 +84,14 @@ def write_cohort(
         done = name in cases and all((out / f / f"{name}.nii.gz").is_file() for f in FOLDERS)
         if not done:
             phantom = make_phantom(
-                kind, (seed, index), matrix=matrix, slices=slices, thickness_mm=thickness_mm,
-                empty_fraction=empty_fraction, atlases=atlases, shapes=shapes,
+                kind,
+                (seed, index),
+                matrix=matrix,
+                slices=slices,
+                thickness_mm=thickness_mm,
+                empty_fraction=empty_fraction,
+                atlases=atlases,
+                shapes=shapes,
             )
             write_case(phantom, out, name)
             cases[name] = {"name": name, **phantom.meta}
@@ -123,7 +131,9 @@ def open_cohort(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]
 def write_case(phantom: Phantom, out: Path, name: str) -> None:
     """Three NIfTI files; each appears under its name only when it is complete."""
     arrays: tuple[NDArray[Any], ...] = (
-        phantom.hu, phantom.lesion.astype(np.uint8), phantom.brain.astype(np.uint8),
+        phantom.hu,
+        phantom.lesion.astype(np.uint8),
+        phantom.brain.astype(np.uint8),
     )
     for folder, array in zip(FOLDERS, arrays, strict=True):
         image = nib.Nifti1Image(array, phantom.affine)

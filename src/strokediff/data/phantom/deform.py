@@ -41,18 +41,20 @@ def displacement(atlas: Atlas, parameters: Parameters, lesion: Array) -> Array:
     rng = np.random.default_rng([subject.seed, 4])
     s = slice(None, None, WARP_STEP)
     shape = atlas.ventricle[s, s, s].shape
-    field = np.stack([
-        subject.warp_mm * smooth_field(rng, shape, 45.0 / WARP_STEP)
-        + 0.30 * subject.warp_mm * smooth_field(rng, shape, 14.0 / WARP_STEP)
-        for _ in range(3)
-    ])
+    field = np.stack(
+        [
+            subject.warp_mm * smooth_field(rng, shape, 45.0 / WARP_STEP)
+            + 0.30 * subject.warp_mm * smooth_field(rng, shape, 14.0 / WARP_STEP)
+            for _ in range(3)
+        ]
+    )
     inner = np.clip(-atlas.depth[s, s, s] / 12.0, 0.15, 1.0)
     field[:] *= 0.35 + 0.65 * inner
     grow = 8.0 * (subject.atrophy - 0.25)
     field += grow * toward(atlas.ventricle[s, s, s], 7.0) * inner
     if parameters.lesions:
         volume = sum(item.volume_ml for item in parameters.lesions)
-        push = max(item.swelling for item in parameters.lesions) * min(0.25 * volume ** 0.6, 4.0)
+        push = max(item.swelling for item in parameters.lesions) * min(0.25 * volume**0.6, 4.0)
         field += push * toward(lesion[s, s, s], 12.0) * inner
     return np.asarray(field, dtype=np.float32)
 

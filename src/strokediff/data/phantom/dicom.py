@@ -64,7 +64,7 @@ def new_dataset(phantom: Phantom, patient_id: str, series: str, number: int) -> 
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = uid
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = uid
@@ -86,7 +86,8 @@ def new_dataset(phantom: Phantom, patient_id: str, series: str, number: int) -> 
     dataset.StudyID = "1"
     dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = "20260101"
     dataset.ContentDate = "20260101"
-    dataset.StudyTime = dataset.SeriesTime = dataset.AcquisitionTime = dataset.ContentTime = "120000"
+    dataset.StudyTime = dataset.SeriesTime = "120000"
+    dataset.AcquisitionTime = dataset.ContentTime = "120000"
     dataset.StudyDescription = "Head CT without contrast (synthetic)"
     dataset.BodyPartExamined = "HEAD"
     dataset.ProtocolName = "HEAD"
@@ -128,7 +129,7 @@ def write_localizer(phantom: Phantom, path: Path, patient_id: str) -> None:
     """A lateral scout: attenuation summed from side to side, one pixel a millimetre."""
     attenuation = np.clip(phantom.hu.astype(np.float32) + 1000.0, 0, None).mean(axis=0)
     spacing = np.linalg.norm(phantom.affine[:3, 1:3], axis=0)
-    repeat = max(int(round(spacing[1] / spacing[0])), 1)
+    repeat = max(round(float(spacing[1] / spacing[0])), 1)
     scout = np.repeat(attenuation[::-1, ::-1].T, repeat, axis=0)
     scout = scout / max(float(scout.max()), 1.0) * 1200.0 - 200.0
     dataset = new_dataset(phantom, patient_id, "localizer", 1)

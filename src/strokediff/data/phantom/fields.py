@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 def upsample(coarse: Array, shape: tuple[int, ...]) -> Array:
@@ -15,7 +17,9 @@ def upsample(coarse: Array, shape: tuple[int, ...]) -> Array:
     from torch.nn.functional import interpolate
 
     tensor = torch.from_numpy(np.ascontiguousarray(coarse, dtype=np.float32))[None, None]
-    return interpolate(tensor, size=tuple(shape), mode="trilinear", align_corners=True)[0, 0].numpy()
+    fine = interpolate(tensor, size=tuple(shape), mode="trilinear", align_corners=True)
+    result: Array = fine[0, 0].numpy()
+    return result
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], length: float) -> Array:

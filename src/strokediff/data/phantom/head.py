@@ -1,4 +1,4 @@
-"""A procedural skull, face and scalp around the template brain, built from soft shapes in MNI mm."""
+"""A procedural skull, face and scalp around the template brain: soft shapes in MNI mm."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ProceduralHead:
         soft = soft + near * ((1 - muscle_scalp) * (FAT - soft) + muscle_scalp * (MUSCLE - soft))
         soft = soft + under_skin * (1 - near) * (FAT - soft)
         soft = soft + soft_step(1.6 - skin) * (SKIN - soft)
-        hu = AIR + soft_step(skin) * (soft - AIR)
+        hu: Array = AIR + soft_step(skin) * (soft - AIR)
 
         hu = self._bone(hu, subject, shapes, skull, mottle)
         hu = blend(hu, soft_step(shapes.orbit), FAT)
@@ -81,9 +81,7 @@ class ProceduralHead:
         return out
 
     @staticmethod
-    def _bone(
-        hu: Array, subject: Subject, shapes: Shapes, skull: Array, mottle: Array
-    ) -> Array:
+    def _bone(hu: Array, subject: Subject, shapes: Shapes, skull: Array, mottle: Array) -> Array:
         """Two tables with diploe between them; the base and the walls of sinuses are solid."""
         middle = shapes.depth - skull / 2
         diploe = soft_step(skull / 2 - 1.7 - np.abs(middle), 1.0) * soft_step(skull - 5.0, 2.0)
@@ -107,7 +105,9 @@ def temporal_muscle(atlas: Atlas) -> Array:
 
 
 def ball(
-    atlas: Atlas, centre: tuple[float, float, float], radii: tuple[float, float, float],
+    atlas: Atlas,
+    centre: tuple[float, float, float],
+    radii: tuple[float, float, float],
     mirrored: bool = False,
 ) -> Array:
     """Approximate signed distance of an ellipsoid, positive inside; optionally on both sides."""
@@ -131,8 +131,12 @@ def union(*shapes: Array) -> Array:
 def build_shapes(atlas: Atlas) -> Shapes:
     """Face, skull base, sinuses, orbits, spinal canal."""
     rng = np.random.default_rng(7)
-    bumps = upsample(ndimage.gaussian_filter(
-        rng.standard_normal([n // 4 + 1 for n in atlas.shape], dtype=np.float32), 1.2), atlas.shape)
+    bumps = upsample(
+        ndimage.gaussian_filter(
+            rng.standard_normal([n // 4 + 1 for n in atlas.shape], dtype=np.float32), 1.2
+        ),
+        atlas.shape,
+    )
     face = union(
         ball(atlas, (0, 42, -62), (66, 52, 62)),
         ball(atlas, (0, 78, -58), (36, 26, 44)),
@@ -173,10 +177,16 @@ def build_shapes(atlas: Atlas) -> Shapes:
     across = np.sqrt(atlas.x**2 + (atlas.y + 46 + 0.15 * (atlas.z + 64)) ** 2)
     canal = np.asarray(np.minimum(11.0 - across, -58 - atlas.z), dtype=np.float32)
     full = {
-        "face": face + 2.5 * bumps, "base": base + 5.0 * bumps, "air": sinuses + 4.0 * bumps,
-        "mastoid": mastoid, "orbit": orbit, "globe": ball(atlas, (33, 70, -36), (12, 12, 12), True),
-        "lens": ball(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True), "canal": canal,
-        "depth": atlas.depth, "temporalis": temporal_muscle(atlas),
+        "face": face + 2.5 * bumps,
+        "base": base + 5.0 * bumps,
+        "air": sinuses + 4.0 * bumps,
+        "mastoid": mastoid,
+        "orbit": orbit,
+        "globe": ball(atlas, (33, 70, -36), (12, 12, 12), True),
+        "lens": ball(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True),
+        "canal": canal,
+        "depth": atlas.depth,
+        "temporalis": temporal_muscle(atlas),
         "low": soft_step(-22.0 - atlas.z - 0.25 * atlas.y, 16.0),
     }
     where = (atlas.depth > -1.5) & ((full["face"] > -2) | (atlas.depth < 30))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -30,8 +31,9 @@ VENTRICLE = (4, 5, 14, 15, 43, 44, 72)
 CSF, SOFT, SKIN_LABEL, VEIN, CORTICAL, CANCELLOUS, EYE = 24, 507, 511, 514, 515, 516, 506
 MUSCLES, MUCOSA, CORD = (502, 508), 509, 512
 
-TEMPLATE_BOX_MM = ((-70.0, 70.0), (-104.0, 71.0), (None, 80.0))
-"""Extent of the cerebrum in MNI mm: what a label map is scaled to. The top alone is used in z."""
+TEMPLATE_BOX_MM = ((-70.0, 70.0), (-104.0, 71.0))
+TEMPLATE_TOP_MM = 80.0
+"""Extent of the cerebrum in MNI mm along x and y, and its top: what a label map is scaled to."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def label_atlases(folder: Path) -> tuple[LabelSource, ...]:
 @lru_cache(maxsize=2)
 def load_label_atlas(path: Path) -> Atlas:
     """Turn a label map into an `Atlas`; its cerebrum's box is scaled to the template's."""
-    image = nib.as_closest_canonical(nib.load(path))
+    image: Any = nib.as_closest_canonical(nib.load(path))
     labels = np.asarray(image.dataobj).astype(np.int16)
     if labels.ndim != 3 or not np.isin((2, 41, CSF, SOFT, CORTICAL), labels).all():
         raise InputError(
@@ -82,11 +84,26 @@ def load_label_atlas(path: Path) -> Atlas:
     cavity = np.repeat(np.repeat(np.repeat(cavity, 2, 0), 2, 1), 2, 2)
     cavity = cavity[tuple(slice(n) for n in labels.shape)] | contents
     cavity &= ~is_in(labels, (CORTICAL, SOFT)) & (z > -90.0)
-    soft = {name: soften(is_in(labels, ids)) for name, ids in (
-        ("grey", GREY), ("white", WHITE), ("deep", DEEP), ("ventricle", VENTRICLE))}
+    soft = {
+        name: soften(is_in(labels, ids))
+        for name, ids in (
+            ("grey", GREY),
+            ("white", WHITE),
+            ("deep", DEEP),
+            ("ventricle", VENTRICLE),
+        )
+    }
     return assemble(
-        path.name.split(".nii")[0], x[:, None, None], y[None, :, None], z[None, None, :],
-        soft["grey"], soft["white"], cavity, LabelHead(labels), soft["deep"], soft["ventricle"],
+        path.name.split(".nii")[0],
+        x[:, None, None],
+        y[None, :, None],
+        z[None, None, :],
+        soft["grey"],
+        soft["white"],
+        cavity,
+        LabelHead(labels),
+        soft["deep"],
+        soft["ventricle"],
     )
 
 
@@ -106,12 +123,13 @@ def mni_axes(cerebrum: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
     """MNI coordinates of each voxel along x, y, z from the cerebrum's bounding box."""
     box = ndimage.find_objects(cerebrum.astype(np.uint8))[0]
     axes, steps = [], []
-    for axis, n, span in zip(TEMPLATE_BOX_MM[:2], cerebrum.shape[:2], box[:2], strict=True):
-        step = (axis[1] - axis[0]) / (span.stop - 1 - span.start)  # type: ignore[operator]
-        axes.append(axis[0] + step * (np.arange(n) - span.start))  # type: ignore[operator]
+    for axis, n, span in zip(TEMPLATE_BOX_MM, cerebrum.shape[:2], box[:2], strict=True):
+        step = (axis[1] - axis[0]) / (span.stop - 1 - span.start)
+        axes.append(axis[0] + step * (np.arange(n) - span.start))
         steps.append(step)
-    top = TEMPLATE_BOX_MM[2][1]
-    axes.append(top + float(np.mean(steps)) * (np.arange(cerebrum.shape[2]) - box[2].stop + 1))
+    axes.append(
+        TEMPLATE_TOP_MM + float(np.mean(steps)) * (np.arange(cerebrum.shape[2]) - box[2].stop + 1)
+    )
     x, y, z = (np.asarray(axis, dtype=np.float32) for axis in axes)
     return x, y, z
 

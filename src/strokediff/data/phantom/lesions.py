@@ -16,7 +16,10 @@ from strokediff.data.phantom.params import Lesion
 class LesionShapes(Protocol):
     """Where the outline of a lesion comes from."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `cohort.json` calls it."""
+        ...
 
     def shape(self, lesion: Lesion, atlas: Atlas) -> Array:
         """Soft mask (X, Y, Z) in [0, 1] on the atlas grid; 0.5 is the outline."""
@@ -53,7 +56,10 @@ def blob(lesion: Lesion, atlas: CoarseAtlas, region: Array, rng: np.random.Gener
     weight = np.where(atlas.tissue > 0.6, region, 0.0).ravel().astype(np.float64) ** 2
     index = int(np.searchsorted(np.cumsum(weight), rng.random() * weight.sum()))
     i, j, k = np.unravel_index(min(index, weight.size - 1), region.shape)
-    offset = [atlas.x - atlas.x.ravel()[i], atlas.y - atlas.y.ravel()[j], atlas.z - atlas.z.ravel()[k]]
+    offset = [
+        axis - axis.ravel()[at]
+        for axis, at in zip((atlas.x, atlas.y, atlas.z), (i, j, k), strict=True)
+    ]
     stretch = np.exp(rng.normal(0, 0.22, 3))
     stretch /= np.prod(stretch) ** (1 / 3)
     distance = np.sqrt(sum((o / s) ** 2 for o, s in zip(offset, stretch, strict=True)))
@@ -67,7 +73,7 @@ def blob(lesion: Lesion, atlas: CoarseAtlas, region: Array, rng: np.random.Gener
 
 def at_volume(level: Array, volume_ml: float, voxel_mm: float) -> Array:
     """Shift a level so that its zero encloses the volume."""
-    count = max(int(round(volume_ml * 1000.0 / voxel_mm**3)), 1)
+    count = max(round(volume_ml * 1000.0 / voxel_mm**3), 1)
     flat = level.ravel()
     threshold = np.partition(flat, flat.size - count)[flat.size - count]
     return np.asarray(level - threshold, dtype=np.float32)
@@ -99,6 +105,7 @@ def territory(name: str, side: int, atlas: CoarseAtlas, rng: np.random.Generator
     deep = ellipsoid(x, y, z, (24, 0, 4), (15, 24, 19))
     thalamus = ellipsoid(x, y, z, (12, -19, 7), (10, 13, 10))
     brainstem = ellipsoid(x, y, z, (4, -26, -32), (13, 13, 24))
+    region: Array
     if name == "mca":
         region = (1 - posterior) * (1 - anterior) * (1 - lower) * soft_step(x - 14, 8)
         region = region * (1 - brainstem)

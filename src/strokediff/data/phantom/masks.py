@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -18,8 +19,11 @@ from strokediff.errors import InputError
 
 CANDIDATES = 8
 ARTERIES = {
-    "aca": (1, 2), "mca": tuple(range(7, 17)), "mca_deep": (3, 4, 5, 6),
-    "pca": tuple(range(17, 23)), "lacune": (3, 4, 5, 6, 21, 22, 23, 24),
+    "aca": (1, 2),
+    "mca": tuple(range(7, 17)),
+    "mca_deep": (3, 4, 5, 6),
+    "pca": tuple(range(17, 23)),
+    "lacune": (3, 4, 5, 6, 21, 22, 23, 24),
     "cerebellum": tuple(range(25, 31)),
 }
 """Labels of the arterial atlas of Liu et al. (2023) that make up each territory."""
@@ -55,18 +59,24 @@ class MaskShapes:
         rng = np.random.default_rng(lesion.seed)
         picks = rng.choice(len(self.paths), min(CANDIDATES, len(self.paths)), replace=False)
         mask, affine = min(
-            (read_mask(self.paths[i]) for i in picks), key=lambda item: self._misfit(*item, lesion)
+            (read_mask(self.paths[i]) for i in picks),
+            key=lambda item: self._misfit(item[0], item[1], lesion),
         )
         middle = ndimage.center_of_mass(mask) @ affine[:3, :3].T + affine[:3, 3]
         mirror = -1.0 if middle[0] * lesion.side < 0 else 1.0
         soft = smooth_outline(mask, lesion.edge_mm / 3.0)
-        to_mni = np.diag([
-            mirror * float(atlas.x.ravel()[1] - atlas.x.ravel()[0]),
-            float(atlas.y.ravel()[1] - atlas.y.ravel()[0]),
-            float(atlas.z.ravel()[1] - atlas.z.ravel()[0]), 1.0,
-        ])
+        to_mni = np.diag(
+            [
+                mirror * float(atlas.x.ravel()[1] - atlas.x.ravel()[0]),
+                float(atlas.y.ravel()[1] - atlas.y.ravel()[0]),
+                float(atlas.z.ravel()[1] - atlas.z.ravel()[0]),
+                1.0,
+            ]
+        )
         to_mni[:3, 3] = (
-            mirror * float(atlas.x.ravel()[0]), float(atlas.y.ravel()[0]), float(atlas.z.ravel()[0])
+            mirror * float(atlas.x.ravel()[0]),
+            float(atlas.y.ravel()[0]),
+            float(atlas.z.ravel()[0]),
         )
         to_index = np.linalg.inv(affine) @ to_mni
         warped = ndimage.affine_transform(
@@ -84,8 +94,8 @@ class MaskShapes:
         if self.arteries is not None and lesion.territory in ARTERIES:
             labels = read_atlas(self.arteries)
             if labels.shape == mask.shape:
-                inside = np.isin(labels[mask], ARTERIES[lesion.territory]).mean() if mask.any() else 0
-                misfit += 1.5 * (1.0 - float(inside))
+                fed = np.isin(labels[mask], ARTERIES[lesion.territory])
+                misfit += 1.5 * (1.0 - float(fed.mean() if fed.size else 0.0))
         return misfit
 
 
@@ -102,13 +112,16 @@ def smooth_outline(mask: NDArray[np.bool_], sigma: float) -> Array:
 def read_mask(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """A binary mask and its affine."""
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         return np.asarray(image.dataobj) > 0, np.asarray(image.affine, dtype=np.float64)
     except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"{path}: not a readable NIfTI mask ({error}). Remove or replace it.") from error
+        raise InputError(
+            f"{path}: not a readable NIfTI mask ({error}). Remove or replace it."
+        ) from error
 
 
 @lru_cache(maxsize=1)
 def read_atlas(path: Path) -> NDArray[np.int16]:
     """The arterial atlas's labels."""
-    return np.asarray(nib.load(path).dataobj).astype(np.int16)
+    image: Any = nib.load(path)
+    return np.asarray(image.dataobj).astype(np.int16)

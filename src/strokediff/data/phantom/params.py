@@ -118,7 +118,9 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     return Subject(
         scale=tuple(float(size * (1 + e)) for e in rng.normal(0, 0.025, 3)),  # type: ignore[arg-type]
         rotation_deg=(
-            float(rng.normal(8, 6)), float(rng.normal(0, 3)), float(rng.normal(0, 5)),
+            float(rng.normal(8, 6)),
+            float(rng.normal(0, 3)),
+            float(rng.normal(0, 5)),
         ),
         shift_mm=(float(rng.normal(0, 4)), float(rng.normal(0, 5)), float(rng.normal(0, 2))),
         warp_mm=float(rng.uniform(2.0, 4.5)),
@@ -142,13 +144,20 @@ def draw_seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
 
-def draw_volume(rng: np.random.Generator, median: float, sigma: float, low: float, high: float) -> float:
+def draw_volume(
+    rng: np.random.Generator, median: float, sigma: float, low: float, high: float
+) -> float:
     """Log-normal volume in mL, clipped to [low, high]."""
     return float(np.clip(median * np.exp(sigma * rng.standard_normal()), low, high))
 
 
 INFARCT_TERRITORIES = {
-    "mca": 0.50, "mca_deep": 0.12, "pca": 0.13, "aca": 0.06, "cerebellum": 0.07, "lacune": 0.12,
+    "mca": 0.50,
+    "mca_deep": 0.12,
+    "pca": 0.13,
+    "aca": 0.06,
+    "cerebellum": 0.07,
+    "lacune": 0.12,
 }
 HAEMATOMA_SITES = {"putamen": 0.42, "thalamus": 0.22, "lobar": 0.26, "cerebellum": 0.10}
 
@@ -161,9 +170,12 @@ def choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 
 INFARCT_VOLUME_ML = {
-    "mca": (32.0, 1.0, 2.0, 200.0), "mca_deep": (5.0, 0.7, 0.6, 30.0),
-    "pca": (14.0, 0.8, 1.0, 70.0), "aca": (10.0, 0.7, 1.0, 50.0),
-    "cerebellum": (10.0, 0.8, 0.8, 50.0), "lacune": (0.9, 0.5, 0.3, 3.0),
+    "mca": (32.0, 1.0, 2.0, 200.0),
+    "mca_deep": (5.0, 0.7, 0.6, 30.0),
+    "pca": (14.0, 0.8, 1.0, 70.0),
+    "aca": (10.0, 0.7, 1.0, 50.0),
+    "cerebellum": (10.0, 0.8, 0.8, 50.0),
+    "lacune": (0.9, 0.5, 0.3, 3.0),
 }
 
 
@@ -180,12 +192,22 @@ def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, .
         edge_mm=float(rng.uniform(1.5, 5.0)),
         irregularity=float(rng.uniform(0.25, 0.6)),
         swelling=float(rng.uniform(0.0, 0.6)),
-        ventricular=0.0, rim_hu=0.0, rim_mm=0.0, seed=draw_seed(rng),
+        ventricular=0.0,
+        rim_hu=0.0,
+        rim_mm=0.0,
+        seed=draw_seed(rng),
     )
     satellite = Lesion(
-        territory="mca", side=side, volume_ml=draw_volume(rng, 2.0, 0.8, 0.3, 8.0),
-        contrast_hu=contrast * float(rng.uniform(0.7, 1.0)), edge_mm=float(rng.uniform(1.5, 3.0)),
-        irregularity=0.4, swelling=0.0, ventricular=0.0, rim_hu=0.0, rim_mm=0.0,
+        territory="mca",
+        side=side,
+        volume_ml=draw_volume(rng, 2.0, 0.8, 0.3, 8.0),
+        contrast_hu=contrast * float(rng.uniform(0.7, 1.0)),
+        edge_mm=float(rng.uniform(1.5, 3.0)),
+        irregularity=0.4,
+        swelling=0.0,
+        ventricular=0.0,
+        rim_hu=0.0,
+        rim_mm=0.0,
         seed=draw_seed(rng),
     )
     return (first, satellite) if rng.random() < 0.2 else (first,)
@@ -199,10 +221,15 @@ def draw_haematoma(rng: np.random.Generator) -> tuple[Lesion, ...]:
         Lesion(
             territory=site,
             side=int(rng.choice((-1, 1))),
-            volume_ml=draw_volume(rng, *{
-                "putamen": (18.0, 0.85, 1.0, 110.0), "thalamus": (9.0, 0.7, 0.7, 35.0),
-                "lobar": (22.0, 0.9, 1.0, 120.0), "cerebellum": (9.0, 0.7, 0.7, 40.0),
-            }[site]),
+            volume_ml=draw_volume(
+                rng,
+                *{
+                    "putamen": (18.0, 0.85, 1.0, 110.0),
+                    "thalamus": (9.0, 0.7, 0.7, 35.0),
+                    "lobar": (22.0, 0.9, 1.0, 120.0),
+                    "cerebellum": (9.0, 0.7, 0.7, 40.0),
+                }[site],
+            ),
             contrast_hu=float(np.clip(rng.normal(62, 6.5), 50, 80)),
             edge_mm=float(rng.uniform(1.2, 2.5)),
             irregularity=float(rng.uniform(0.25, 0.6)),
@@ -215,18 +242,29 @@ def draw_haematoma(rng: np.random.Generator) -> tuple[Lesion, ...]:
     )
 
 
+SMALL_OLD, LARGE_OLD = ("mca_deep", "lacune"), ("mca", "pca", "cerebellum")
+
+
 def draw_confounders(rng: np.random.Generator, subject: Subject) -> Confounders:
     """Old infarcts, leukoaraiosis, calcification, beam hardening."""
     old = []
     for _ in range(int(rng.choice(4, p=(0.62, 0.22, 0.11, 0.05)))):
         small = rng.random() < 0.6
-        old.append(Lesion(
-            territory=str(rng.choice(("mca_deep", "lacune") if small else ("mca", "pca", "cerebellum"))),
-            side=int(rng.choice((-1, 1))),
-            volume_ml=draw_volume(rng, 0.4, 0.6, 0.1, 2.0) if small else draw_volume(rng, 8, 0.8, 1, 40),
-            contrast_hu=float(rng.uniform(6, 16)), edge_mm=1.5, irregularity=0.5, swelling=0.0,
-            ventricular=0.0, rim_hu=0.0, rim_mm=0.0, seed=draw_seed(rng),
-        ))
+        old.append(
+            Lesion(
+                territory=str(rng.choice(SMALL_OLD if small else LARGE_OLD)),
+                side=int(rng.choice((-1, 1))),
+                volume_ml=draw_volume(rng, *((0.4, 0.6, 0.1, 2.0) if small else (8, 0.8, 1, 40))),
+                contrast_hu=float(rng.uniform(6, 16)),
+                edge_mm=1.5,
+                irregularity=0.5,
+                swelling=0.0,
+                ventricular=0.0,
+                rim_hu=0.0,
+                rim_mm=0.0,
+                seed=draw_seed(rng),
+            )
+        )
     return Confounders(
         old_infarcts=tuple(old),
         leukoaraiosis_hu=-float(rng.uniform(0, 10) * (0.3 + subject.atrophy)),
@@ -240,7 +278,9 @@ def draw_confounders(rng: np.random.Generator, subject: Subject) -> Confounders:
     )
 
 
-def draw_calcifications(rng: np.random.Generator) -> tuple[tuple[float, float, float, float, float], ...]:
+def draw_calcifications(
+    rng: np.random.Generator,
+) -> tuple[tuple[float, float, float, float, float], ...]:
     """(x, y, z, radius, HU) in MNI mm: pineal, choroid plexus, pallidum."""
     sites: list[tuple[float, float, float, float]] = []
     if rng.random() < 0.65:
@@ -251,8 +291,11 @@ def draw_calcifications(rng: np.random.Generator) -> tuple[tuple[float, float, f
         sites += [(s * 19.0, -3.0, 0.0, rng.uniform(1.0, 3.0)) for s in (-1, 1)]
     return tuple(
         (
-            float(x + rng.normal(0, 1)), float(y + rng.normal(0, 1.5)), float(z + rng.normal(0, 1.5)),
-            float(r), float(rng.uniform(90, 350)),
+            float(x + rng.normal(0, 1)),
+            float(y + rng.normal(0, 1.5)),
+            float(z + rng.normal(0, 1.5)),
+            float(r),
+            float(rng.uniform(90, 350)),
         )
         for x, y, z, r in sites
     )
