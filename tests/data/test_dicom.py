@@ -155,6 +155,32 @@ def test_no_rescale_is_warned_of(tmp_path):
     assert any("no RescaleSlope" in w for w in volume.warnings)
 
 
+def test_rescale_in_some_slices_only_is_refused(tmp_path):
+    path = write_series(tmp_path)[4]
+    ds = pydicom.dcmread(path)
+    del ds.RescaleIntercept
+    ds.save_as(path)
+    with pytest.raises(InputError, match=r"004\.dcm: has no RescaleSlope .* all or none"):
+        read_dicom_series(tmp_path)
+
+
+def test_rescale_that_is_no_number_is_refused(tmp_path):
+    path = write_series(tmp_path)[4]
+    path.write_bytes(path.read_bytes().replace(b"-1024.0", b"-1x24.0"))
+    with pytest.raises(InputError, match=r"004\.dcm: .*RescaleIntercept that are numbers"):
+        read_dicom_series(tmp_path)
+
+
+def test_damaged_rle_that_makes_its_decoder_panic_is_refused(tmp_path):
+    """The Rust decoder's panic is no `Exception`; it must not end the program."""
+    path = write_series(tmp_path, compress=pydicom.uid.RLELossless)[4]
+    raw = path.read_bytes()
+    start = raw.index(b"\xfe\xff\x00\xe0", raw.index(b"\xe0\x7f\x10\x00") + 16) + 8 + 64
+    path.write_bytes(raw[:start] + b"\x7f" * 40 + raw[start + 40 :])
+    with pytest.raises(InputError, match=r"004\.dcm: the pixels cannot be decoded"):
+        read_dicom_series(tmp_path)
+
+
 @pytest.mark.parametrize(
     "name",
     [

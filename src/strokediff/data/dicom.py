@@ -171,6 +171,12 @@ def _pixels(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]]:
     warnings = []
     if dropped:
         warnings.append(f"{dropped} duplicate slices (same position, same pixels) were dropped")
+    paths = {header.path for group in geometry.groups for header in group}
+    if reader.no_rescale and reader.no_rescale != paths:
+        raise InputError(
+            f"{min(reader.no_rescale)}: has no RescaleSlope and RescaleIntercept, while other "
+            f"slices of its series have them. Expected all or none; copy the series again."
+        )
     if reader.no_rescale:
         warnings.append(
             "the files have no RescaleSlope and RescaleIntercept: stored values are taken as HU"

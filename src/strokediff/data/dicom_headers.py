@@ -20,6 +20,7 @@ ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 LEGACY_ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.2"
 CT_CLASSES = (CT_IMAGE, ENHANCED_CT, LEGACY_ENHANCED_CT)
 DICOM_SUFFIXES = ("", ".dcm", ".ima", ".dicom", ".img")
+MAX_TEXT = 200
 
 TAGS = [
     "AcquisitionNumber",
@@ -138,9 +139,9 @@ def read_header(path: Path) -> pydicom.Dataset | Exception | None:
             dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS, force=True)
     except Exception as error:  # pydicom raises many kinds on damaged files
         return error
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+    if value_of(dataset.file_meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         return None
-    if not _get(dataset, "SeriesInstanceUID") or not _get(dataset, "SOPClassUID"):
+    if not value_of(dataset, "SeriesInstanceUID") or not value_of(dataset, "SOPClassUID"):
         return ValueError("no SeriesInstanceUID or SOPClassUID")
     return dataset
 
@@ -160,10 +161,10 @@ def _looks_like_dicom(path: Path) -> bool | None:
 
 
 def _slices(path: Path, dataset: pydicom.Dataset) -> list[SliceHeader]:
-    frames = _get(dataset, "PerFrameFunctionalGroupsSequence")
+    frames = value_of(dataset, "PerFrameFunctionalGroupsSequence")
     if not frames:
         return [_slice(path, None, dataset, [dataset])]
-    shared = list(_get(dataset, "SharedFunctionalGroupsSequence") or [])
+    shared = list(value_of(dataset, "SharedFunctionalGroupsSequence") or [])
     return [_slice(path, i, dataset, [frame, *shared]) for i, frame in enumerate(frames)]
 
 
@@ -179,39 +180,41 @@ def _slice(
     frame_type = (
         _grouped(groups, "CTImageFrameTypeSequence", "FrameType") if frame is not None else None
     )
-    kernel = _get(dataset, "ConvolutionKernel")
+    kernel = value_of(dataset, "ConvolutionKernel")
     if kernel is None:
         kernel = _grouped(groups, "CTReconstructionSequence", "ConvolutionKernel")
-    acquisition = _get(dataset, "AcquisitionNumber")
+    acquisition = value_of(dataset, "AcquisitionNumber")
     if acquisition is None:
         acquisition = _grouped(groups, "FrameContentSequence", "FrameAcquisitionNumber")
-    agents = _get(dataset, "ContrastBolusAgentSequence")
-    contrast = _text(_get(dataset, "ContrastBolusAgent"))
+    agents = value_of(dataset, "ContrastBolusAgentSequence")
+    contrast = _text(value_of(dataset, "ContrastBolusAgent"))
     if not contrast and agents:
-        contrast = _text(_get(agents[0], "CodeMeaning")) or "contrast agent"
+        contrast = _text(value_of(agents[0], "CodeMeaning")) or "contrast agent"
     return SliceHeader(
         path=path,
         frame=frame,
-        patient_id=_text(_get(dataset, "PatientID")),
-        study_uid=_text(_get(dataset, "StudyInstanceUID")),
-        series_uid=_text(_get(dataset, "SeriesInstanceUID")),
-        sop_uid=_text(_get(dataset, "SOPInstanceUID")),
-        sop_class=_text(_get(dataset, "SOPClassUID")),
-        transfer_syntax=_text(_get(dataset.file_meta, "TransferSyntaxUID")),
-        modality=_text(_get(dataset, "Modality")).upper(),
-        image_type=_texts(frame_type or _get(dataset, "ImageType")),
-        description=_text(_get(dataset, "SeriesDescription")),
-        protocol=_text(_get(dataset, "ProtocolName")),
-        body_part=_text(_get(dataset, "BodyPartExamined")).upper(),
+        patient_id=_text(value_of(dataset, "PatientID")),
+        study_uid=_text(value_of(dataset, "StudyInstanceUID")),
+        series_uid=_text(value_of(dataset, "SeriesInstanceUID")),
+        sop_uid=_text(value_of(dataset, "SOPInstanceUID")),
+        sop_class=_text(value_of(dataset, "SOPClassUID")),
+        transfer_syntax=_text(value_of(dataset.file_meta, "TransferSyntaxUID")),
+        modality=_text(value_of(dataset, "Modality")).upper(),
+        image_type=_texts(frame_type or value_of(dataset, "ImageType")),
+        description=_text(value_of(dataset, "SeriesDescription")),
+        protocol=_text(value_of(dataset, "ProtocolName")),
+        body_part=_text(value_of(dataset, "BodyPartExamined")).upper(),
         kernel="\\".join(_texts(kernel)),
         contrast=contrast,
-        manufacturer=_text(_get(dataset, "Manufacturer")),
-        model=_text(_get(dataset, "ManufacturerModelName")),
-        rows=_integer(_get(dataset, "Rows")),
-        columns=_integer(_get(dataset, "Columns")),
-        samples=_integer(_get(dataset, "SamplesPerPixel"), 1),
-        series_number=_integer(_get(dataset, "SeriesNumber")),
-        instance_number=_integer(_get(dataset, "InstanceNumber")) if frame is None else frame + 1,
+        manufacturer=_text(value_of(dataset, "Manufacturer")),
+        model=_text(value_of(dataset, "ManufacturerModelName")),
+        rows=_integer(value_of(dataset, "Rows")),
+        columns=_integer(value_of(dataset, "Columns")),
+        samples=_integer(value_of(dataset, "SamplesPerPixel"), 1),
+        series_number=_integer(value_of(dataset, "SeriesNumber")),
+        instance_number=_integer(value_of(dataset, "InstanceNumber"))
+        if frame is None
+        else frame + 1,
         acquisition_number=_integer(acquisition),
         orientation=None if orientation is None else orientation.reshape(2, 3),
         position=position,
@@ -219,7 +222,7 @@ def _slice(
     )
 
 
-def _get(dataset: pydicom.Dataset, keyword: str) -> Any:
+def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:
     """A value, or None where it is absent or cannot be parsed."""
     try:
         with quiet("pydicom"):
@@ -231,8 +234,8 @@ def _get(dataset: pydicom.Dataset, keyword: str) -> Any:
 def _grouped(groups: list[pydicom.Dataset], sequence: str, keyword: str) -> Any:
     """A value from the first group that has it, inside `sequence` or directly."""
     for group in groups:
-        items = _get(group, sequence)
-        value = _get(items[0] if items else group, keyword)
+        items = value_of(group, sequence)
+        value = value_of(items[0] if items else group, keyword)
         if value is not None:
             return value
     return None
@@ -254,7 +257,9 @@ def _integer(value: Any, default: int = 0) -> int:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    """Printable text, cut: damaged headers can hold anything, and this reaches messages."""
+    text = "" if value is None else str(value).strip()
+    return "".join(c if c.isprintable() else "?" for c in text[:MAX_TEXT])
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-from strokediff.data.dicom_headers import SliceHeader
+from strokediff.data.dicom_headers import SliceHeader, value_of
 from strokediff.data.quiet import quiet
 from strokediff.data.sanity import AIR_BELOW_HU, AIR_HU
 from strokediff.errors import InputError
@@ -51,11 +51,11 @@ class PixelReader:
 
     def _rescale(self, header: SliceHeader, dataset: pydicom.Dataset) -> tuple[float, float]:
         for group in _groups(header, dataset):
-            items = group.get("PixelValueTransformationSequence")
+            items = value_of(group, "PixelValueTransformationSequence")
             holder = items[0] if items else group
-            slope, intercept = holder.get("RescaleSlope"), holder.get("RescaleIntercept")
-            if slope is not None and intercept is not None and float(slope) != 0:
-                return float(slope), float(intercept)
+            values = [value_of(holder, name) for name in ("RescaleSlope", "RescaleIntercept")]
+            if None not in values:
+                return _finite(header.path, values)
         self.no_rescale.add(header.path)
         return 1.0, 0.0
 
@@ -73,9 +73,10 @@ def _decode(header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:
             if "TransferSyntaxUID" not in dataset.file_meta:
                 dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
             return dataset, dataset.pixel_array
-    except InputError:
+    except (InputError, KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except Exception as error:  # decoders raise many kinds on damaged data
+    # Decoders raise many kinds on damaged data; one in Rust panics outside of Exception.
+    except BaseException as error:
         syntax = pydicom.uid.UID(header.transfer_syntax).name or "unknown transfer syntax"
         raise InputError(
             f"{path}: the pixels cannot be decoded ({syntax}; {type(error).__name__}: "
@@ -84,18 +85,31 @@ def _decode(header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:
         ) from error
 
 
+def _finite(path: Path, values: list[Any]) -> tuple[float, float]:
+    try:
+        slope, intercept = (float(v) for v in values)
+    except (TypeError, ValueError):
+        slope, intercept = float("nan"), float("nan")
+    if not (np.isfinite([slope, intercept]).all() and slope != 0):
+        raise InputError(
+            f"{path}: expected a RescaleSlope and RescaleIntercept that are numbers, got "
+            f"{values[0]!r} and {values[1]!r}. The header is damaged; copy the file again."
+        )
+    return slope, intercept
+
+
 def _groups(header: SliceHeader, dataset: pydicom.Dataset) -> list[pydicom.Dataset]:
     """Where a slice's own attributes are looked for, the nearest first."""
     if header.frame is None:
         return [dataset]
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    frames = value_of(dataset, "PerFrameFunctionalGroupsSequence") or []
+    shared = value_of(dataset, "SharedFunctionalGroupsSequence") or []
     return [frames[header.frame], *shared, dataset]
 
 
 def _padding(dataset: pydicom.Dataset, dtype: np.dtype[Any]) -> list[int]:
     """The stored padding value, wrapped into the pixels' type (its VR is often wrong)."""
-    value = dataset.get("PixelPaddingValue")
+    value = value_of(dataset, "PixelPaddingValue")
     if value is None or dtype.kind not in "iu":
         return []
     try:
