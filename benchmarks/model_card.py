@@ -55,6 +55,7 @@ class PlainUNet:
 
     @torch.inference_mode()
     def __call__(self, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+        """Mask and probability on the volume's grid."""
         brain = extract_brain(volume).mask
         grid = SliceGrid(self.grid, volume, brain)
         slices = grid.image(volume.hu)

@@ -65,9 +65,7 @@ def test_imports_go_down(path: Path) -> None:
         assert other in SEES_ONLY.get(own, LAYERS), f"{own} must not see {other}"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if part_of(p) == "cli"], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("path", [p for p in MODULES if part_of(p) == "cli"], ids=lambda p: p.name)
 def test_commands_import_nothing_heavy_at_start(path: Path) -> None:
     """What stands at a command file's top level runs for --help too."""
     for node in ast.parse(path.read_text()).body:

@@ -88,9 +88,7 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(
-            f"no device '{name}'; expected auto, cpu, cuda, cuda:N or mps."
-        ) from None
+        raise UsageError(f"no device '{name}'; expected auto, cpu, cuda, cuda:N or mps.") from None
     missing = (
         (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count())
         or (device.type == "mps" and not torch.backends.mps.is_available())

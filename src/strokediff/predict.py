@@ -1,7 +1,7 @@
 """From a head CT to a lesion mask and its volume: the main job, as a function.
 
-    volume = load_case(case)
-    result = segment_volume(volume, model, estimator, seed=0)
+volume = load_case(case)
+result = segment_volume(volume, model, estimator, seed=0)
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def segment_volume(
         mask = (prob >= THRESHOLD) & brain.mask
         report = _measure(volume, mask, brain)
     report["warnings"] += _cut_off(grid.cut_off_fraction)
-    interval, kind = _interval(report["volume_ml"], estimate, used, volume, model, estimator, preset)
+    interval, kind = _interval(
+        report["volume_ml"], estimate, used, volume, model, estimator, preset
+    )
     report |= {
         "volume_interval_ml": interval,
         "volume_interval_kind": kind,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -127,15 +126,13 @@ def segment_case(
         write_json(work / "result.json", report)
         # result.json goes last: where it is, everything is.
         for file in sorted(work.iterdir(), key=lambda p: p.name == "result.json"):
-            os.replace(file, folder / file.name)
+            file.replace(folder / file.name)
     return report
 
 
 def _write_images(folder: Path, volume: Volume, found: Segmentation) -> None:
     made = f"strokediff {__version__}"
-    save_like(
-        volume, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made
-    )
+    save_like(volume, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made)
     prob = np.round(found.prob, 3)
     save_like(volume, prob, folder / "lesion_prob.nii.gz", dtype=np.float32, description=made)
     if volume.source.kind == "dicom":
@@ -179,5 +176,3 @@ def _write_pictures(
         figures=[ReportFigure(key_slice, caption)],
         slice_areas_mm2=areas.tolist(),
     )
-
-

@@ -44,7 +44,12 @@ def test_a_cohort_holds_what_the_scans_showed(tmp_path: Path, nnunet: bool) -> N
     for i in range(4):
         scan(tmp_path / "src", f"p{i}", nnunet=nnunet)
     cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.25, test=0.25, seed=1)
-    assert sorted(sum(cohort.split.values(), [])) == ["p0", "p1", "p2", "p3"]
+    assert sorted(name for part in cohort.split.values() for name in part) == [
+        "p0",
+        "p1",
+        "p2",
+        "p3",
+    ]
     patient = cohort.read("p0")
     assert patient.x.shape == patient.y.shape == patient.m.shape == (6, 64, 64)
     assert patient.y.any(axis=(1, 2)).tolist() == [False, False, True, True, False, False]
@@ -103,7 +108,7 @@ def test_the_split_is_fixed_by_the_seed_and_holds_everyone_once() -> None:
     split = split_patients(names, val=0.1, test=0.2, seed=3)
     assert split == split_patients(names[::-1], val=0.1, test=0.2, seed=3)
     assert split != split_patients(names, val=0.1, test=0.2, seed=4)
-    assert sorted(sum(split.values(), [])) == sorted(names)
+    assert sorted(name for part in split.values() for name in part) == sorted(names)
     assert (len(split["val"]), len(split["test"])) == (2, 4)
 
 

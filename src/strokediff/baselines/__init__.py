@@ -1,0 +1,1 @@
+"""Methods that SDPM is compared with, one file each."""

@@ -67,9 +67,8 @@ def _print_table(
     dice: float,
     seconds: float,
 ) -> None:
-    from rich.table import Table
-
     import numpy as np
+    from rich.table import Table
 
     voxel_ml = abs(float(np.linalg.det(patient.affine[:3, :3]))) / 1000
     interval = report["volume_interval_ml"]

@@ -33,9 +33,7 @@ def prepare(
         def show(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name or "prepared")
 
-        made = preparing.prepare(
-            source, cohort, grid, seed=seed, val=val, test=test, progress=show
-        )
+        made = preparing.prepare(source, cohort, grid, seed=seed, val=val, test=test, progress=show)
     counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
     lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
     Console().print(

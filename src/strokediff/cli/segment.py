@@ -85,4 +85,3 @@ def _raise_failures(outcomes: list[Outcome]) -> None:
     lines = "\n".join(f"  {o.case}: {o.error}" for o in failed)
     message = f"{len(failed)} of {len(outcomes)} patients failed (see summary.csv):\n{lines}"
     raise (PartialFailure if len(failed) < len(outcomes) else InputError)(message)
-

@@ -1,0 +1,1 @@
+"""The mathematics: schedules, the synchronous process, losses, seeds."""

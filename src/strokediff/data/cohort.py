@@ -74,7 +74,9 @@ def open_cohort(path: Path) -> Cohort:
             patients=meta["patients"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: cannot be read as a cohort ({error}). Prepare it again.") from None
+        raise InputError(
+            f"{file}: cannot be read as a cohort ({error}). Prepare it again."
+        ) from None
 
 
 class CohortWriter:
@@ -111,9 +113,7 @@ class CohortWriter:
         (self.folder / "cohort.json").write_text(json.dumps(meta, indent=1))
 
 
-def split_patients(
-    names: list[str], *, val: float, test: float, seed: int
-) -> dict[str, list[str]]:
+def split_patients(names: list[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
     """A split by patient: a permutation fixed by `seed`, at least one patient to train on."""
     order = np.random.default_rng(seed).permutation(len(names))
     shuffled = [sorted(names)[i] for i in order]

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from strokediff.data.brain import extract_brain
 from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort, split_patients
+from strokediff.data.files import atomic_directory
 from strokediff.data.masks import Grid, check_same_grid, read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.preprocess import GridConfig, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError
-from strokediff.data.files import atomic_directory
 
 LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
 SUFFIXES = (".nii.gz", ".nii")
@@ -56,7 +56,9 @@ def find_scans(source: Path) -> list[LabelledScan]:
     names = [scan.name for scan in scans]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise InputError(f"{source}: the same name twice: {', '.join(doubled)}. Rename one of them.")
+        raise InputError(
+            f"{source}: the same name twice: {', '.join(doubled)}. Rename one of them."
+        )
     return scans
 
 

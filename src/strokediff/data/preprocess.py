@@ -95,7 +95,7 @@ class SliceGrid:
 
     def _resample(self, array: NDArray[Any]) -> NDArray[np.float32]:
         slices = np.moveaxis(array, 2, 0).astype(np.float32)
-        return self._in_y @ np.swapaxes(slices, 1, 2) @ self._in_x.T
+        return np.asarray(self._in_y @ np.swapaxes(slices, 1, 2) @ self._in_x.T, np.float32)
 
     def _back(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.transpose(self._out_y @ slices @ self._out_x.T, (2, 1, 0))
@@ -111,11 +111,10 @@ def _centre(brain: NDArray[np.bool_]) -> tuple[float, float]:
     return centres[0], centres[1]
 
 
-def _positions(
-    pixel_mm: float, centre: float, size: int, spacing_mm: float
-) -> NDArray[np.float64]:
+def _positions(pixel_mm: float, centre: float, size: int, spacing_mm: float) -> NDArray[np.float64]:
     """Index on the head's axis of each of the grid's pixel centres, (size,)."""
-    return centre + (np.arange(size) - (size - 1) / 2) * spacing_mm / pixel_mm
+    steps = np.arange(size, dtype=np.float64) - (size - 1) / 2
+    return np.asarray(centre + steps * spacing_mm / pixel_mm)
 
 
 def _averaging(

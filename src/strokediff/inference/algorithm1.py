@@ -7,7 +7,7 @@ the default is the decision and the literal form is a `TransitionScale`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -70,7 +70,7 @@ class Algorithm1:
     repeats: int
     label_scale: LabelScale = FixedScale()
     transition_scale: TransitionScale = standard_deviation
-    transition: NoiseModel = IsotropicNoise()
+    transition: NoiseModel = field(default_factory=IsotropicNoise)
     name: str = "infer"
 
     def __post_init__(self) -> None:
@@ -113,5 +113,4 @@ class Algorithm1:
 
     def _transition(self, n: int, step: int, slices: Slices) -> Tensor:
         seeds = [derive_seed(seed, step) for seed in slices.noise_seeds("infer", n, "step")]
-        shape = tuple(slices.x_0.shape[1:])
-        return self.transition.draw(seeds, shape) * slices.m  # type: ignore[arg-type]
+        return self.transition.draw(seeds, slices.shape) * slices.m

@@ -31,6 +31,12 @@ class Slices:
     keys: Sequence[int]
     seed: int
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(1, H, W), the shape of one slice."""
+        channels, height, width = self.x_0.shape[1:]
+        return channels, height, width
+
     def noise_seeds(self, *what: int | str) -> list[int]:
         """One seed a slice for the draw that `what` names."""
         return [derive_seed(self.seed, key, *what) for key in self.keys]
@@ -62,14 +68,16 @@ class Context:
 
     def draw(self, slices: Slices, *what: int | str) -> Tensor:
         """Noise for every slice, masked."""
-        shape = tuple(slices.x_0.shape[1:])
-        return self.noise.draw(slices.noise_seeds(*what), shape) * slices.m
+        return self.noise.draw(slices.noise_seeds(*what), slices.shape) * slices.m
 
 
 class Estimator(Protocol):
     """One of the ways of section 2.4 to read the label back."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        ...
 
     def evaluations(self) -> int:
         """Network evaluations a slice."""

@@ -105,9 +105,7 @@ class TwoStreamUNet(nn.Module):
             widths[0], config.groups, _pool_factor(size // config.patch, config.head_attention_size)
         )
         self.label_head = Head(widths[0], config)
-        self.register_buffer(
-            "sqrt_alpha_bar", schedule.alpha_bar.sqrt().float(), persistent=False
-        )
+        self.register_buffer("sqrt_alpha_bar", schedule.alpha_bar.sqrt().float(), persistent=False)
         self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
 
     def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Training: samples by number, the objective, the loop, checkpoints."""

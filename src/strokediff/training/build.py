@@ -18,11 +18,9 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def build_task(config: TrainingConfig) -> DiffusionTask:
     """SDPM's task: sigmoid schedule, isotropic noise."""
-    return DiffusionTask(
-        config, SynchronousProcess(sigmoid_schedule(config.T)), IsotropicNoise()
-    )
+    return DiffusionTask(config, SynchronousProcess(sigmoid_schedule(config.T)), IsotropicNoise())

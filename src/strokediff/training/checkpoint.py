@@ -1,10 +1,10 @@
 """A checkpoint is a folder: safetensors, plain JSON, nothing pickled.
 
-    config.json          what the model is, on what it was trained, sha256 of its weights
-    model.safetensors    the averaged weights that inference uses
-    split.json           the patients it saw
-    metrics.json         its figures
-    state/               (to resume) raw weights, Adam's moments, the step
+config.json          what the model is, on what it was trained, sha256 of its weights
+model.safetensors    the averaged weights that inference uses
+split.json           the patients it saw
+metrics.json         its figures
+state/               (to resume) raw weights, Adam's moments, the step
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def _read_config(file: Path) -> CheckpointConfig:
     try:
         raw = json.loads(file.read_text())
     except (ValueError, OSError) as error:
-        raise InputError(f"{file}: corrupt checkpoint, not JSON ({error}). Copy it again.") from None
+        raise InputError(
+            f"{file}: corrupt checkpoint, not JSON ({error}). Copy it again."
+        ) from None
     found = raw.get("format") if isinstance(raw, dict) else None
     if found != FORMAT:
         raise InputError(

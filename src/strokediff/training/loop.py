@@ -75,7 +75,9 @@ class Run:
             done = step + 1
             average.update(self.module, done)
             validation = self._validation(average, done, fabric.device)
-            yield StepReport(done, lr, {k: float(v.detach()) for k, v in losses.items()}, validation)
+            yield StepReport(
+                done, lr, {k: float(v.detach()) for k, v in losses.items()}, validation
+            )
             if done % self.config.checkpoint_every == 0 or done == self.config.steps:
                 self._checkpoint(done, optimizer, average)
         self._export(average)

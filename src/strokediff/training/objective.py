@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ class Objective:
 
     process: SynchronousProcess
     weights: LossConfig
-    p2: P2 = P2()
+    p2: P2 = field(default_factory=P2)
 
     def __call__(
         self, predict: Predict, x_0: Tensor, y_0: Tensor, m: Tensor, eps: Tensor, t: Tensor
@@ -53,9 +53,7 @@ class Objective:
     def _window(self, fraction: float) -> float:
         return fraction * self.process.T
 
-    def _dice(
-        self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor
-    ) -> Tensor:
+    def _dice(self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor) -> Tensor:
         readable = t <= self._window(self.weights.dice_window)
         if not bool(readable.any()):
             return y_t_hat.new_zeros(())

@@ -47,7 +47,7 @@ class DiffusionTask:
         """The terms of the loss, their sum under "loss"."""
         x_0, y_0, m = batch["x"], batch["y"], batch["m"]
         seeds = sample_seeds(self.config.seed, batch["number"], "noise")
-        eps = self.noise.draw(seeds, tuple(x_0.shape[1:])).to(x_0)  # type: ignore[arg-type]
+        eps = self.noise.draw(seeds, tuple(x_0.shape[1:])).to(x_0)
         at = [
             self.times.draw(1, self.process.T, generator(seed))
             for seed in sample_seeds(self.config.seed, batch["number"], "t")

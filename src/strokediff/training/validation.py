@@ -53,7 +53,5 @@ def _batches(x: Tensor, m: Tensor) -> list[tuple[Tensor, Tensor]]:
     return [(x[i : i + BATCH], m[i : i + BATCH]) for i in range(0, len(x), BATCH)]
 
 
-def _label(
-    task: Task, module: nn.Module, x: Tensor, m: Tensor, device: torch.device
-) -> Tensor:
+def _label(task: Task, module: nn.Module, x: Tensor, m: Tensor, device: torch.device) -> Tensor:
     return task.label(module, x.to(device), m.to(device)).float().cpu()
