@@ -14,6 +14,7 @@ from strokediff.data.phantom.params import Subject
 if TYPE_CHECKING:
     from strokediff.data.phantom.anatomy import Atlas
 
+FAR_MM = 12.0
 AIR, FAT, MUSCLE, SKIN, GLOBE, LENS = -1000.0, -85.0, 52.0, 20.0, 12.0, 75.0
 
 
@@ -110,14 +111,27 @@ def ball(
     radii: tuple[float, float, float],
     mirrored: bool = False,
 ) -> Array:
-    """Approximate signed distance of an ellipsoid, positive inside; optionally on both sides."""
-    x = np.abs(atlas.x) if mirrored else atlas.x
+    """Approximate signed distance of an ellipsoid, positive inside; optionally on both sides.
+
+    Beyond `FAR_MM` from it the value is -FAR_MM: nothing depends on it there.
+    """
+    out = np.full(atlas.shape, -FAR_MM, dtype=np.float32)
+    axes = [np.abs(atlas.x) if mirrored else atlas.x, atlas.y, atlas.z]
+    reach = 1 + FAR_MM / min(radii)
+    near = np.ix_(
+        *(
+            np.flatnonzero(np.abs(axis.ravel() - c) <= r * reach)
+            for axis, c, r in zip(axes, centre, radii, strict=True)
+        )
+    )
+    x, y, z = axes[0][near[0].ravel()], axes[1][:, near[1].ravel()], axes[2][:, :, near[2].ravel()]
     r = np.sqrt(
         ((x - centre[0]) / radii[0]) ** 2
-        + ((atlas.y - centre[1]) / radii[1]) ** 2
-        + ((atlas.z - centre[2]) / radii[2]) ** 2
+        + ((y - centre[1]) / radii[1]) ** 2
+        + ((z - centre[2]) / radii[2]) ** 2
     )
-    return np.asarray((1 - r) * min(radii), dtype=np.float32)
+    out[near] = np.maximum((1 - r) * min(radii), -FAR_MM)
+    return out
 
 
 def union(*shapes: Array) -> Array:
