@@ -30,7 +30,7 @@ SLACK_MM, SLOPE = 1.0, 0.5
 START_OPENING_MM = 4.0
 START_ENCLOSED = 0.6
 START_AREA_MM2, START_BONY_RIM = 1000.0, 0.6
-OTHER_AREA_MM2, OTHER_BONY_RIM = 400.0, 0.8
+OTHER_AREA_MM2, OTHER_BONY_RIM = 800.0, 0.72
 """A single slice of the skull base shows the temporal lobes apart from the largest part."""
 
 
