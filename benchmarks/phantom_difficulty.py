@@ -3,8 +3,8 @@
     python benchmarks/phantom_difficulty.py infarct --train 100 --test 20
     python benchmarks/phantom_difficulty.py infarct --cohort DIR   # an existing cohort
 
-Slices of 96 x 96 pixels of about 1.9 mm, three brain windows of HU in, MONAI's BasicUNet,
-Dice + cross-entropy, Adam with a cosine schedule; Dice per patient in 3D at 0.5, empty cases
+Slices of 96 x 96 pixels of about 1.9 mm, 0-80 HU scaled to [-1, 1], MONAI's BasicUNet, Dice +
+cross-entropy, Adam with a cosine schedule; Dice per patient in 3D at 0.5, empty cases
 left out of the mean and counted. Needs the `train` extra.
 """
 

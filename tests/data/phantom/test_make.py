@@ -83,8 +83,9 @@ def test_infarct_is_darker_and_haematoma_brighter_than_brain(infarct, haemorrhag
 
 
 def test_empty_fraction_one_leaves_no_lesion():
-    """Patients without a lesion exist, and only when asked for."""
-    phantom = make_phantom("infarct", (3, 0), matrix=48, empty_fraction=1.0)
+    """Patients without a lesion exist, only when asked for; `slices` limits the stack."""
+    phantom = make_phantom("infarct", (3, 0), matrix=48, slices=6, empty_fraction=1.0)
+    assert phantom.hu.shape == (48, 48, 6)
     assert not phantom.lesion.any()
     assert phantom.meta["lesion_volume_ml"] == 0
     assert phantom.meta["parameters"]["lesions"] == ()
@@ -101,11 +102,6 @@ def test_tilt_shears_the_affine_and_keeps_the_brain(infarct):
     # The cut at the foramen magnum meets other slices, so the volume may move a little.
     upright = infarct.meta["brain_volume_ml"]
     assert tilted.meta["brain_volume_ml"] == pytest.approx(upright, rel=0.04)
-
-
-def test_slices_limits_the_stack():
-    """`slices` keeps that many, from the vertex down."""
-    assert make_phantom("infarct", 5, matrix=48, slices=6).hu.shape == (48, 48, 6)
 
 
 def test_meta_is_json(infarct):
