@@ -1,0 +1,44 @@
+"""The command line as a whole: help without heavy imports, version, codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from strokediff import __version__
+
+Run = Callable[..., int]
+HEAVY = "torch matplotlib SimpleITK scipy nilearn monai zarr highdicom nibabel numpy pydantic"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """What makes --help slow is imports, so they are what is tested, not seconds."""
+    code = (
+        "import sys; sys.argv = ['strokediff', '--help']\n"
+        "from strokediff.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', [m for m in {HEAVY.split()!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "segment" in done.stdout
+    assert "LOADED []" in done.stdout
+
+
+def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == f"strokediff {__version__}"
+
+
+@pytest.mark.parametrize("command", ["segment", "demo", "phantom", "prepare", "train", "evaluate"])
+def test_every_command_explains_itself(
+    run: Run, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command, "--help") == 0
+    assert "--help" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
+    assert run("segmnet") == 2

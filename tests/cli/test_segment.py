@@ -1,0 +1,244 @@
+"""The main job through the command line: what is written, that it lies right, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.phantom.dicom import write_dicom_series
+from strokediff.data.phantom.make import Phantom
+
+Run = Callable[..., int]
+Segment = Callable[..., tuple[int, Path]]
+KEYS = {
+    "volume_ml",
+    "volume_mm3",
+    "volume_interval_ml",
+    "n_lesions",
+    "lesions",
+    "brain_volume_ml",
+    "spacing_mm",
+    "truncated",
+    "warnings",
+    "model",
+    "method",
+    "n_samples",
+    "network_evaluations",
+    "seconds",
+    "seed",
+    "version",
+}
+FILES = {
+    "lesion_mask.nii.gz",
+    "lesion_prob.nii.gz",
+    "result.json",
+    "preview.png",
+    "report.html",
+}
+
+
+@pytest.fixture
+def segment(run: Run, checkpoint: Path, tmp_path: Path) -> Segment:
+    def call(source: Path, *options: object, out: str = "out") -> tuple[int, Path]:
+        arguments = ["-o", tmp_path / out, "--model", checkpoint, "--quiet", *options]
+        return run("segment", source, *arguments), tmp_path / out
+
+    return call
+
+
+def mask_of(out: Path) -> np.ndarray:
+    return np.asarray(nib.load(out / "lesion_mask.nii.gz").dataobj)
+
+
+def test_a_nifti_gets_everything_on_its_own_grid(segment: Segment, scan: Path) -> None:
+    code, out = segment(scan)
+    assert code == 0
+    assert {p.name for p in out.iterdir()} == FILES
+    source, mask, prob = (
+        nib.load(p) for p in (scan, out / "lesion_mask.nii.gz", out / "lesion_prob.nii.gz")
+    )
+    assert mask.shape == prob.shape == source.shape
+    np.testing.assert_allclose(mask.affine, source.affine, atol=1e-5)
+    found, p = np.asarray(mask.dataobj), np.asarray(prob.dataobj)
+    assert found.sum() > 0
+    assert 0 <= p.min() <= p.max() <= 1
+    assert (p[found > 0] >= 0.499).all()
+    report = json.loads((out / "result.json").read_text())
+    assert set(report) >= KEYS
+    expected = found.sum() * abs(np.linalg.det(source.affine[:3, :3]))
+    assert report["volume_mm3"] == pytest.approx(expected)
+    assert report["volume_ml"] == pytest.approx(expected / 1000)
+    assert sum(lesion["volume_ml"] for lesion in report["lesions"]) == pytest.approx(
+        report["volume_ml"]
+    )
+    assert report["n_lesions"] == len(report["lesions"])
+    assert report["model"]["noise"] == "isotropic"
+    assert {"read", "brain", "network"} <= set(report["seconds"])
+    page = (out / "report.html").read_text()
+    assert "research use only" in page.lower()
+    assert "phantom" in page.lower()
+
+
+def test_threads_and_names_do_not_change_the_mask(
+    segment: Segment, scan: Path, tmp_path: Path
+) -> None:
+    renamed = tmp_path / "another name.nii.gz"
+    shutil.copy(scan, renamed)
+    _, one = segment(scan, "--threads", 1, "--no-preview", out="one")
+    _, two = segment(renamed, "--threads", 2, "--no-preview", out="two")
+    for name in ("lesion_mask.nii.gz", "lesion_prob.nii.gz"):
+        a, b = (np.asarray(nib.load(out / name).dataobj) for out in (one, two))
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_seed_changes_the_draws(segment: Segment, scan: Path) -> None:
+    probabilities = []
+    for seed in (0, 1):
+        _, out = segment(scan, "--seed", seed, "--no-preview", out=f"seed{seed}")
+        probabilities.append(np.asarray(nib.load(out / "lesion_prob.nii.gz").dataobj))
+    assert not np.array_equal(*probabilities)
+
+
+def test_a_flipped_file_gives_the_flipped_mask(
+    segment: Segment, scan: Path, tmp_path: Path
+) -> None:
+    image = nib.load(scan)
+    array = np.asarray(image.dataobj)[::-1, :, ::-1]
+    flip = np.diag([-1.0, 1.0, -1.0, 1.0])
+    flip[0, 3], flip[2, 3] = array.shape[0] - 1, array.shape[2] - 1
+    nib.save(nib.Nifti1Image(array, image.affine @ flip), tmp_path / "flipped.nii.gz")
+    _, one = segment(scan, "--no-preview", out="one")
+    _, two = segment(tmp_path / "flipped.nii.gz", "--no-preview", out="two")
+    np.testing.assert_array_equal(mask_of(two), mask_of(one)[::-1, :, ::-1])
+
+
+@pytest.mark.parametrize("method", ["avg", "sal", "infer", "all"])
+def test_every_method_counts_what_it_spends(segment: Segment, scan: Path, method: str) -> None:
+    code, out = segment(scan, "--method", method, "--no-preview")
+    assert code == 0
+    report = json.loads((out / "result.json").read_text())
+    assert report["method"] == method
+    assert report["network_evaluations"] > 0
+    assert not (out / "preview.png").exists()
+
+
+def test_a_dicom_series_beside_a_localizer(
+    segment: Segment, patient: Phantom, tmp_path: Path
+) -> None:
+    write_dicom_series(patient, tmp_path / "dicom")
+    code, out = segment(tmp_path / "dicom")
+    assert code == 0
+    assert {p.name for p in out.iterdir()} == FILES | {"ct.nii.gz"}
+    hu = np.asarray(nib.as_closest_canonical(nib.load(out / "ct.nii.gz")).dataobj)
+    np.testing.assert_array_equal(hu, np.clip(patient.hu, -1024, None))
+    choice = json.loads((out / "result.json").read_text())["input"]
+    assert choice["series_explanation"]
+
+
+def test_one_bad_patient_does_not_stop_the_others(
+    segment: Segment, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "patients"
+    folder.mkdir()
+    shutil.copy(scan, folder / "a.nii.gz")
+    (folder / "b.nii.gz").write_bytes(scan.read_bytes()[:2000])
+    shutil.copy(scan, folder / "c.nii.gz")
+    code, out = segment(folder, "--no-preview")
+    assert code == 4
+    assert "1 of 3 patients failed" in capsys.readouterr().err
+    assert {p.name for p in out.iterdir()} == {"a", "c", "summary.csv"}
+    with (out / "summary.csv").open() as stream:
+        rows = {row["case"]: row for row in csv.DictReader(stream)}
+    assert [rows[name]["status"] for name in "abc"] == ["ok", "failed", "ok"]
+    assert "b.nii.gz" in rows["b"]["error"]
+
+
+def bad_files(folder: Path, scan: Path) -> dict[str, Path]:
+    image = nib.load(scan)
+    hu = np.asarray(image.dataobj).astype(np.float32)
+    holes = hu.copy()
+    holes[5, 5, 5] = np.nan
+    arrays = {
+        "4d": np.stack([hu, hu], axis=3),
+        "nan": holes,
+        "not-hu": (hu - hu.min()) / (hu.max() - hu.min()),
+    }
+    paths = {}
+    for name, array in arrays.items():
+        paths[name] = folder / f"{name}.nii.gz"
+        nib.save(nib.Nifti1Image(array, image.affine), paths[name])
+    for name, content in {"truncated": scan.read_bytes()[:5000], "text": b"not an image"}.items():
+        paths[name] = folder / f"{name}.nii.gz"
+        paths[name].write_bytes(content)
+    paths["missing"] = folder / "missing.nii.gz"
+    paths["empty-folder"] = folder / "empty"
+    paths["empty-folder"].mkdir()
+    return paths
+
+
+@pytest.mark.parametrize(
+    "kind", ["4d", "nan", "not-hu", "truncated", "text", "missing", "empty-folder"]
+)
+def test_unsuitable_input_is_code_3_names_the_file_and_leaves_nothing(
+    segment: Segment, scan: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = bad_files(tmp_path, scan)[kind]
+    code, out = segment(source)
+    assert code == 3
+    error = capsys.readouterr().err
+    assert source.name in error
+    assert "Traceback" not in error
+    assert list(out.iterdir()) == []
+
+
+def test_air_is_not_a_head(segment: Segment, scan: Path, tmp_path: Path) -> None:
+    image = nib.load(scan)
+    rng = np.random.default_rng(0)
+    noise = rng.integers(-1000, 1000, image.shape).astype(np.int16)
+    nib.save(nib.Nifti1Image(noise, image.affine), tmp_path / "noise.nii.gz")
+    code, out = segment(tmp_path / "noise.nii.gz")
+    assert code == 3
+    assert list(out.iterdir()) == []
+
+
+def test_usage_errors_are_code_2(
+    segment: Segment, run: Run, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert segment(scan, "--method", "mean")[0] == 2
+    assert segment(scan, "--preset", "slow")[0] == 2
+    assert segment(scan, "--device", "cuda:99")[0] == 2
+    assert run("segment", scan, "-o", tmp_path, "--model", "no-such-model") == 2
+    (tmp_path / "file").write_text("")
+    assert segment(scan, out="file")[0] == 2
+    assert run("segment", scan) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_pickled_checkpoint_is_refused(
+    run: Run, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.pt").write_bytes(b"\x80\x04cos\nsystem\n")
+    code = run("segment", scan, "-o", tmp_path / "out", "--model", tmp_path / "model.pt")
+    assert code == 3
+    assert "pickled checkpoint" in capsys.readouterr().err
+
+
+def test_a_corrupt_checkpoint_is_refused(
+    run: Run,
+    scan: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = tmp_path / "model"
+    shutil.copytree(checkpoint, copy)
+    (copy / "model.safetensors").write_bytes(b"x" * 100)
+    assert run("segment", scan, "-o", tmp_path / "out", "--model", copy) == 3
+    assert "corrupt checkpoint" in capsys.readouterr().err

@@ -1,0 +1,84 @@
+"""From scans to a model by the command line: prepare, train, stop, resume, segment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.phantom.make import Phantom
+from strokediff.networks.config import NetworkConfig
+from strokediff.training import config as configuration
+
+Run = Callable[..., int]
+pytest.importorskip("lightning")
+pytest.importorskip("zarr")
+
+
+@pytest.fixture
+def source(patient: Phantom, tmp_path: Path) -> Path:
+    parts = {"images": patient.hu, "labels": patient.lesion, "brain": patient.brain}
+    for name in ("p0", "p1", "p2"):
+        for part, array in parts.items():
+            folder = tmp_path / "source" / part
+            folder.mkdir(parents=True, exist_ok=True)
+            dtype = np.int16 if part == "images" else np.uint8
+            image = nib.Nifti1Image(array.astype(dtype), patient.affine)
+            nib.save(image, folder / f"{name}.nii.gz")
+    return tmp_path / "source"
+
+
+@pytest.fixture(autouse=True)
+def small_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset that trains in seconds takes the place of `tiny`."""
+    training = configuration.TrainingConfig(
+        network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
+        T=50,
+        steps=3,
+        batch_size=2,
+        validate_every=2,
+        checkpoint_every=2,
+    )
+    small = configuration.Preset(size=32, spacing_mm=6.5, training=training)
+    monkeypatch.setitem(configuration.PRESETS, "tiny", small)
+
+
+def test_from_scans_to_a_mask(
+    run: Run, source: Path, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort, runs, out = tmp_path / "cohort", tmp_path / "run", tmp_path / "out"
+    assert run("prepare", source, cohort, "--val", 0.34, "--test", 0, "--quiet") == 0
+    assert "3 patients (2 train, 1 val, 0 test)" in capsys.readouterr().out
+    train = ["train", "--data", cohort, "-o", runs, "--device", "cpu", "--quiet"]
+    assert run(*train) == 0
+    assert "validation dice" in capsys.readouterr().out
+    assert any((runs / "logs").iterdir())
+    shutil.rmtree(runs / "model")
+    shutil.rmtree(runs / "checkpoints" / "step-0000003")
+    assert run(*train, "--resume") == 0
+    assert json.loads((runs / "model" / "config.json").read_text())["step"] == 3
+    assert run("segment", scan, "-o", out, "--model", runs / "model", "--quiet") == 0
+    assert json.loads((out / "result.json").read_text())["model"]["name"] == "run"
+
+
+def test_a_cohort_on_another_grid_is_refused(
+    run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = tmp_path / "cohort"
+    assert run("prepare", source, cohort, "--val", 0, "--test", 0, "--quiet") == 0
+    capsys.readouterr()
+    assert run("train", "--data", cohort, "-o", tmp_path / "run", "--preset", "paper") == 2
+    assert "Prepare it with --preset paper" in capsys.readouterr().err
+
+
+def test_training_on_what_is_no_cohort_is_code_3(run: Run, tmp_path: Path) -> None:
+    assert run("train", "--data", tmp_path, "-o", tmp_path / "run") == 3
+
+
+def test_an_unknown_preset_is_code_2(run: Run, source: Path, tmp_path: Path) -> None:
+    assert run("prepare", source, tmp_path / "cohort", "--preset", "huge") == 2
