@@ -10,7 +10,7 @@ demo: $(VENV)/.run
 	$(BIN)/strokediff demo -o $(OUT)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

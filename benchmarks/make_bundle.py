@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from strokediff.data.brain import extract_brain
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import find_scans
@@ -41,11 +42,12 @@ def main() -> None:
     true = []
     for scan in scans:
         volume = read_nifti(scan.image)
+        brain = extract_brain(volume)
         truth = volume.from_source(read_mask(scan.label).array)
         true.append(volume.mask_volume_mm3(truth) / 1000)
         for method in METHODS:
             chosen = estimator(method, "fast", model.process.T)
-            result = segment_volume(volume, model, chosen, preset="fast")
+            result = segment_volume(volume, model, chosen, preset="fast", brain=brain)
             found[method].append(result.report["volume_ml"])
         print(scan.name, round(true[-1], 1), {m: round(v[-1], 1) for m, v in found.items()})
     calibration = {f"fast/{m}": asdict(calibrate(v, true)) for m, v in found.items()}

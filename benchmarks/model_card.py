@@ -54,9 +54,8 @@ class PlainUNet:
         self.module.load_state_dict(checkpoint.weights)
 
     @torch.inference_mode()
-    def __call__(self, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, volume: Volume, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mask and probability on the volume's grid."""
-        brain = extract_brain(volume).mask
         grid = SliceGrid(self.grid, volume, brain)
         slices = grid.image(volume.hu)
         x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
@@ -80,9 +79,14 @@ def main() -> None:
     for scan in find_scans(args.data):
         volume = read_nifti(scan.image)
         kind = scan.name.split("_")[0]
+        brain = extract_brain(volume)
         for method in args.methods:
             found = segment_volume(
-                volume, model, estimator(method, "fast", model.process.T), preset="fast"
+                volume,
+                model,
+                estimator(method, "fast", model.process.T),
+                preset="fast",
+                brain=brain,
             )
             row = score(scan, volume, found.mask, found.prob)
             rows[kind, method].append(row)
@@ -91,7 +95,7 @@ def main() -> None:
                 low, high = interval
                 covered[method].append(low <= row.volume_true_ml <= high)
         if unet:
-            rows[kind, "unet"].append(score(scan, volume, *unet(volume)))
+            rows[kind, "unet"].append(score(scan, volume, *unet(volume, brain.mask)))
         print(scan.name, {m: round(r[-1].dice, 3) for (k, m), r in rows.items() if k == kind})
     report(args.out, rows, covered)
 

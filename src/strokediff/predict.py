@@ -72,17 +72,19 @@ def segment_volume(
     preset: str,
     seed: int = 0,
     threads: int | None = None,
+    brain: BrainMask | None = None,
     advance: Advance = lambda done, total: None,
     watch: Stopwatch | None = None,
 ) -> Segmentation:
     """Segment one head CT.
 
-    The result depends on the image, the model, the estimator and the seed, not on threads,
-    batches or the file's name. Raises `InputError` if the volume shows no head.
+    `brain` is extracted unless it is given. The result depends on the image, the model, the
+    estimator and the seed, not on threads, batches or the file's name. Raises `InputError` if the
+    volume shows no head.
     """
     watch = watch or Stopwatch()
     with watch.stage("brain"):
-        brain = extract_brain(volume)
+        brain = brain or extract_brain(volume)
     with watch.stage("preprocess"):
         grid = SliceGrid(model.grid, volume, brain.mask)
         slices = grid.image(volume.hu)
