@@ -33,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--population", default="patients", help="e.g. phantoms")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     model = load_model(args.run, torch.device("cpu"))
@@ -50,7 +51,10 @@ def main() -> None:
             result = segment_volume(volume, model, chosen, preset="fast", brain=brain)
             found[method].append(result.report["volume_ml"])
         print(scan.name, round(true[-1], 1), {m: round(v[-1], 1) for m, v in found.items()})
-    calibration = {f"fast/{m}": asdict(calibrate(v, true)) for m, v in found.items()}
+    calibration = {
+        f"fast/{m}": asdict(calibrate(v, true, population=args.population))
+        for m, v in found.items()
+    }
     args.out.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(args.run / file, args.out / file)

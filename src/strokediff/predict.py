@@ -232,8 +232,7 @@ def _interval(
     """The volume's interval, and what kind of interval it is."""
     calibration = model.calibrations.get(f"{preset}/{estimator.name}")
     if calibration is not None:
-        kind = f"{calibration.level:.0%} conformal, calibrated on {calibration.n} patients"
-        return list(calibration.interval_ml(volume_ml)), kind
+        return list(calibration.interval_ml(volume_ml)), calibration.kind
     pixel_mm2 = model.grid.spacing_mm**2
     slices_ml = volume.slice_increments_mm[used] * pixel_mm2 / 1000
     draws = (estimate.areas.double().numpy() @ slices_ml).tolist()

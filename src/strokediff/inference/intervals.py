@@ -24,6 +24,12 @@ class Calibration:
     quantile: float
     level: float
     n: int
+    population: str = "patients"
+
+    @property
+    def kind(self) -> str:
+        """What the interval is, in words."""
+        return f"{self.level:.0%} conformal, calibrated on {self.n} {self.population}"
 
     def interval_ml(self, volume_ml: float) -> tuple[float, float]:
         """The interval around a found volume, mL; never below 0."""
@@ -33,7 +39,10 @@ class Calibration:
 
 
 def calibrate(
-    found_ml: Sequence[float], true_ml: Sequence[float], level: float = 0.9
+    found_ml: Sequence[float],
+    true_ml: Sequence[float],
+    level: float = 0.9,
+    population: str = "patients",
 ) -> Calibration:
     """The ceil((n + 1) level)-th smallest score of n patients; the largest if n is too small."""
     found, true = np.asarray(found_ml), np.asarray(true_ml)
@@ -41,7 +50,7 @@ def calibrate(
         raise ValueError(f"expected as many found as true volumes, got {len(found)}, {len(true)}")
     scores = np.sort(np.abs(np.log((found + OFFSET_ML) / (true + OFFSET_ML))))
     rank = min(len(scores), math.ceil((len(scores) + 1) * level))
-    return Calibration(float(scores[rank - 1]), level, len(scores))
+    return Calibration(float(scores[rank - 1]), level, len(scores), population)
 
 
 def spread_ml(draws_ml: Sequence[float], volume_ml: float) -> tuple[float, float] | None:
