@@ -85,10 +85,10 @@ def spectrum(head: Head) -> tuple[np.ndarray, np.ndarray, float]:
     return np.bincount(ring, f.ravel()) / count, radial, float(np.mean([sds[q] for q in quiet]))
 
 
-def figure(heads: list[Head], path: Path) -> None:
-    fig = plt.figure(figsize=(3.0 * len(heads), 10.5))
-    grid = fig.add_gridspec(3, 2 * len(heads), height_ratios=(1, 1, 1.4))
-    for c, head in enumerate(heads):
+def figure(heads: list[Head], path: Path, *, pictures: bool) -> None:
+    fig = plt.figure(figsize=(3.0 * len(heads), 10.5 if pictures else 4.5))
+    grid = fig.add_gridspec(3, 2 * len(heads), height_ratios=(1, 1, 1.4) if pictures else (0, 0, 1))
+    for c, head in enumerate(heads if pictures else []):
         area = head.inside.sum((0, 1))
         zs = np.flatnonzero(area > 0)
         for r, q in enumerate((0.35, 0.62)):
@@ -138,11 +138,14 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="whole-head label maps for the anatomy")
     parser.add_argument("--phantoms", type=int, default=3)
     parser.add_argument("--matrix", type=int, default=512)
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="curves only, for images not to be published"
+    )
     options = parser.parse_args()
     sources = label_atlases(options.labels) if options.labels else (WheelSource(),)
     heads = [real_head(folder) for folder in options.real]
     heads += [phantom_head(seed, sources, options.matrix) for seed in range(options.phantoms)]
-    figure(heads, options.out)
+    figure(heads, options.out, pictures=not options.no_pictures)
 
 
 if __name__ == "__main__":
