@@ -27,7 +27,7 @@ def test_demo(
     out = tmp_path / "demo"
     assert run("demo", "-o", out, "--model", checkpoint, "--quiet", "--seed", 3) == 0
     assert {p.name for p in out.iterdir()} == {
-        "dicom",
+        "phantom-patient",
         "ct.nii.gz",
         "lesion_mask.nii.gz",
         "lesion_prob.nii.gz",

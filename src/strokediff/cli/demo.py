@@ -37,8 +37,8 @@ def demo(
     if not quiet:
         console.print("Making a phantom patient (a synthetic head CT with a known lesion) ...")
     patient = make_phantom(kind, seed)  # type: ignore[arg-type]
-    write_dicom_series(patient, out / "dicom")
-    segment(out / "dicom", out, model=model, quiet=quiet)
+    write_dicom_series(patient, out / "phantom-patient")
+    segment(out / "phantom-patient", out, model=model, quiet=quiet)
     report, dice = _compare(out, patient, np)
     _print_table(console, out, patient, report, dice, time.perf_counter() - started)
 

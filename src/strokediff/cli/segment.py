@@ -42,6 +42,7 @@ def segment(
     from strokediff.models import model_path
     from strokediff.segmenting import Job, check_writable, segment_cases
 
+    cases = discover(source, series)
     check_writable(out)
     loaded = load_model(model_path(model), resolve_device(device))
     job = Job(
@@ -53,7 +54,6 @@ def segment(
         series=series,
         pictures=preview,
     )
-    cases = discover(source, series)
     with progress_bar(quiet) as bar:
         tasks = {case.name: bar.add_task(case.name, total=None, start=False) for case in cases}
 
@@ -66,6 +66,8 @@ def segment(
             outcomes.append(outcome)
             bar.update(tasks[outcome.case], description=_line(outcome))
     _raise_failures(outcomes)
+    if not quiet:
+        typer.echo(f"Results in {out}")
 
 
 def _line(outcome: Outcome) -> str:
