@@ -1,9 +1,12 @@
 """Laws of the losses: the P2 form against the printed weights, and exact zeros and gradients."""
 
+import math
+
 import pytest
 import torch
 
 from strokediff.core.losses import (
+    LABEL_LIKELIHOODS,
     P2,
     exact_weights,
     label_residual,
@@ -89,3 +92,23 @@ def test_dice_against_monai() -> None:
     other = monai_losses.DiceLoss(sigmoid=True, batch=True, smooth_nr=1.0, smooth_dr=1.0)
     ours = soft_dice_loss(y_0_hat, y_0, torch.ones_like(y_0))
     torch.testing.assert_close(ours, other(y_0_hat, (y_0 > 0).float()))
+
+
+@pytest.mark.parametrize("name", LABEL_LIKELIHOODS)
+def test_every_likelihood_prefers_the_truth_and_ignores_the_outside(name: str) -> None:
+    law = LABEL_LIKELIHOODS[name]
+    y_0 = torch.tensor([[[[1.0, -1.0, 1.0]]]])
+    m = torch.tensor([[[[1.0, 1.0, 0.0]]]])
+    right, wrong = (law(sign * y_0, y_0, m, 4.0) for sign in (1, -1))
+    assert right.shape == (1,)
+    assert right < wrong
+    moved = y_0.clone()
+    moved[..., 2] = -50.0
+    assert torch.equal(law(moved, y_0, m, 4.0), right)
+
+
+def test_bernoulli_likelihood_by_hand() -> None:
+    """-log sigmoid(slope y_0_hat) where the label is lesion."""
+    y_0_hat, y_0 = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
+    value = LABEL_LIKELIHOODS["bernoulli"](y_0_hat, y_0, y_0, 2.0)
+    assert float(value) == pytest.approx(-math.log(1 / (1 + math.exp(-1.0))))

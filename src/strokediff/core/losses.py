@@ -12,9 +12,11 @@ is that product, and nothing is clamped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from strokediff.core.process import Diffused, SynchronousProcess
@@ -80,6 +82,31 @@ def label_residual(
     """r = sqrt(abar) (y_0_hat - y_0) = e_y - sqrt(gamma) e_eps, free of any division."""
     gamma = process.gamma(drawn.t, drawn.y_t)
     return (y_t_hat - drawn.y_t) - gamma.sqrt() * (eps_hat - drawn.eps)
+
+
+LabelLikelihood = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+"""(y_0_hat, y_0, m, slope) -> -log p(y_0 | y_1) up to constants, one value a sample (B,)."""
+
+
+def gaussian_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float) -> Tensor:
+    """L_d0 with p(y_0 | y_1) normal around y_0_hat: the mean squared error."""
+    return masked_mean((y_0_hat - y_0) ** 2, m)
+
+
+def bernoulli_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float) -> Tensor:
+    """L_d0 with p(y_0 = 1 | y_1) = sigmoid(slope y_0_hat): the cross-entropy.
+
+    As DDPM decodes its last step by a discrete law, since y_0 is discrete.
+    """
+    truth = (y_0 > 0).to(y_0_hat.dtype)
+    entropy = F.binary_cross_entropy_with_logits(slope * y_0_hat, truth, reduction="none")
+    return masked_mean(entropy, m)
+
+
+LABEL_LIKELIHOODS: dict[str, LabelLikelihood] = {
+    "gaussian": gaussian_label,
+    "bernoulli": bernoulli_label,
+}
 
 
 def soft_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:

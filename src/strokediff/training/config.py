@@ -11,7 +11,9 @@ from strokediff.networks.config import NetworkConfig
 
 
 class LossConfig(BaseModel):
-    """Weights of the loss terms (SDPM section 2.3) and how the Dice term reads the label.
+    """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
+
+    `label_likelihood` is the law of L_d0; it and the Dice term see sigmoid(label_slope y_0_hat).
 
     `label_window` and `dice_window` are T_p and T_i as fractions of T.
     """
@@ -23,7 +25,8 @@ class LossConfig(BaseModel):
     p: float = 1.0
     d0: float = 1.0
     dice: float = 1.0
-    dice_slope: float = 1.0
+    label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
+    label_slope: float = 1.0
     label_window: float = Field(1.0, ge=0, le=1)
     dice_window: float = Field(0.5, ge=0, le=1)
 
@@ -70,13 +73,15 @@ _PAPER = NetworkConfig(
     base=32, multipliers=(2, 4, 4, 8, 16, 16, 16), patch=1, linear_attention=True
 )
 
+_LABEL_FIRST = LossConfig(d1=0.25, p=0.25, d0=2.0, label_likelihood="bernoulli", label_slope=4.0)
+
 PRESETS = {
     "tiny": Preset(
         size=96,
         spacing_mm=2.0,
         training=TrainingConfig(
             network=_TINY,
-            loss=LossConfig(dice_slope=4.0),
+            loss=_LABEL_FIRST,
             time_sampler="clean-mixture",
             steps=8_000,
             lr=1e-3,
@@ -87,7 +92,7 @@ PRESETS = {
         spacing_mm=1.0,
         training=TrainingConfig(
             network=_SMALL,
-            loss=LossConfig(dice_slope=4.0),
+            loss=_LABEL_FIRST,
             time_sampler="clean-mixture",
             steps=50_000,
             lr=3e-4,

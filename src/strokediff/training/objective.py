@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from strokediff.core.losses import P2, label_residual, masked_mean, soft_dice_loss
+from strokediff.core.losses import (
+    LABEL_LIKELIHOODS,
+    P2,
+    label_residual,
+    masked_mean,
+    soft_dice_loss,
+)
 from strokediff.core.process import SynchronousProcess
 from strokediff.training.config import LossConfig
 
@@ -39,12 +45,11 @@ class Objective:
         label2 = masked_mean((y_t_hat - drawn.y_t) ** 2, m)
         d1 = self.p2.d1(schedule).to(residual2)[t] * residual2
         d2 = self.p2.d2(schedule).to(noise2)[t] * noise2
-        # At t <= 1 abar is 1 to within beta_1, and the residual is y_0_hat - y_0 itself.
         terms = {
             "d1": (d1 * (t >= 2)).mean(),
             "d2": (d2 * (t >= 2)).mean(),
             "p": (label2 * (t <= self._window(self.weights.label_window))).mean(),
-            "d0": (residual2 * (t <= 1)).mean(),
+            "d0": self._d0(eps_hat, y_t_hat, y_0, m, t),
             "dice": self._dice(eps_hat, y_t_hat, y_0, m, t),
         }
         loss = torch.stack([getattr(self.weights, k) * v for k, v in terms.items()]).sum()
@@ -53,9 +58,18 @@ class Objective:
     def _window(self, fraction: float) -> float:
         return fraction * self.process.T
 
+    def _d0(self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor) -> Tensor:
+        last = t <= 1
+        if not bool(last.any()):
+            return y_t_hat.new_zeros(())
+        y_0_hat = self.process.clean(y_t_hat[last], eps_hat[last], t[last])
+        negative_log = LABEL_LIKELIHOODS[self.weights.label_likelihood]
+        values = negative_log(y_0_hat, y_0[last], m[last], self.weights.label_slope)
+        return values.sum() / len(t)
+
     def _dice(self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor) -> Tensor:
         readable = t <= self._window(self.weights.dice_window)
         if not bool(readable.any()):
             return y_t_hat.new_zeros(())
         y_0_hat = self.process.clean(y_t_hat[readable], eps_hat[readable], t[readable])
-        return soft_dice_loss(y_0_hat, y_0[readable], m[readable], self.weights.dice_slope)
+        return soft_dice_loss(y_0_hat, y_0[readable], m[readable], self.weights.label_slope)
