@@ -16,13 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from once import fast_estimators
 
 from strokediff.data.brain import extract_brain
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import find_scans
 from strokediff.inference.intervals import calibrate
-from strokediff.inference.presets import METHODS, estimator
+from strokediff.inference.presets import METHODS
 from strokediff.model import load_model
 from strokediff.predict import segment_volume
 
@@ -46,8 +47,7 @@ def main() -> None:
         brain = extract_brain(volume)
         truth = volume.from_source(read_mask(scan.label).array)
         true.append(volume.mask_volume_mm3(truth) / 1000)
-        for method in METHODS:
-            chosen = estimator(method, "fast", model.process.T)
+        for method, chosen in fast_estimators(model.process.T).items():
             result = segment_volume(volume, model, chosen, preset="fast", brain=brain)
             found[method].append(result.report["volume_ml"])
         print(scan.name, round(true[-1], 1), {m: round(v[-1], 1) for m, v in found.items()})
