@@ -73,7 +73,14 @@ _PAPER = NetworkConfig(
     base=32, multipliers=(2, 4, 4, 8, 16, 16, 16), patch=1, linear_attention=True
 )
 
-_LABEL_FIRST = LossConfig(d1=0.25, p=0.25, d0=2.0, label_likelihood="bernoulli", label_slope=4.0)
+_LABEL_FIRST = LossConfig(
+    d1=0.25,
+    p=0.25,
+    dice=4.0,
+    dice_window=0.1,
+    label_likelihood="bernoulli",
+    label_slope=4.0,
+)
 
 PRESETS = {
     "tiny": Preset(
