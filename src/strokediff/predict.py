@@ -99,7 +99,14 @@ def segment_volume(
         report = _measure(volume, mask, brain)
     report["warnings"] += _cut_off(grid.cut_off_fraction)
     interval, kind = _interval(
-        report["volume_ml"], estimate, used, volume, model, estimator, preset
+        report["volume_ml"],
+        report["brain_volume_ml"],
+        estimate,
+        used,
+        volume,
+        model,
+        estimator,
+        preset,
     )
     report |= {
         "volume_interval_ml": interval,
@@ -222,6 +229,7 @@ def _cut_off(fraction: float) -> list[str]:
 
 def _interval(
     volume_ml: float,
+    brain_ml: float,
     estimate: LabelEstimate,
     used: NDArray[np.intp],
     volume: Volume,
@@ -232,7 +240,8 @@ def _interval(
     """The volume's interval, and what kind of interval it is."""
     calibration = model.calibrations.get(f"{preset}/{estimator.name}")
     if calibration is not None:
-        return list(calibration.interval_ml(volume_ml)), calibration.kind
+        low, high = calibration.interval_ml(volume_ml)
+        return [low, min(high, brain_ml)], calibration.kind
     pixel_mm2 = model.grid.spacing_mm**2
     slices_ml = volume.slice_increments_mm[used] * pixel_mm2 / 1000
     draws = (estimate.areas.double().numpy() @ slices_ml).tolist()

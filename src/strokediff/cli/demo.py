@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for series and results.")],
-    kind: Annotated[str, typer.Option(help="infarct or hemorrhage.")] = "infarct",
+    kind: Annotated[str, typer.Option(help="infarct or hemorrhage.")] = "hemorrhage",
     seed: Annotated[int, typer.Option(min=0, help="Which phantom patient.")] = 0,
     model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = (
         "phantom-stroke"
