@@ -41,8 +41,8 @@ class ResBlock(nn.Module):
         return self.skip(h) + self.conv2(F.silu(out))
 
 
-class SelfAttention(nn.Module):
-    """Full multi-head self-attention over the pixels, residual."""
+class Attention(nn.Module):
+    """What full and linear attention share; the last layer starts at 0, so h passes unchanged."""
 
     def __init__(self, channels: int, groups: int, heads: int = 4) -> None:
         super().__init__()
@@ -52,6 +52,10 @@ class SelfAttention(nn.Module):
         self.out = nn.Conv2d(channels, channels, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+
+class SelfAttention(Attention):
+    """Full multi-head self-attention over the pixels, residual."""
 
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, H, W) -> the same shape."""
@@ -64,17 +68,8 @@ class SelfAttention(nn.Module):
         return h + self.out(mixed.transpose(2, 3).reshape(b, c, height, width))
 
 
-class LinearAttention(nn.Module):
+class LinearAttention(Attention):
     """Attention with softmax on queries and keys apart: cost linear in pixels; residual."""
-
-    def __init__(self, channels: int, groups: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.GroupNorm(groups, channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, H, W) -> the same shape."""
