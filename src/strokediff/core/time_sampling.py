@@ -46,8 +46,8 @@ class Power:
 class CleanMixture:
     """t = 0 with probability `clean`, else the power law."""
 
-    clean: float = 0.5
-    power: float = 4.0
+    clean: float = 0.75
+    power: float = 3.0
 
     def draw(self, n: int, T: int, generator: torch.Generator) -> Tensor:
         """Draw n times in 0..T."""

@@ -90,7 +90,7 @@ PRESETS = {
             network=_TINY,
             loss=_LABEL_FIRST,
             time_sampler="clean-mixture",
-            steps=8_000,
+            steps=6_000,
             lr=1e-3,
         ),
     ),

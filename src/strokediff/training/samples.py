@@ -1,7 +1,8 @@
 """Training samples by number: sample n is the same whatever the workers, batches or restarts.
 
 The patient, slice, augmentation, t and noise of sample n derive from (seed, n), so resuming at
-step k is asking for samples k * batch_size onwards.
+step k is asking for samples k * batch_size onwards. The patient is drawn before the slice, so
+that one with many slices or a large lesion is not seen more often than the others.
 """
 
 from __future__ import annotations
@@ -37,24 +38,31 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self.x = np.concatenate([p.x for p in patients])
         self.y = np.concatenate([p.y for p in patients])
         self.m = np.concatenate([p.m for p in patients])
+        owner = np.repeat(np.arange(len(patients)), [len(p.x) for p in patients])
         brain = self.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS
         lesion = self.y.any(axis=(1, 2))
-        self.with_lesion = np.flatnonzero(brain & lesion)
-        self.without_lesion = np.flatnonzero(brain & ~lesion)
-        if not len(self.with_lesion):
+        self.with_lesion = _by_patient(owner, brain & lesion)
+        self.without_lesion = _by_patient(owner, brain & ~lesion)
+        if not self.with_lesion:
             raise InputError(f"{cohort.path}: no slice to train on shows a lesion.")
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Sample `number`, from 0 without end."""
         rng = np.random.default_rng(derive_seed(self.seed, "slice", number))
-        lesion = rng.random() < self.lesion_share or not len(self.without_lesion)
-        index = rng.choice(self.with_lesion if lesion else self.without_lesion)
+        lesion = rng.random() < self.lesion_share or not self.without_lesion
+        patients = self.with_lesion if lesion else self.without_lesion
+        index = rng.choice(patients[rng.integers(len(patients))])
         x, y, m = (array[index][None].astype(np.float32) for array in (self.x, self.y, self.m))
         sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
         if self.augmentation:
             sample = self.augmentation(sample, int(rng.integers(2**31)))
         sample["y"] = 2.0 * sample["y"] - 1.0
         return {**sample, "number": number}
+
+
+def _by_patient(owner: NDArray[Any], wanted: NDArray[Any]) -> list[NDArray[Any]]:
+    """The wanted slices of each patient that has some."""
+    return [np.flatnonzero(wanted & (owner == p)) for p in np.unique(owner[wanted])]
 
 
 class Augmentation:
