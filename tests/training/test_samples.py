@@ -1,11 +1,17 @@
 """Sample n is the same sample, whoever asks; lesions are drawn as often as the share says."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError
 from strokediff.training.samples import TrainingSamples
+
+SIDE = 16
 
 
 def samples(cohort: Cohort, **changes: object) -> TrainingSamples:
@@ -26,7 +32,7 @@ def test_values_stay_in_range_and_masked_under_augmentation(cohort: Cohort) -> N
     made = samples(cohort)
     for n in range(40):
         sample = made[n]
-        assert sample["x"].shape == sample["y"].shape == sample["m"].shape == (1, 16, 16)
+        assert sample["x"].shape == sample["y"].shape == sample["m"].shape == (1, SIDE, SIDE)
         assert set(sample["y"].unique().tolist()) <= {-1.0, 1.0}
         assert set(sample["m"].unique().tolist()) <= {0.0, 1.0}
         assert sample["x"].abs().max() <= 1
@@ -38,6 +44,17 @@ def test_share_of_lesion_slices(cohort: Cohort, share: float, expected: int) -> 
     made = samples(cohort, lesion_share=share, augment=False)
     count = sum(bool((made[n]["y"] > 0).any()) for n in range(300))
     assert count == pytest.approx(expected, abs=45)
+
+
+def test_patients_are_drawn_equally_whatever_the_number_of_their_slices(tmp_path: Path) -> None:
+    writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
+    for value, (name, slices) in enumerate({"long": 20, "short": 2}.items()):
+        x = np.full((slices, SIDE, SIDE), value, np.float16)
+        writer.add(Patient(name, x, np.ones_like(x, np.uint8), np.ones_like(x, np.uint8)))
+    writer.finish(split={"train": ["long", "short"], "val": [], "test": []}, origin={})
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False)
+    short = sum(bool(made[n]["x"].max() == 1) for n in range(300))
+    assert short == pytest.approx(150, abs=45)
 
 
 def test_no_patients_and_no_lesions_are_said(cohort: Cohort) -> None:

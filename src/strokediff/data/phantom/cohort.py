@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff import __version__
+from strokediff.data.files import atomic_path, write_json
 from strokediff.data.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.data.phantom.lesions import LesionShapes
 from strokediff.data.phantom.make import THICKNESS_MM, Phantom, make_phantom
@@ -99,7 +98,6 @@ def write_cohort(
         paths.append(out / "images" / f"{name}.nii.gz")
         if on_case:
             on_case(name, not done)
-    shutil.rmtree(out / ".partial", ignore_errors=True)
     return paths
 
 
@@ -107,7 +105,7 @@ def open_cohort(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]
     """Create the folders, or read the finished cases of the same cohort."""
     index = out / "cohort.json"
     try:
-        for folder in (*FOLDERS, ".partial"):
+        for folder in FOLDERS:
             (out / folder).mkdir(parents=True, exist_ok=True)
         found = json.loads(index.read_text()) if index.is_file() else None
     except (OSError, json.JSONDecodeError) as error:
@@ -141,25 +139,16 @@ def write_case(phantom: Phantom, out: Path, name: str) -> None:
         image.set_sform(phantom.affine, code=1)
         image.header.set_xyzt_units("mm")
         image.header["descrip"] = b"strokediff phantom " + folder.encode()
-        part = out / ".partial" / f"{folder}_{name}.nii.gz"
-        nib.save(image, part)
-        part.replace(out / folder / f"{name}.nii.gz")
+        with atomic_path(out / folder / f"{name}.nii.gz") as part:
+            nib.save(image, part)
 
 
 def write_index(out: Path, settings: dict[str, Any], cases: dict[str, dict[str, Any]]) -> None:
     """Rewrite `cohort.json`, cases in order of their names."""
-    text = json.dumps(
-        {
-            "format": 1,
-            "generator": f"strokediff {__version__}",
-            "settings": settings,
-            "cases": [cases[name] for name in sorted(cases)],
-        },
-        indent=1,
-    )
-    part = out / ".partial" / "cohort.json"
-    with part.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(out / "cohort.json")
+    content = {
+        "format": 1,
+        "generator": f"strokediff {__version__}",
+        "settings": settings,
+        "cases": [cases[name] for name in sorted(cases)],
+    }
+    write_json(out / "cohort.json", content)
