@@ -118,3 +118,14 @@ def soft_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) 
     p = torch.sigmoid(slope * y_0_hat) * m
     g = (y_0 > 0).to(p.dtype) * m
     return 1.0 - (2.0 * (p * g).sum() + 1.0) / (p.sum() + g.sum() + 1.0)
+
+
+def slice_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:
+    """The mean over samples of 1 - soft Dice, each sample by itself; scalar.
+
+    Over a batch a large haemorrhage outweighs a small infarct, and a network that finds only the
+    first has little left to gain; here every slice counts the same.
+    """
+    p = (torch.sigmoid(slope * y_0_hat) * m).flatten(1)
+    g = ((y_0 > 0).to(p.dtype) * m).flatten(1)
+    return (1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)).mean()

@@ -13,6 +13,7 @@ from strokediff.networks.config import NetworkConfig
 class LossConfig(BaseModel):
     """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
 
+    `dice` weighs the Dice term over the whole batch, `slice_dice` the mean of every slice's own.
     `label_likelihood` is the law of L_d0; it and the Dice term see sigmoid(label_slope y_0_hat).
 
     `label_window` and `dice_window` are T_p and T_i as fractions of T.
@@ -25,6 +26,7 @@ class LossConfig(BaseModel):
     p: float = 1.0
     d0: float = 1.0
     dice: float = 1.0
+    slice_dice: float = 0.0
     label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     label_slope: float = 1.0
     label_window: float = Field(1.0, ge=0, le=1)
@@ -76,10 +78,11 @@ _PAPER = NetworkConfig(
 _LABEL_FIRST = LossConfig(
     d1=0.25,
     p=0.25,
-    dice=4.0,
+    dice=2.0,
+    slice_dice=2.0,
     dice_window=0.1,
     label_likelihood="bernoulli",
-    label_slope=4.0,
+    label_slope=2.0,
 )
 
 PRESETS = {

@@ -13,6 +13,7 @@ from strokediff.core.losses import (
     P2,
     label_residual,
     masked_mean,
+    slice_dice_loss,
     soft_dice_loss,
 )
 from strokediff.core.process import SynchronousProcess
@@ -23,7 +24,10 @@ Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Objective:
-    """L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice, equations (9), (13), (14)."""
+    """Equations (9), (13), (14) put together, with two readings of the Dice term.
+
+    L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice + slice_dice L_slice.
+    """
 
     process: SynchronousProcess
     weights: LossConfig
@@ -50,7 +54,7 @@ class Objective:
             "d2": (d2 * (t >= 2)).mean(),
             "p": (label2 * (t <= self._window(self.weights.label_window))).mean(),
             "d0": self._d0(eps_hat, y_t_hat, y_0, m, t),
-            "dice": self._dice(eps_hat, y_t_hat, y_0, m, t),
+            **self._dice(eps_hat, y_t_hat, y_0, m, t),
         }
         loss = torch.stack([getattr(self.weights, k) * v for k, v in terms.items()]).sum()
         return {"loss": loss, **terms}
@@ -67,9 +71,13 @@ class Objective:
         values = negative_log(y_0_hat, y_0[last], m[last], self.weights.label_slope)
         return values.sum() / len(t)
 
-    def _dice(self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor) -> Tensor:
+    def _dice(
+        self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor
+    ) -> dict[str, Tensor]:
+        laws = {"dice": soft_dice_loss, "slice_dice": slice_dice_loss}
         readable = t <= self._window(self.weights.dice_window)
         if not bool(readable.any()):
-            return y_t_hat.new_zeros(())
+            return {name: y_t_hat.new_zeros(()) for name in laws}
         y_0_hat = self.process.clean(y_t_hat[readable], eps_hat[readable], t[readable])
-        return soft_dice_loss(y_0_hat, y_0[readable], m[readable], self.weights.label_slope)
+        read = (y_0_hat, y_0[readable], m[readable], self.weights.label_slope)
+        return {name: law(*read) for name, law in laws.items()}
