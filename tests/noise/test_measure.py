@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from strokediff.noise.base import CPU
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.noise.measure import (
     cost,
     measure,
     measure_against,
     principal_components,
+    stored_bytes,
     support_of,
 )
 
@@ -163,16 +165,14 @@ def test_what_cannot_be_measured_is_refused(images: Tensor, masks: Tensor) -> No
         principal_components(images[:1], disc())
 
 
-class Stored:
+class Stored(IsotropicNoise):
     """Noise that stores a known number of bytes and remembers what it was asked."""
-
-    name = "stored"
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
 
     def draw(
-        self, seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device | None = None
+        self, seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device = CPU
     ) -> Tensor:
         self.batches.append(list(seeds))
         return torch.zeros(len(seeds), *shape)
@@ -195,4 +195,4 @@ def test_isotropic_noise_stores_nothing() -> None:
     draws = model.draw(range(64), (1, SIDE, SIDE))[:, 0]
     masks = disc().expand(5, SIDE, SIDE)
     assert measure(draws, white(5, seed=12), masks).std == pytest.approx(1.0, abs=0.03)
-    assert getattr(model, "tensors", dict)() == {}
+    assert stored_bytes(model) == 0

@@ -66,6 +66,7 @@ class Measurement:
     energy: Tensor
     correlation: Radial
     spectrum: Radial
+    support: Tensor
     mean: Tensor
     variance: Tensor
 
@@ -137,6 +138,7 @@ def measure_against(draws: Tensor, components: Components) -> Measurement:
         energy=energy,
         correlation=correlation,
         spectrum=spectrum,
+        support=support,
         mean=mean.float(),
         variance=variance.float(),
     )
@@ -164,8 +166,7 @@ def cost(
 
 def stored_bytes(model: NoiseModel) -> int:
     """Bytes of the model's tensors; 0 for one that stores nothing."""
-    tensors = getattr(model, "tensors", dict)()
-    return sum(t.numel() * t.element_size() for t in tensors.values())
+    return sum(t.numel() * t.element_size() for t in model.tensors().values())
 
 
 def _wait(device: torch.device) -> None:
