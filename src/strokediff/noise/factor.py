@@ -54,7 +54,7 @@ class FactorNoise(ABC):
     def __init__(self, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self._settings = dict(settings)
         self._tensors = {name: value.contiguous() for name, value in tensors.items()}
-        self._white = self._pixels = torch.empty(0)
+        self._white = self._pixels = self._where = torch.empty(0)
         self._place(CPU)
 
     @abstractmethod
@@ -80,8 +80,9 @@ class FactorNoise(ABC):
         sources = [generator(seed) for seed in seeds]
         with one_thread(device):
             correlated = products(self._tensors["basis"], self._coefficients(sources, device))
-            white = torch.stack([torch.randn(len(self._white), generator=g) for g in sources])
-        eps = white.to(device) * self._white
+            white = torch.stack([torch.randn(len(self._where), generator=g) for g in sources])
+        eps = torch.zeros(len(seeds), len(self._white), device=device)
+        eps[:, self._where] = white.to(device) * self._white[self._where]
         eps[:, self._pixels] += correlated
         return eps.reshape(len(seeds), *shape)
 
@@ -131,6 +132,7 @@ class FactorNoise(ABC):
         self._pixels = self._tensors["brain"].flatten().nonzero()[:, 0]
         parts = self._tensors["basis"].split(8192)
         correlated = torch.cat([part.float().square().sum(1) for part in parts])
+        self._where = self._tensors["support"].flatten().nonzero()[:, 0]
         psi = self._tensors["support"].flatten().float()
         psi[self._pixels] -= correlated
         self._white = psi.clamp(min=0).sqrt()
