@@ -58,6 +58,8 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copyfile(args.run / file, args.out / file)
+    if (args.run / "noise").is_dir():
+        shutil.copytree(args.run / "noise", args.out / "noise", dirs_exist_ok=True)
     metrics = json.loads((args.out / "metrics.json").read_text())
     metrics["calibration"] = calibration
     (args.out / "metrics.json").write_text(json.dumps(metrics, indent=1))

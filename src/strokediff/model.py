@@ -17,6 +17,7 @@ from strokediff.inference.intervals import Calibration
 from strokediff.noise.base import NoiseModel
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
+from strokediff.training.noise import read_noise
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def load_model(path: Path, device: torch.device) -> Model:
         )
     network = build_network(config.training, config.grid.size)
     _load_weights(network, checkpoint)
-    task = build_task(config.training)
+    task = build_task(config.training, read_noise(path, config.training))
     return Model(
         network=network.eval().to(device),
         process=task.process,
@@ -59,6 +60,7 @@ def load_model(path: Path, device: torch.device) -> Model:
             "name": config.name,
             "method": config.method,
             "noise": config.noise,
+            "noise_settings": task.noise.settings(),
             "trained_on": config.trained_on,
             "steps": config.step,
             "sha256": config.sha256,

@@ -70,6 +70,7 @@ def segment_volume(
     estimator: Estimator,
     *,
     preset: str,
+    transition: str = "isotropic",
     seed: int = 0,
     threads: int | None = None,
     brain: BrainMask | None = None,
@@ -106,7 +107,7 @@ def segment_volume(
         volume,
         model,
         estimator,
-        preset,
+        preset if transition == "isotropic" else f"{preset}, {transition} transition",
     )
     report |= {
         "volume_interval_ml": interval,
@@ -114,6 +115,7 @@ def segment_volume(
         "model": model.card,
         "method": estimator.name,
         "preset": preset,
+        "transition": transition,
         "n_samples": len(estimate.areas),
         "network_evaluations": estimate.evaluations,
         "seed": seed,

@@ -29,6 +29,7 @@ class Job:
     model: Model
     estimator: Estimator
     preset: str
+    transition: str = "isotropic"
     seed: int = 0
     threads: int | None = None
     series: str | None = None
@@ -110,6 +111,7 @@ def segment_case(
         job.model,
         job.estimator,
         preset=job.preset,
+        transition=job.transition,
         seed=job.seed,
         threads=job.threads,
         advance=advance,

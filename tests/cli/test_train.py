@@ -82,3 +82,47 @@ def test_training_on_what_is_no_cohort_is_code_3(run: Run, tmp_path: Path) -> No
 
 def test_an_unknown_preset_is_code_2(run: Run, source: Path, tmp_path: Path) -> None:
     assert run("prepare", source, tmp_path / "cohort", "--preset", "huge") == 2
+
+
+def test_an_sadpm_model_is_trained_and_segments(
+    run: Run, source: Path, scan: Path, tmp_path: Path
+) -> None:
+    """Its noise goes from the command line into the checkpoint and into every result."""
+    cohort, runs, out = tmp_path / "cohort", tmp_path / "run", tmp_path / "out"
+    assert run("prepare", source, cohort, "--val", 0.34, "--test", 0, "--quiet") == 0
+    train = ["train", "--data", cohort, "-o", runs, "--device", "cpu", "--quiet"]
+    noise = ["--noise", "low-rank", "--noise-rank", 8, "--shrinkage", 0.5]
+    assert run(*train, *noise, "--noise-loss", "mahalanobis") == 0
+    assert json.loads((runs / "model" / "noise" / "noise.json").read_text())["name"] == "low-rank"
+    segment = ["segment", scan, "-o", out, "--model", runs / "model", "--quiet"]
+    assert run(*segment, "--method", "infer", "--transition", "own") == 0
+    result = json.loads((out / "result.json").read_text())
+    assert result["model"]["noise"] == "low-rank"
+    assert result["model"]["noise_settings"]["shrinkage"] == 0.5
+    assert result["transition"] == "own"
+    assert "low-rank" in (out / "report.html").read_text()
+    (runs / "model" / "noise" / "noise.safetensors").unlink()
+    assert run(*segment) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--noise", "pink"], "'isotropic', 'fourier', 'calibrated' or 'low-rank'"),
+        (["--shrinkage", 0.5], "noise 'isotropic' has no setting 'shrinkage'"),
+        (["--noise", "fourier", "--noise-loss", "mahalanobis"], "cannot be whitened"),
+    ],
+)
+def test_noise_options_that_make_no_sense_are_code_2(
+    run: Run,
+    source: Path,
+    tmp_path: Path,
+    options: list[object],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cohort = tmp_path / "cohort"
+    assert run("prepare", source, cohort, "--val", 0, "--test", 0, "--quiet") == 0
+    assert run("train", "--data", cohort, "-o", tmp_path / "run", *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -8,11 +8,13 @@ import torch
 from strokediff.core.losses import (
     LABEL_LIKELIHOODS,
     P2,
+    Mahalanobis,
     exact_weights,
     label_residual,
     masked_mean,
     slice_dice_loss,
     soft_dice_loss,
+    squared_error,
 )
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import from_betas, sigmoid_schedule
@@ -125,3 +127,17 @@ def test_bernoulli_likelihood_by_hand() -> None:
     y_0_hat, y_0 = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
     value = LABEL_LIKELIHOODS["bernoulli"](y_0_hat, y_0, y_0, 2.0)
     assert float(value) == pytest.approx(-math.log(1 / (1 + math.exp(-1.0))))
+
+
+def test_mahalanobis_is_the_squared_error_of_the_whitened_residual_inside_the_mask() -> None:
+    """With Sigma = 4 I it is a quarter of the squared error; what lies outside m plays no part."""
+    g = torch.Generator().manual_seed(1)
+    residual = torch.randn(3, 1, 5, 5, generator=g)
+    m = (torch.rand(3, 1, 5, 5, generator=g) < 0.6).float()
+    found = Mahalanobis(lambda e, m: e / 2 * m)(residual, m)
+    torch.testing.assert_close(found, squared_error(residual, m) / 4)
+    torch.testing.assert_close(
+        Mahalanobis(lambda e, m: e)(residual, m), masked_mean(residual**2, m)
+    )
+    outside = residual + 100 * (1 - m)
+    torch.testing.assert_close(Mahalanobis(lambda e, m: e / 2)(outside, m), found)

@@ -3,10 +3,16 @@
 import pytest
 
 from strokediff.errors import UsageError
-from strokediff.inference.algorithm1 import Algorithm1, UniformScale, standard_deviation
+from strokediff.inference.algorithm1 import (
+    Algorithm1,
+    UniformScale,
+    own,
+    standard_deviation,
+    white,
+)
+from strokediff.inference.fusion import Fused
 from strokediff.inference.presets import METHODS, PRESETS, estimator
 from strokediff.inference.salient import Salient
-from strokediff.noise.isotropic import IsotropicNoise
 
 
 def test_paper_settings() -> None:
@@ -17,7 +23,7 @@ def test_paper_settings() -> None:
     assert isinstance(markov, Algorithm1)
     assert (markov.T_i, markov.repeats) == (250, 50)
     assert isinstance(markov.label_scale, UniformScale)
-    assert isinstance(markov.transition, IsotropicNoise)
+    assert markov.transition is white
     assert markov.transition_scale is standard_deviation
 
 
@@ -37,8 +43,21 @@ def test_fast_spends_at_most_64_evaluations_a_slice(method: str) -> None:
     assert estimator(method, "fast", T=500).evaluations() <= 64
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_chain_takes_the_model_s_own_noise_on_request(preset: str) -> None:
+    chain = estimator("infer", preset, T=500, transition="own")
+    assert isinstance(chain, Algorithm1)
+    assert chain.transition is own
+    parts = estimator("all", preset, T=500, transition="own")
+    assert isinstance(parts, Fused)
+    assert isinstance(parts.parts[-1], Algorithm1)
+    assert parts.parts[-1].transition is own
+
+
 def test_unknown_names_are_refused_with_the_choices() -> None:
     with pytest.raises(UsageError, match="no method 'mean'; expected one of: avg, sal"):
         estimator("mean", "fast", T=500)
     with pytest.raises(UsageError, match="no preset 'slow'; expected one of: paper, fast"):
         estimator("avg", "slow", T=500)
+    with pytest.raises(UsageError, match="no transition noise 'x'; expected one of: isotropic, o"):
+        estimator("avg", "fast", T=500, transition="x")

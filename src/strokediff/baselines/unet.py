@@ -25,6 +25,7 @@ class PlainTask:
     """Segmentation without diffusion: one pass from slice to logits."""
 
     method = "unet"
+    noise = None
 
     def __init__(self) -> None:
         losses = require("monai.losses", "train")

@@ -13,6 +13,7 @@ import typer
 from strokediff import __version__
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
+from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
 from strokediff.cli.prepare import prepare
 from strokediff.cli.segment import segment
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (segment, demo, phantom, prepare, train, evaluate):
     app.command()(command)
+app.add_typer(noise, name="noise")
 
 
 def _version(value: bool) -> None:

@@ -25,6 +25,9 @@ def segment(
     ),
     method: Annotated[str, typer.Option(help="avg, sal, infer or all (SDPM 2.4).")] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
+    transition: Annotated[
+        str, typer.Option(help="Noise of Algorithm 1's steps: isotropic, or the model's own.")
+    ] = "isotropic",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes every draw of noise.")] = 0,
@@ -47,8 +50,9 @@ def segment(
     loaded = load_model(model_path(model), resolve_device(device))
     job = Job(
         model=loaded,
-        estimator=estimator(method, preset, loaded.process.T),
+        estimator=estimator(method, preset, loaded.process.T, transition),
         preset=preset,
+        transition=transition,
         seed=seed,
         threads=threads,
         series=series,

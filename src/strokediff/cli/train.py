@@ -17,6 +17,17 @@ def train(
     preset: Annotated[str, typer.Option(help="tiny (CPU), small or paper.")] = "tiny",
     steps: Annotated[int | None, typer.Option(help="Steps, if not the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Slices a step.")] = None,
+    noise: Annotated[
+        str, typer.Option(help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM).")
+    ] = "isotropic",
+    noise_features: Annotated[int | None, typer.Option(help="D of the Fourier noises.")] = None,
+    noise_rank: Annotated[int | None, typer.Option(help="Rank of the fitted noises.")] = None,
+    shrinkage: Annotated[
+        float | None, typer.Option(help="Towards white noise, 0 to 1 (calibrated, low-rank).")
+    ] = None,
+    noise_loss: Annotated[
+        str, typer.Option(help="mse, or mahalanobis where the noise can be whitened.")
+    ] = "mse",
     precision: Annotated[str | None, typer.Option(help="32 or bf16.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes weights, samples and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -27,13 +38,13 @@ def train(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train SDPM; checkpoints are whole or not there, and --resume loses nothing."""
+    """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
     from strokediff.data.cohort import open_cohort
     from strokediff.errors import UsageError
     from strokediff.training.build import build_network, build_task
-    from strokediff.training.config import TrainingConfig
+    from strokediff.training.config import changed
     from strokediff.training.config import preset as training_preset
-    from strokediff.training.loop import Run
+    from strokediff.training.loop import Run, noise_of_run
 
     cohort = open_cohort(data)
     chosen = training_preset(preset)
@@ -43,14 +54,21 @@ def train(
             f"preset '{preset}' expects {chosen.size} of {chosen.spacing_mm} mm. Prepare it with "
             f"--preset {preset}."
         )
-    changes = {"steps": steps, "batch_size": batch_size, "precision": precision, "seed": seed}
-    wanted = {k: v for k, v in changes.items() if v is not None}
-    config = TrainingConfig(**{**chosen.training.model_dump(), **wanted})
+    config = changed(
+        chosen.training,
+        steps=steps,
+        batch_size=batch_size,
+        precision=precision,
+        seed=seed,
+        noise_loss=noise_loss,
+        noise={"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage},
+    )
+    fitted = noise_of_run(out, cohort, config, resume=resume)
     run = Run(
         folder=out,
         cohort=cohort,
         config=config,
-        task=build_task(config),
+        task=build_task(config, fitted),
         module=build_network(config, cohort.grid.size),
         name=name or out.name,
         device=device,

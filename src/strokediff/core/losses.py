@@ -84,6 +84,30 @@ def label_residual(
     return (y_t_hat - drawn.y_t) - gamma.sqrt() * (eps_hat - drawn.eps)
 
 
+NoiseError = Callable[[Tensor, Tensor], Tensor]
+"""(eps_hat - eps, m) -> its squared norm per pixel of the brain, one value a sample (B,)."""
+
+
+def squared_error(residual: Tensor, m: Tensor) -> Tensor:
+    """|eps_hat - eps|^2 a pixel, as L_d2 prints it; for noise N(0, I) the likelihood's norm."""
+    return masked_mean(residual**2, m)
+
+
+@dataclass(frozen=True)
+class Mahalanobis:
+    """|Sigma^-1/2 (eps_hat - eps)|^2 a pixel: the norm that noise N(0, Sigma) asks for in L_d2.
+
+    `whiten` maps a residual and masks m to Sigma_m^-1/2 residual, Sigma_m being the covariance of
+    the pixels inside m. For Sigma = I it is `squared_error`.
+    """
+
+    whiten: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, residual: Tensor, m: Tensor) -> Tensor:
+        """One value a sample, (B,)."""
+        return masked_mean(self.whiten(residual * m, m) ** 2, m)
+
+
 LabelLikelihood = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 """(y_0_hat, y_0, m, slope) -> -log p(y_0 | y_1) up to constants, one value a sample (B,)."""
 

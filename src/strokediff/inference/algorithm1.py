@@ -7,7 +7,7 @@ the default is the decision and the literal form is a `TransitionScale`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -30,6 +30,20 @@ def standard_deviation(variance: Tensor) -> Tensor:
 def variance_as_printed(variance: Tensor) -> Tensor:
     """Lines 7 and 8 as printed: the variance itself multiplies the noise."""
     return variance
+
+
+TransitionNoise = Callable[[Context], NoiseModel]
+"""Which noise lines 7 and 8 draw, given what the estimator was given."""
+
+
+def white(context: Context) -> NoiseModel:
+    """N(0, I), as line 7 says, whatever the noise of the forward process."""
+    return IsotropicNoise()
+
+
+def own(context: Context) -> NoiseModel:
+    """The noise of the forward process, whose covariance the posterior of SADPM has."""
+    return context.noise
 
 
 class LabelScale(Protocol):
@@ -70,7 +84,7 @@ class Algorithm1:
     repeats: int
     label_scale: LabelScale = FixedScale()
     transition_scale: TransitionScale = standard_deviation
-    transition: NoiseModel = field(default_factory=IsotropicNoise)
+    transition: TransitionNoise = white
     name: str = "infer"
 
     def __post_init__(self) -> None:
@@ -105,12 +119,12 @@ class Algorithm1:
             x_0 = process.clean(x_t, eps_hat, t)  # 5
             y_0 = process.clean(y_t, eps_hat, t)
             scale = self.transition_scale(process.posterior_variance(t, x_t))
-            kick = scale * self._transition(n, step, slices)
+            kick = scale * self._transition(n, step, slices, context)
             x_t = process.posterior_mean(x_0, eps_hat, t) + kick  # 7
             y_t = process.posterior_mean(y_0, eps_hat, t) + d * kick  # 8
             eps_hat, _ = context.predict(x_t, t - 1, m)  # 9
         return process.clean(y_t, eps_hat, times(1, slices)) * m  # 11: at t = 1, y_0_hat
 
-    def _transition(self, n: int, step: int, slices: Slices) -> Tensor:
+    def _transition(self, n: int, step: int, slices: Slices, context: Context) -> Tensor:
         seeds = [derive_seed(seed, step) for seed in slices.noise_seeds("infer", n, "step")]
-        return self.transition.draw(seeds, slices.shape) * slices.m
+        return self.transition(context).draw(seeds, slices.shape) * slices.m

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strokediff.errors import UsageError
-from strokediff.inference.algorithm1 import Algorithm1, FixedScale, LabelScale, UniformScale
+from strokediff.inference.algorithm1 import (
+    Algorithm1,
+    FixedScale,
+    LabelScale,
+    TransitionNoise,
+    UniformScale,
+    own,
+    white,
+)
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Estimator
 from strokediff.inference.fusion import Fused
@@ -30,10 +38,10 @@ class Preset:
         stride = 1 if self.salient_times is None else max(1, T_i // self.salient_times)
         return Salient(T_i, self.salient_repeats, stride)
 
-    def markov(self, T: int) -> Algorithm1:
+    def markov(self, T: int, transition: TransitionNoise) -> Algorithm1:
         """y^infer."""
         T_i = max(1, round(T * self.markov_fraction))
-        return Algorithm1(T_i, self.markov_repeats, self.label_scale())
+        return Algorithm1(T_i, self.markov_repeats, self.label_scale(), transition=transition)
 
 
 PRESETS = {
@@ -42,19 +50,26 @@ PRESETS = {
     # Small t, where the label still shows in the image; the chain starts at T/20.
     "fast": Preset(0.1, 2, 8, 0.05, 1, FixedScale),
 }
+TRANSITIONS: dict[str, TransitionNoise] = {"isotropic": white, "own": own}
 METHODS = ("avg", "sal", "infer", "all")
 
 
-def estimator(method: str, preset: str, T: int) -> Estimator:
-    """The estimator that `--method` and `--preset` name."""
+def estimator(method: str, preset: str, T: int, transition: str = "isotropic") -> Estimator:
+    """The estimator that `--method`, `--preset` and `--transition` name."""
+    if transition not in TRANSITIONS:
+        raise UsageError(
+            f"no transition noise '{transition}'; expected one of: {', '.join(TRANSITIONS)}"
+        )
     if preset not in PRESETS:
         raise UsageError(f"no preset '{preset}'; expected one of: {', '.join(PRESETS)}")
     chosen = PRESETS[preset]
     makers: dict[str, Callable[[], Estimator]] = {
         "avg": Direct,
         "sal": lambda: chosen.salient(T),
-        "infer": lambda: chosen.markov(T),
-        "all": lambda: Fused([Direct(), chosen.salient(T), chosen.markov(T)]),
+        "infer": lambda: chosen.markov(T, TRANSITIONS[transition]),
+        "all": lambda: Fused(
+            [Direct(), chosen.salient(T), chosen.markov(T, TRANSITIONS[transition])]
+        ),
     }
     if method not in makers:
         raise UsageError(f"no method '{method}'; expected one of: {', '.join(METHODS)}")

@@ -1,1 +1,1 @@
-"""Noise models."""
+"""Noise models: isotropic (SDPM), Fourier as printed and calibrated, and low-rank (SADPM)."""

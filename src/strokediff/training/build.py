@@ -8,6 +8,7 @@ from torch import nn
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.networks.two_stream import TwoStreamUNet
+from strokediff.noise.base import NoiseModel
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.config import TrainingConfig
 from strokediff.training.tasks import DiffusionTask
@@ -21,6 +22,12 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def build_task(config: TrainingConfig) -> DiffusionTask:
-    """SDPM's task: sigmoid schedule, isotropic noise."""
-    return DiffusionTask(config, SynchronousProcess(sigmoid_schedule(config.T)), IsotropicNoise())
+def build_task(config: TrainingConfig, noise: NoiseModel | None = None) -> DiffusionTask:
+    """SDPM's task, sigmoid schedule; SADPM's with another noise than the isotropic default.
+
+    `noise` is the one that `config` names, as `fit_noise` or `read_noise` give it.
+    """
+    noise = noise or IsotropicNoise()
+    if noise.name != config.noise.name:
+        raise ValueError(f"expected noise '{config.noise.name}', got '{noise.name}'")
+    return DiffusionTask(config, SynchronousProcess(sigmoid_schedule(config.T)), noise)

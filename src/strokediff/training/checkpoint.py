@@ -2,6 +2,7 @@
 
 config.json          what the model is, on what it was trained, sha256 of its weights
 model.safetensors    the averaged weights that inference uses
+noise/               its noise model, unless that is isotropic
 split.json           the patients it saw
 metrics.json         its figures
 state/               (to resume) raw weights, Adam's moments, the step

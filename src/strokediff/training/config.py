@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
@@ -33,13 +33,39 @@ class LossConfig(BaseModel):
     dice_window: float = Field(0.5, ge=0, le=1)
 
 
+class NoiseConfig(BaseModel):
+    """The noise model and its settings; None leaves a setting at the model's default.
+
+    `margin` is how far its support reaches beyond the training brains, as a share of the grid's
+    side: augmentation turns, scales and shifts them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["isotropic", "fourier", "calibrated", "low-rank"] = "isotropic"
+    D: int | None = Field(None, ge=1)
+    rank: int | None = Field(None, ge=1)
+    shrinkage: float | None = Field(None, ge=0, le=1)
+    margin: float = Field(0.1, ge=0, le=1)
+
+    def given(self) -> dict[str, Any]:
+        """The settings that were not left at the default."""
+        values = {"D": self.D, "rank": self.rank, "shrinkage": self.shrinkage}
+        return {key: value for key, value in values.items() if value is not None}
+
+
 class TrainingConfig(BaseModel):
-    """One training run."""
+    """One training run.
+
+    `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: NetworkConfig
     T: int = Field(500, ge=2)
+    noise: NoiseConfig = NoiseConfig()
+    noise_loss: Literal["mse", "mahalanobis"] = "mse"
     loss: LossConfig = LossConfig()
     time_sampler: Literal["uniform", "power", "clean-mixture"] = "uniform"
     steps: int = Field(20_000, ge=1)
@@ -122,3 +148,14 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UsageError(f"no training preset '{name}'; expected one of: {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def changed(config: TrainingConfig, **changes: Any) -> TrainingConfig:
+    """`config` with those changes that are not None; `UsageError` says what a field expects."""
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    try:
+        return TrainingConfig(**{**config.model_dump(), **wanted})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{field} = {first['input']!r}: {first['msg']}.") from None

@@ -20,8 +20,10 @@ from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory
 from strokediff.errors import UsageError
 from strokediff.extras import require
+from strokediff.noise.base import NoiseModel
 from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
 from strokediff.training.config import TrainingConfig
+from strokediff.training.noise import fit_noise, read_noise, write_noise
 from strokediff.training.samples import Numbers, TrainingSamples
 from strokediff.training.state import Average, load_state, save_state
 from strokediff.training.tasks import Task
@@ -150,6 +152,7 @@ class Run:
         return CheckpointConfig(
             name=self.name,
             method=self.task.method,
+            noise=self.task.noise.name if self.task.noise else "none",
             grid=self.cohort.grid,
             training=self.config,
             trained_on=str(self.cohort.origin.get("description") or "unnamed cohort"),
@@ -164,6 +167,7 @@ class Run:
             split=self.cohort.split,
             metrics={"validation": self.history},
         )
+        write_noise(folder, self.task.noise)
 
     def _checkpoint(self, step: int, optimizer: Any, average: Average) -> None:
         place = self.folder / "checkpoints"
@@ -181,6 +185,16 @@ class Run:
 def checkpoints(run: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     return sorted((run / "checkpoints").glob("step-*"))
+
+
+def noise_of_run(
+    folder: Path, cohort: Cohort, config: TrainingConfig, *, resume: bool
+) -> NoiseModel:
+    """The noise to train with: that of the last checkpoint to resume from, else fitted now."""
+    found = checkpoints(folder) if resume else []
+    if found and read_checkpoint(found[-1]).config.training.noise == config.noise:
+        return read_noise(found[-1], config)
+    return fit_noise(config, cohort)
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:

@@ -11,10 +11,12 @@ from torch import Tensor
 from strokediff.core.losses import (
     LABEL_LIKELIHOODS,
     P2,
+    NoiseError,
     label_residual,
     masked_mean,
     slice_dice_loss,
     soft_dice_loss,
+    squared_error,
 )
 from strokediff.core.process import SynchronousProcess
 from strokediff.training.config import LossConfig
@@ -26,12 +28,14 @@ Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 class Objective:
     """Equations (9), (13), (14) put together, with two readings of the Dice term.
 
-    L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice + slice_dice L_slice.
+    L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice + slice_dice L_slice; `noise_error` is
+    the norm in L_d2.
     """
 
     process: SynchronousProcess
     weights: LossConfig
     p2: P2 = field(default_factory=P2)
+    noise_error: NoiseError = squared_error
 
     def __call__(
         self, predict: Predict, x_0: Tensor, y_0: Tensor, m: Tensor, eps: Tensor, t: Tensor
@@ -45,7 +49,7 @@ class Objective:
         eps_hat, y_t_hat = (out.float() for out in predict(drawn.x_t, t))
         schedule = self.process.schedule
         residual2 = masked_mean(label_residual(self.process, drawn, eps_hat, y_t_hat) ** 2, m)
-        noise2 = masked_mean((eps_hat - drawn.eps) ** 2, m)
+        noise2 = self.noise_error(eps_hat - drawn.eps, m)
         label2 = masked_mean((y_t_hat - drawn.y_t) ** 2, m)
         d1 = self.p2.d1(schedule).to(residual2)[t] * residual2
         d2 = self.p2.d2(schedule).to(noise2)[t] * noise2

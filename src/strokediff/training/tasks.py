@@ -7,18 +7,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from strokediff.core.losses import Mahalanobis, NoiseError, squared_error
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.time_sampling import TIME_SAMPLERS
-from strokediff.noise.base import NoiseModel, generator
+from strokediff.noise.base import NoiseModel, Whitening, generator
 from strokediff.training.config import TrainingConfig
 from strokediff.training.objective import Objective
 from strokediff.training.samples import sample_seeds
 
 
 class Task(Protocol):
-    """A method to train. `method` names it in the checkpoint."""
+    """A method to train. `method` names it in the checkpoint, with its noise if it has one."""
 
     method: str
+
+    @property
+    def noise(self) -> NoiseModel | None:
+        """What it draws from, None for a method without noise."""
+        ...
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss, their sum under "loss"."""
@@ -30,7 +36,7 @@ class Task(Protocol):
 
 
 class DiffusionTask:
-    """SDPM: t and noise of each sample derive from its number."""
+    """SDPM, and SADPM by its noise: t and noise of each sample derive from its number."""
 
     method = "sdpm"
 
@@ -40,14 +46,14 @@ class DiffusionTask:
         self.config = config
         self.process = process
         self.noise = noise
-        self.objective = Objective(process, config.loss)
+        self.objective = Objective(process, config.loss, noise_error=_noise_error(config, noise))
         self.times = TIME_SAMPLERS[config.time_sampler]
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss, their sum under "loss"."""
         x_0, y_0, m = batch["x"], batch["y"], batch["m"]
         seeds = sample_seeds(self.config.seed, batch["number"], "noise")
-        eps = self.noise.draw(seeds, tuple(x_0.shape[1:])).to(x_0)
+        eps = self.noise.draw(seeds, tuple(x_0.shape[1:]), x_0.device).to(x_0)
         at = [
             self.times.draw(1, self.process.T, generator(seed))
             for seed in sample_seeds(self.config.seed, batch["number"], "t")
@@ -59,3 +65,11 @@ class DiffusionTask:
         t = torch.zeros(len(x_0), dtype=torch.long, device=x_0.device)
         _, y_t_hat = module(x_0 * m, t)
         return y_t_hat * m
+
+
+def _noise_error(config: TrainingConfig, noise: NoiseModel) -> NoiseError:
+    if config.noise_loss == "mse":
+        return squared_error
+    if not isinstance(noise, Whitening):
+        raise ValueError(f"noise '{noise.name}' cannot be whitened; train with noise_loss 'mse'")
+    return Mahalanobis(noise.whiten)

@@ -1,0 +1,214 @@
+"""Does the noise matter? SDPM without noise, SDPM, and SADPM with four kinds of noise.
+
+    python benchmarks/ablation_noise.py --data COHORT -o DIR [--steps N] [--seeds 0 1 2]
+                                        [--arms no-noise sdpm sadpm ...] [--preset tiny]
+
+Same network, samples, seeds and budget in every arm; COHORT is split by patient (`strokediff
+prepare`). A run is DIR/ARM/seed-K; finished ones are skipped and interrupted ones resumed, so the
+same command goes on where it was stopped. The figures are of the test patients, or the validation
+patients where none are held out, per patient in 3D on the network's grid, with the `fast` preset.
+Each patient's figure is the mean over the seeds; intervals (95 %) are a bootstrap over patients,
+and the differences from SDPM are paired. `no-noise` has only `avg`: it has never seen t > 0.
+Writes DIR/ablation.json and DIR/ablation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ablation_report import METHODS, write_report
+from once import fast_estimators
+
+from strokediff.core.seeds import derive_seed
+from strokediff.data.brain_slices import MIN_BRAIN_PIXELS
+from strokediff.data.cohort import Cohort, open_cohort
+from strokediff.data.files import write_json
+from strokediff.errors import InputError, UsageError
+from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
+from strokediff.inference.estimator import Context, Slices
+from strokediff.inference.executor import denoiser_on
+from strokediff.model import Model, load_model
+from strokediff.networks.blocks import FrozenOnesFilter
+from strokediff.training.build import build_network, build_task
+from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.config import NoiseConfig, TrainingConfig, changed, preset
+from strokediff.training.loop import Run, noise_of_run
+
+Scores = dict[str, list[CaseMetrics]]
+"""Every patient's metrics, by method."""
+
+
+class AlwaysClean:
+    """t = 0: the network sees the clean slice, as a plain segmentation network does."""
+
+    def draw(self, n: int, T: int, generator: torch.Generator) -> torch.Tensor:
+        """n zeros."""
+        return torch.zeros(n, dtype=torch.long)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A noise to train with; `clean` trains at t = 0 alone, where no noise enters."""
+
+    noise: NoiseConfig
+    clean: bool = False
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The estimates that such a network can give."""
+        return METHODS[:1] if self.clean else METHODS
+
+
+ARMS = {
+    "no-noise": Arm(NoiseConfig(), clean=True),
+    "sdpm": Arm(NoiseConfig()),
+    "sadpm": Arm(NoiseConfig(name="fourier", D=3000)),
+    "calibrated": Arm(NoiseConfig(name="calibrated")),
+    "low-rank-0.1": Arm(NoiseConfig(name="low-rank", rank=256, shrinkage=0.1)),
+    "low-rank-0.5": Arm(NoiseConfig(name="low-rank", rank=256, shrinkage=0.5)),
+    "low-rank-0.9": Arm(NoiseConfig(name="low-rank", rank=256, shrinkage=0.9)),
+}
+
+
+def main() -> None:
+    args = arguments()
+    cohort = open_cohort(args.data)
+    split = "test" if cohort.split["test"] else "val"
+    if not cohort.split[split]:
+        raise InputError(f"{args.data}: no test or validation patients. Prepare it with --test.")
+    found: dict[str, dict[int, Scores]] = {arm: {} for arm in args.arms}
+    for seed in args.seeds:  # seed by seed, so that a stopped ablation compares whole seeds
+        for arm in args.arms:
+            folder = args.out / arm / f"seed-{seed}"
+            config = configuration(args, ARMS[arm], seed)
+            trained(folder, cohort, config, ARMS[arm], args)
+            found[arm][seed] = evaluated(folder, cohort, split, ARMS[arm], args)
+        settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
+        write_report(args.out, settings, cohort, split, found)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--precision", choices=("32", "bf16"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--report-every", type=int, default=500, help="Steps between lines.")
+    return parser.parse_args()
+
+
+def configuration(args: argparse.Namespace, arm: Arm, seed: int) -> TrainingConfig:
+    base = preset(args.preset).training
+    steps = args.steps or base.steps
+    return changed(
+        base,
+        steps=steps,
+        batch_size=args.batch_size,
+        precision=args.precision,
+        seed=seed,
+        noise=arm.noise.model_dump(),
+        validate_every=steps,
+        checkpoint_every=min(base.checkpoint_every, max(1, steps // 3)),
+    )
+
+
+def trained(
+    folder: Path, cohort: Cohort, config: TrainingConfig, arm: Arm, args: argparse.Namespace
+) -> None:
+    """Train, or go on, unless it is done; a run of another configuration is refused."""
+    name = f"{folder.parent.name}/{folder.name}"
+    if (folder / "model" / "config.json").is_file():
+        if read_checkpoint(folder / "model").config.training != config:
+            raise UsageError(
+                f"{folder}: was trained with another configuration. Repeat the options of the "
+                "first call, or choose another folder with -o."
+            )
+        print(f"{name}: trained already", flush=True)
+        return
+    task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
+    if arm.clean:
+        task.times = AlwaysClean()
+    module = build_network(config, cohort.grid.size)
+    run = Run(folder, cohort, config, task, module, name=name, device=args.device)
+    start = time.perf_counter()
+    for report in run.train(resume=True):
+        if report.step % args.report_every == 0 or report.step == config.steps:
+            spent = time.perf_counter() - start
+            loss = report.losses["loss"]
+            print(f"{name}: step {report.step}, loss {loss:.4f}, {spent:.0f} s", flush=True)
+
+
+def evaluated(
+    folder: Path, cohort: Cohort, split: str, arm: Arm, args: argparse.Namespace
+) -> Scores:
+    """Every patient's metrics by method, from DIR's evaluation.json if that is of this model."""
+    file = folder / "evaluation.json"
+    device = torch.device("cuda" if args.device.startswith("cuda") else "cpu")
+    model = load_model(folder / "model", device)
+    if file.is_file():
+        kept = json.loads(file.read_text())
+        if (kept["sha256"], kept["split"]) == (model.card["sha256"], split):
+            rows = kept["cases"].items()
+            return {method: [CaseMetrics(**row) for row in cases] for method, cases in rows}
+    scores: Scores = {method: [] for method in arm.methods}
+    for name in cohort.split[split]:
+        for method, metrics in segmented(model, cohort, name, arm):
+            scores[method].append(metrics)
+        shown = {method: round(cases[-1].dice, 3) for method, cases in scores.items()}
+        print(f"{folder.parent.name}/{folder.name}: {name}: {shown}", flush=True)
+    cases = {method: [asdict(c) for c in rows] for method, rows in scores.items()}
+    write_json(file, {"sha256": model.card["sha256"], "split": split, "cases": cases})
+    return scores
+
+
+@torch.inference_mode()
+def segmented(
+    model: Model, cohort: Cohort, name: str, arm: Arm
+) -> Iterator[tuple[str, CaseMetrics]]:
+    """One patient by every method, as `strokediff segment` does it, on the network's grid."""
+    patient = cohort.read(name)
+    used = np.flatnonzero(patient.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS)
+    x_0, m = (torch.from_numpy(a[used].astype(np.float32))[:, None] for a in (patient.x, patient.m))
+    batch = Slices(x_0 * m, m, used.tolist(), derive_seed(0, "ablation", name))
+    pixel, depth = cohort.grid.spacing_mm, slice_spacing_mm(cohort, name)
+    for method, chosen in fast_estimators(model.process.T).items():
+        if method not in arm.methods:
+            continue
+        with denoiser_on(model.predict, model.device) as network:
+            y_0 = chosen.estimate(batch, Context(network, model.process, model.noise)).y_0
+        positive = ((y_0 >= 0) & (m > 0)).float()
+        kept = (positive * (FrozenOnesFilter()(positive) > 0))[:, 0].numpy() > 0
+        mask = np.zeros(patient.y.shape, dtype=bool)
+        mask[used] = kept
+        yield (
+            method,
+            evaluate_case(
+                name,
+                mask_pred=mask.transpose(2, 1, 0),
+                mask_true=(patient.y > 0).transpose(2, 1, 0),
+                affine=np.diag([pixel, pixel, depth, 1.0]),
+            ),
+        )
+
+
+def slice_spacing_mm(cohort: Cohort, name: str) -> float:
+    spacing = cohort.patients[name].get("spacing_mm")
+    if not spacing:
+        raise InputError(f"{cohort.path}: no spacing of {name}. Prepare the cohort again.")
+    return float(spacing[2])
+
+
+if __name__ == "__main__":
+    main()

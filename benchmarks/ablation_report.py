@@ -1,0 +1,131 @@
+"""The tables of `ablation_noise.py`: figures, bootstrap intervals, and differences from SDPM."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from strokediff.data.cohort import Cohort
+from strokediff.data.files import write_json, write_text
+from strokediff.evaluation.bootstrap import bootstrap
+from strokediff.evaluation.metrics import CaseMetrics
+from strokediff.evaluation.summary import volume_correlation
+
+REFERENCE = "sdpm"
+METHODS = ("avg", "sal", "infer", "all")
+FIGURES = ("dice", "vc", "vdp", "hd95_mm")
+Found = dict[str, dict[int, dict[str, list[CaseMetrics]]]]
+"""Metrics of each patient, by arm, seed and method."""
+
+
+def figure(name: str, seeds: list[list[CaseMetrics]]) -> Callable[[np.ndarray], float]:
+    """The figure of patients by index, the mean over seeds; NaN where it does not exist."""
+
+    def column(field: str) -> np.ndarray:
+        return np.array([[getattr(c, field) for c in cases] for cases in seeds], dtype=np.float64)
+
+    if name == "vc":
+        pred, true = column("volume_pred_ml"), column("volume_true_ml")
+
+        def vc(i: np.ndarray) -> float:
+            found = [volume_correlation(p[i], t[i])[0] for p, t in zip(pred, true, strict=True)]
+            return float(np.mean([np.nan if v is None else v for v in found]))
+
+        return vc
+    values = column(name)
+
+    def mean(i: np.ndarray) -> float:
+        present = values[:, i][~np.isnan(values[:, i])]
+        return float(present.mean()) if len(present) else float("nan")
+
+    return mean
+
+
+def write_report(
+    out: Path, settings: dict[str, Any], cohort: Cohort, split: str, found: Found
+) -> None:
+    """Write OUT/ablation.json and OUT/ablation.md of the seeds that are done, and print it."""
+    content = {
+        "cohort": str(cohort.origin.get("description") or cohort.path.name),
+        "split": split,
+        "patients": len(cohort.split[split]),
+        "train_patients": len(cohort.split["train"]),
+        "seeds": sorted(next(iter(found.values()))),
+        "settings": settings,
+        "machine": platform.processor() or platform.machine(),
+        "date": str(date.today()),
+        "table": table(found, len(cohort.split[split])),
+        "cases": {
+            f"{arm}/{method}/seed-{seed}": [asdict(c) for c in cases]
+            for arm, seeds in found.items()
+            for seed, methods in seeds.items()
+            for method, cases in methods.items()
+        },
+    }
+    write_json(out / "ablation.json", content)
+    text = markdown(content)
+    write_text(out / "ablation.md", text)
+    print("\n" + text, flush=True)
+
+
+def table(found: Found, patients: int) -> dict[str, Any]:
+    """ARM/METHOD -> the figures, their differences from SDPM, and each seed's Dice."""
+    rows: dict[str, Any] = {}
+    for arm, seeds in found.items():
+        for method in next(iter(seeds.values())):
+            own = [methods[method] for methods in seeds.values()]
+            row: dict[str, Any] = {"dice_by_seed": [mean_dice(cases) for cases in own]}
+            for name in FIGURES:
+                row[name] = asdict(bootstrap(figure(name, own), patients))
+                if REFERENCE in found and arm != REFERENCE:
+                    base = [methods[method] for methods in found[REFERENCE].values()]
+                    row[f"{name}_minus_{REFERENCE}"] = asdict(
+                        bootstrap(difference(figure(name, own), figure(name, base)), patients)
+                    )
+            rows[f"{arm}/{method}"] = row
+    return rows
+
+
+def difference(
+    first: Callable[[np.ndarray], float], second: Callable[[np.ndarray], float]
+) -> Callable[[np.ndarray], float]:
+    return lambda i: first(i) - second(i)
+
+
+def mean_dice(cases: list[CaseMetrics]) -> float:
+    return float(np.mean([c.dice for c in cases]))
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """One table a method; brackets are 95 % bootstrap intervals over patients."""
+    lines = [
+        f"{content['cohort']}; {content['train_patients']} patients to train on, "
+        f"{content['patients']} {content['split']} patients, seeds {content['seeds']}, "
+        f"{content['machine']}, {content['date']}",
+    ]
+    for method in METHODS:
+        lines += ["", f"Method `{method}`:", ""]
+        lines.append("| noise | Dice | VC | VDP | HD95 mm | Dice - SDPM's | Dice by seed |")
+        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+        for key, row in content["table"].items():
+            arm, own = key.split("/")
+            if own == method:
+                cells = [shown(row[name], 1 if name == "hd95_mm" else 3) for name in FIGURES]
+                cells.append(shown(row.get(f"dice_minus_{REFERENCE}"), 3))
+                cells.append(", ".join(f"{v:.3f}" for v in row["dice_by_seed"]))
+                lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def shown(found: dict[str, Any] | None, digits: int) -> str:
+    if found is None or found["value"] is None:
+        return "-"
+    if found["low"] is None:
+        return f"{found['value']:.{digits}f}"
+    return f"{found['value']:.{digits}f} [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"

@@ -1,0 +1,59 @@
+"""PHE-SICH-CT-IDS's pictures as NIfTI, one volume a patient, for `strokediff prepare`.
+
+    python benchmarks/phe_sich.py DATA OUT [--most N]
+    strokediff prepare OUT COHORT --test 0.2
+
+DATA holds images/PPPP_SS.png and masks/PPPP_SS.png (perihematomal oedema): slices SS of patient
+PPPP, 8-bit, the brain window 0 to 80 HU, turned by 90 degrees with the patient's front to the left.
+Spacing is not given: a field of view of 230 mm and slices of 5 mm are assumed, so mm and mL are
+nominal, alike for every method. Patients are the unit of the split. The data are for research
+without commercial use; nothing made of them belongs in the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from PIL import Image
+
+FIELD_OF_VIEW_MM, SLICE_MM = 230.0, 5.0
+WINDOW_HU = 80.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--most", type=int, help="Patients to convert; default all.")
+    args = parser.parse_args()
+    patients: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted((args.data / "images").glob("*.png")):
+        patients[path.stem.split("_")[0]].append(path)
+    for folder in ("images", "labels"):
+        (args.out / folder).mkdir(parents=True, exist_ok=True)
+    for name, paths in list(patients.items())[: args.most]:
+        grey = stack(paths)
+        mask = stack([args.data / "masks" / path.name for path in paths]) > 127
+        hu = np.round(grey / 255 * WINDOW_HU).astype(np.int16)
+        save(args.out / "images" / f"phe_{name}.nii.gz", hu)
+        save(args.out / "labels" / f"phe_{name}.nii.gz", mask.astype(np.uint8))
+    print(f"{args.out}: {len(list(patients)[: args.most])} patients")
+
+
+def stack(paths: list[Path]) -> np.ndarray:
+    """(X, Y, Z), X to the patient's left and Y to the back, by radiological convention."""
+    slices = [np.asarray(Image.open(path).convert("L"), dtype=np.float32) for path in paths]
+    return np.stack([np.rot90(s, -1).T for s in slices], axis=2)
+
+
+def save(path: Path, array: np.ndarray) -> None:
+    pixel = FIELD_OF_VIEW_MM / array.shape[0]
+    nib.save(nib.Nifti1Image(array, np.diag([-pixel, -pixel, SLICE_MM, 1.0])), path)
+
+
+if __name__ == "__main__":
+    main()

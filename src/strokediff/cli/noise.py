@@ -1,0 +1,157 @@
+"""`strokediff noise fit|compare`: noise models on a cohort, and what their noise is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from strokediff.comparing import Comparison
+
+noise = typer.Typer(
+    help="Noise models (SADPM): fit one on a cohort, or measure them all beside its images.",
+    no_args_is_help=True,
+)
+
+CohortPath = Annotated[
+    Path, typer.Argument(metavar="COHORT", help="Cohort written by 'strokediff prepare'.")
+]
+Features = Annotated[
+    int | None,
+    typer.Option(min=1, help="D of fourier (the paper's: 3000) and calibrated."),
+]
+Rank = Annotated[int | None, typer.Option(min=1, help="Components of calibrated and low-rank.")]
+Shrinkage = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="lambda of calibrated and low-rank; 1 is white."),
+]
+Size = Annotated[
+    int | None, typer.Option(min=8, help="Resample slices and masks to SIZE x SIZE pixels.")
+]
+Seed = Annotated[int, typer.Option(help="Fixes what is drawn.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no table.")]
+
+
+@noise.command()
+def fit(
+    cohort: CohortPath,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the fitted model.")],
+    model: Annotated[str, typer.Option(help="isotropic, fourier, calibrated or low-rank.")],
+    features: Features = None,
+    rank: Rank = None,
+    shrinkage: Shrinkage = None,
+    size: Size = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a noise model on the brain slices of the training split and save it."""
+    from rich.console import Console
+
+    from strokediff import comparing
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data.brain_slices import BrainSlices
+    from strokediff.data.cohort import open_cohort
+    from strokediff.segmenting import check_writable
+
+    name = comparing.chosen_models([model])[0]
+    opened = open_cohort(cohort)
+    comparing.check_alone(out)
+    check_writable(out)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task(f"fitting {name}", total=None)
+        slices = BrainSlices(opened, opened.split["train"], size=size)
+        fitted = comparing.fit(name, slices, {"seed": seed, **_given(features, rank, shrinkage)})
+        comparing.save_alone(out, fitted)
+        bar.update(task, completed=1, total=1)
+    if not quiet:
+        Console().print(
+            f"{out}: {name} noise of {len(slices)} slices of {len(slices.index)} patients, "
+            f"{slices.size} x {slices.size} pixels",
+            soft_wrap=True,
+        )
+
+
+@noise.command()
+def compare(
+    cohort: CohortPath,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for noise.json and noise.png.")],
+    models: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, or several with commas; may be repeated. All if not given."),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=2, help="Draws of each model.")] = 512,
+    features: Features = None,
+    rank: Rank = None,
+    shrinkage: Shrinkage = None,
+    size: Size = None,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="Where noise is drawn: auto, cpu, cuda.")] = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Measure noise models beside the images: a table, noise.png and noise.json."""
+    from strokediff import comparing
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data.cohort import open_cohort
+    from strokediff.model import resolve_device
+    from strokediff.segmenting import check_writable
+
+    names = comparing.chosen_models(
+        [n.strip() for n in ",".join(models or []).split(",") if n.strip()]
+    )
+    opened = open_cohort(cohort)
+    where = resolve_device(device)
+    check_writable(out)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def show(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        found = comparing.compare(
+            opened,
+            names,
+            size=size,
+            draws=draws,
+            seed=seed,
+            wanted=_given(features, rank, shrinkage),
+            device=where,
+            advance=show,
+        )
+    found.write(out)
+    if not quiet:
+        _print(found, out)
+
+
+def _given(features: int | None, rank: int | None, shrinkage: float | None) -> dict[str, Any]:
+    wanted = {"D": features, "rank": rank, "shrinkage": shrinkage}
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _print(found: Comparison, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    titles = ("noise", "offset rms", "std", "neighbour corr.", "top-50 energy", "ms/draw", "MB")
+    table = Table(*titles)
+    for name, measured in {**found.models, "images": found.images}.items():
+        figures, cost = measured.measurement, measured.cost
+        table.add_row(
+            name,
+            f"{figures.offset_rms:.3f}",
+            f"{figures.std:.3f}",
+            f"{figures.neighbour_correlation:.3f}",
+            f"{100 * figures.top50_energy:.2f} %",
+            f"{1e3 * cost.seconds_per_draw:.2f}" if cost else "-",
+            f"{cost.bytes / 1e6:.1f}" if cost else "-",
+        )
+    console = Console()
+    console.print(table)
+    settings = found.settings
+    console.print(
+        f"{settings['size']} x {settings['size']} pixels; {settings['slices_fitted']} slices of "
+        f"{settings['patients']} patients; {settings['draws']} draws. Written: "
+        f"{out / 'noise.png'}, {out / 'noise.json'}",
+        soft_wrap=True,
+    )

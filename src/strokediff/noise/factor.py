@@ -1,0 +1,143 @@
+"""Noise with covariance Sigma = G G^T + Psi: k correlated directions and white noise.
+
+G is (p, k) over the brain's p pixels and Psi = diag(1 - |G_i|^2), so that every pixel has unit
+variance exactly. G is held in float16; Psi is made from the rounded G, so nothing is lost by it.
+Around the brain, inside the support, Sigma is the identity; outside the support it is 0.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from strokediff.errors import UsageError
+from strokediff.noise.base import CPU, Moments, check_shape, generator
+from strokediff.noise.linear import one_thread, products
+from strokediff.noise.principal import Principal
+from strokediff.noise.support import widened
+from strokediff.noise.woodbury import SquareRoot
+
+SMALLEST_PSI = 1e-5
+
+
+def factor_tensors(
+    found: Principal, root: Tensor, shrinkage: float, margin: int
+) -> dict[str, Tensor]:
+    """G, brain and support for reduced coordinates of covariance root root^T in the basis U.
+
+    Pixel i is divided by sqrt(max(v_i, |U_i root|^2)), v_i being the whole variance of the
+    images there, so that what U leaves out comes back as white noise; then the correlated part
+    is multiplied by sqrt(1 - shrinkage): Sigma = (1 - shrinkage) Sigma_0 + shrinkage I.
+    """
+    if not 0 <= shrinkage <= 1:
+        raise UsageError(f"expected a shrinkage from 0 to 1 (white noise), got {shrinkage}.")
+    correlated = found.components @ root
+    whole = torch.maximum(found.variance, correlated.square().sum(1))
+    scale = ((1 - shrinkage) / whole.clamp(min=1e-12)).sqrt()
+    return {
+        "basis": (correlated * scale[:, None]).half(),
+        "brain": found.brain.byte(),
+        "support": widened(found.brain, margin),
+    }
+
+
+class FactorNoise(ABC):
+    """What the models with such a covariance share; they differ in their k coefficients."""
+
+    name: ClassVar[str]
+    derived: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        self._settings = dict(settings)
+        self._tensors = {name: value.contiguous() for name, value in tensors.items()}
+        self._white = self._pixels = self._where = torch.empty(0)
+        self._place(CPU)
+
+    @abstractmethod
+    def _coefficients(
+        self, sources: Sequence[torch.Generator], device: torch.device
+    ) -> list[Tensor]:
+        """k coefficients of mean 0 and covariance I a sample, one generator each."""
+
+    def settings(self) -> dict[str, Any]:
+        """What `fit` was asked for."""
+        return dict(self._settings)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """G (p, k) float16, the brain and the support (H, W) uint8, and what coefficients need."""
+        return dict(self._tensors)
+
+    def draw(
+        self, seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device = CPU
+    ) -> Tensor:
+        """G h + Psi^1/2 z, one seed a sample; (len(seeds), 1, H, W) float32 on `device`."""
+        check_shape(self.name, self._grid, shape)
+        self._place(device)
+        sources = [generator(seed) for seed in seeds]
+        with one_thread(device):
+            correlated = products(self._tensors["basis"], self._coefficients(sources, device))
+            white = torch.stack([torch.randn(len(self._where), generator=g) for g in sources])
+        eps = torch.zeros(len(seeds), len(self._white), device=device)
+        eps[:, self._where] = white.to(device) * self._white[self._where]
+        eps[:, self._pixels] += correlated
+        return eps.reshape(len(seeds), *shape)
+
+    def moments(self, shape: tuple[int, int, int]) -> Moments:
+        """Mean 0 and, inside the support, variance 1."""
+        check_shape(self.name, self._grid, shape)
+        support = self._tensors["support"].cpu().float()
+        return Moments(torch.zeros_like(support), support)
+
+    def covariance(self) -> Tensor:
+        """G G^T + Psi of the supported pixels, dense float64: for small images."""
+        everywhere = torch.zeros(len(self._white), self._tensors["basis"].shape[1])
+        everywhere[self._pixels.cpu()] = self._tensors["basis"].cpu().float()
+        G = everywhere[self._tensors["support"].cpu().flatten() > 0].double()
+        return G @ G.T + torch.diag(1 - G.square().sum(1))
+
+    def whiten(self, eps: Tensor, m: Tensor | None = None) -> Tensor:
+        """V eps inside m, for eps (B, 1, H, W); differentiable in eps."""
+        return self._each(eps, m, inverse=False)
+
+    def colour(self, z: Tensor, m: Tensor | None = None) -> Tensor:
+        """V^-1 z, which undoes `whiten`: white z (B, 1, H, W) gets covariance Sigma."""
+        return self._each(z, m, inverse=True)
+
+    def _each(self, values: Tensor, m: Tensor | None, *, inverse: bool) -> Tensor:
+        self._place(values.device)
+        if m is None:
+            m = self._tensors["support"].expand(len(values), 1, -1, -1)
+        psi = torch.ones_like(self._white)
+        psi[self._pixels] = self._white[self._pixels] ** 2
+        if float(psi.min()) < SMALLEST_PSI:
+            raise UsageError(
+                f"{self.name} noise of shrinkage {self._settings['shrinkage']} cannot be whitened: "
+                "some pixels hold no white noise. Fit it with a shrinkage above 0, e.g. 0.1."
+            )
+        rows = []
+        for value, mask in zip(values.flatten(1), m.flatten(1), strict=True):
+            square_root = SquareRoot.of(self._tensors["basis"], psi, mask.float(), self._pixels)
+            rows.append(square_root.colour(value) if inverse else square_root.whiten(value))
+        return torch.stack(rows).reshape(values.shape)
+
+    def _place(self, device: torch.device) -> None:
+        """Hold everything on `device`, and there alone."""
+        self._tensors = {name: value.to(device) for name, value in self._tensors.items()}
+        if self._white.device == self._tensors["basis"].device and len(self._white):
+            return
+        self._pixels = self._tensors["brain"].flatten().nonzero()[:, 0]
+        parts = self._tensors["basis"].split(8192)
+        correlated = torch.cat([part.float().square().sum(1) for part in parts])
+        self._where = self._tensors["support"].flatten().nonzero()[:, 0]
+        psi = self._tensors["support"].flatten().float()
+        psi[self._pixels] -= correlated
+        self._white = psi.clamp(min=0).sqrt()
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        height, width = self._tensors["support"].shape
+        return height, width

@@ -1,0 +1,27 @@
+"""The noise models by name."""
+
+from __future__ import annotations
+
+from strokediff.errors import UsageError
+from strokediff.noise.calibrated import CalibratedFourierNoise
+from strokediff.noise.fourier import FourierNoise
+from strokediff.noise.isotropic import IsotropicNoise
+from strokediff.noise.low_rank import LowRankNoise
+
+NoiseFamily = (
+    type[IsotropicNoise] | type[FourierNoise] | type[CalibratedFourierNoise] | type[LowRankNoise]
+)
+
+NOISE_MODELS: dict[str, NoiseFamily] = {
+    "isotropic": IsotropicNoise,
+    "fourier": FourierNoise,
+    "calibrated": CalibratedFourierNoise,
+    "low-rank": LowRankNoise,
+}
+
+
+def noise_family(name: str) -> NoiseFamily:
+    """The class of that name, or `UsageError` naming them all."""
+    if name not in NOISE_MODELS:
+        raise UsageError(f"no noise model '{name}'; expected one of: {', '.join(NOISE_MODELS)}")
+    return NOISE_MODELS[name]

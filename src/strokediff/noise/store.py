@@ -1,0 +1,95 @@
+"""A noise model in a folder: safetensors and plain JSON, nothing pickled.
+
+noise.json           format, name, settings, sha256 of the tensors
+noise.safetensors    what the model holds, less what `load` makes again from the settings
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from strokediff.errors import InputError
+from strokediff.noise.base import NoiseModel
+from strokediff.noise.registry import NOISE_MODELS
+
+FORMAT = 1
+
+
+def save_noise(folder: Path, model: NoiseModel) -> None:
+    """Write noise.json and noise.safetensors into `folder`, making it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    derived = NOISE_MODELS[model.name].derived
+    tensors = {k: v.cpu().contiguous() for k, v in model.tensors().items() if k not in derived}
+    file = folder / "noise.safetensors"
+    save_file(tensors, file)
+    described = {
+        "format": FORMAT,
+        "name": model.name,
+        "settings": model.settings(),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+    }
+    (folder / "noise.json").write_text(json.dumps(described, indent=1))
+
+
+def load_noise(folder: Path) -> NoiseModel:
+    """Undo `save_noise`; `InputError` says what is missing, corrupt or foreign."""
+    described = _description(folder / "noise.json")
+    tensors = _tensors(folder / "noise.safetensors", described["sha256"])
+    family = NOISE_MODELS[described["name"]]
+    try:
+        return family.load(described["settings"], tensors)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise InputError(
+            f"{folder}: corrupt noise model, its tensors are not those of '{described['name']}' "
+            f"({type(error).__name__}: {error}). Copy it again or fit it again."
+        ) from None
+
+
+def _description(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise InputError(
+            f"{file}: missing. Expected a noise model's folder with noise.json and "
+            "noise.safetensors. Copy the whole folder again."
+        )
+    try:
+        found = json.loads(file.read_text())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file}: corrupt, not JSON ({error}). Copy it again.") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(
+            f"{file}: expected a noise model of format {FORMAT}. Use the version of strokediff "
+            "that wrote it, or fit it again."
+        )
+    wrong = (
+        found.get("name") not in NOISE_MODELS
+        or not isinstance(found.get("settings"), dict)
+        or not isinstance(found.get("sha256"), str)
+    )
+    if wrong:
+        raise InputError(
+            f"{file}: corrupt, expected a name ({', '.join(NOISE_MODELS)}), settings and a sha256, "
+            f"got name {found.get('name')!r}. Copy it again."
+        )
+    return found
+
+
+def _tensors(file: Path, sha256: str) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise InputError(f"{file}: missing from the noise model. Copy the whole folder again.")
+    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+        raise InputError(
+            f"{file}: corrupt, its bytes are not the ones that noise.json names (sha256 differs). "
+            "Copy it again."
+        )
+    try:
+        # Cloned, since a file aligns them otherwise, and products may round by alignment.
+        return {name: value.clone() for name, value in load_file(file).items()}
+    except SafetensorError as error:
+        raise InputError(f"{file}: not safetensors ({error}). Copy it again.") from None

@@ -1,0 +1,84 @@
+"""The samplers' laws under every noise model: an exact oracle gives back y_0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from strokediff.core.oracle import Oracle
+from strokediff.core.process import SynchronousProcess
+from strokediff.inference.algorithm1 import Algorithm1, own, white
+from strokediff.inference.direct import Direct
+from strokediff.inference.estimator import Context, Estimator, Slices
+from strokediff.inference.fusion import Fused
+from strokediff.inference.salient import Salient
+from strokediff.noise.base import NoiseModel
+from strokediff.noise.registry import NOISE_MODELS
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "isotropic": {},
+    "fourier": {"D": 96},
+    "calibrated": {"D": 32, "rank": 12},
+    "low-rank": {"rank": 12, "shrinkage": 0.1},
+}
+ESTIMATORS: list[Estimator] = [
+    Direct(),
+    Salient(T_i=20, repeats=1, stride=3),
+    Algorithm1(T_i=20, repeats=1, transition=white),
+    Algorithm1(T_i=20, repeats=1, transition=own),
+    Fused([Direct(), Salient(T_i=20, repeats=1), Algorithm1(T_i=20, repeats=1, transition=own)]),
+]
+IDS = ["avg", "sal", "infer-isotropic", "infer-own", "all"]
+
+
+@pytest.fixture(scope="module", params=NOISE_MODELS)
+def noise(request: pytest.FixtureRequest) -> NoiseModel:
+    g = torch.Generator().manual_seed(2)
+    x = F.avg_pool2d(torch.randn(60, 1, 8, 8, generator=g), 3, 1, 1)[:, 0].clamp(-1, 1)
+    m = torch.ones(60, 8, 8)
+    return NOISE_MODELS[request.param].fit(lambda: [(x, m)], **SETTINGS[request.param])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
+def test_an_oracle_gives_back_the_label(
+    estimator: Estimator,
+    noise: NoiseModel,
+    process: SynchronousProcess,
+    slices: Slices,
+    y_0: torch.Tensor,
+) -> None:
+    context = Context(Oracle(process, slices.x_0, y_0), process, noise)
+    estimate = estimator.estimate(slices, context)
+    torch.testing.assert_close(estimate.y_0, y_0, atol=2e-4, rtol=0)
+    assert (estimate.areas == (y_0 > 0).flatten(1).sum(1)).all()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
+def test_a_slice_does_not_depend_on_its_company(
+    estimator: Estimator, noise: NoiseModel, process: SynchronousProcess, slices: Slices
+) -> None:
+    def network(x_t: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x_t.tanh(), x_t.sin()
+
+    context = Context(network, process, noise)
+    together = estimator.estimate(slices, context).y_0
+    for i, key in enumerate(slices.keys):
+        alone = Slices(slices.x_0[i : i + 1], slices.m[i : i + 1], [key], slices.seed)
+        assert torch.equal(estimator.estimate(alone, context).y_0[0], together[i])
+
+
+def test_own_transition_noise_differs_from_white_unless_it_is_white(
+    noise: NoiseModel, process: SynchronousProcess, slices: Slices
+) -> None:
+    def network(x_t: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x_t.tanh(), x_t.sin()
+
+    context = Context(network, process, noise)
+    found = [
+        Algorithm1(T_i=5, repeats=1, transition=kind).estimate(slices, context).y_0
+        for kind in (white, own)
+    ]
+    assert torch.equal(*found) == (noise.name == "isotropic")
