@@ -31,6 +31,7 @@ from strokediff.data.preprocess import SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
+from strokediff.inference.presets import METHODS
 from strokediff.model import load_model
 from strokediff.models import model_path
 from strokediff.predict import THRESHOLD, segment_volume
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--model", default="phantom-stroke")
     parser.add_argument("--unet", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     model = load_model(model_path(args.model), torch.device("cpu"))
@@ -79,8 +81,9 @@ def main() -> None:
         volume = read_nifti(scan.image)
         kind = scan.name.split("_")[0]
         brain = extract_brain(volume)
-        for method, chosen in fast_estimators(model.process.T).items():
-            found = segment_volume(volume, model, chosen, preset="fast", brain=brain)
+        estimators = fast_estimators(model.process.T)
+        for method in args.methods:
+            found = segment_volume(volume, model, estimators[method], preset="fast", brain=brain)
             row = score(scan, volume, found.mask, found.prob)
             rows[kind, method].append(row)
             interval = found.report["volume_interval_ml"]

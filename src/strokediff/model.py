@@ -22,7 +22,11 @@ from strokediff.training.noise import read_noise
 
 @dataclass(frozen=True)
 class Model:
-    """What `segment` needs of a checkpoint; `card` goes into result.json."""
+    """What `segment` needs of a checkpoint; `card` goes into result.json.
+
+    `thresholds` and `calibrations` are by "PRESET/METHOD", chosen on validation patients: where
+    y_0 counts as lesion, and how far volumes are off.
+    """
 
     network: nn.Module
     process: SynchronousProcess
@@ -31,6 +35,7 @@ class Model:
     device: torch.device
     card: dict[str, Any]
     calibrations: dict[str, Calibration]
+    thresholds: dict[str, float]
 
     @property
     def predict(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -69,6 +74,9 @@ def load_model(path: Path, device: torch.device) -> Model:
         calibrations={
             key: Calibration(**value)
             for key, value in checkpoint.metrics.get("calibration", {}).items()
+        },
+        thresholds={
+            key: float(value) for key, value in checkpoint.metrics.get("threshold", {}).items()
         },
     )
 

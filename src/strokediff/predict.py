@@ -40,7 +40,9 @@ Advance = Callable[[int, int], None]
 class Segmentation:
     """What was found, on the volume's grid (X, Y, Z).
 
-    `prob` is in [0, 1]; `mask` is prob >= 0.5 inside the brain; `report` is result.json.
+    `prob` is (y_0 - threshold + 1) / 2 in [0, 1], where the threshold is the model's own for the
+    method (0 if it was not calibrated); `mask` is prob >= 0.5 inside the brain; `report` is
+    result.json.
     """
 
     mask: NDArray[np.bool_]
@@ -92,7 +94,8 @@ def segment_volume(
     with watch.stage("network"):
         estimate, used = _estimate(slices, volume, model, estimator, seed, threads, advance)
     with watch.stage("postprocess"):
-        y_0 = _without_lone_pixels(estimate.y_0)
+        threshold = model.thresholds.get(f"{preset}/{estimator.name}", 0.0)
+        y_0 = _without_lone_pixels(estimate.y_0 - threshold)
         prob_on_grid = np.zeros_like(slices.x)
         prob_on_grid[used] = ((y_0[:, 0] + 1) / 2).clamp(0, 1).numpy()
         prob = grid.to_volume(prob_on_grid)
@@ -114,6 +117,7 @@ def segment_volume(
         "volume_interval_kind": kind,
         "model": model.card,
         "method": estimator.name,
+        "threshold": threshold,
         "preset": preset,
         "transition": transition,
         "n_samples": len(estimate.areas),

@@ -106,6 +106,22 @@ def test_the_seed_changes_the_draws(segment: Segment, scan: Path) -> None:
     assert not np.array_equal(*probabilities)
 
 
+def test_the_models_threshold_is_what_counts_as_lesion(
+    segment: Segment, scan: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    """y_0 above it is lesion: a higher one marks less, within what 0 marks, and is recorded."""
+    stricter = tmp_path / "stricter"
+    shutil.copytree(checkpoint, stricter)
+    (stricter / "metrics.json").write_text(json.dumps({"threshold": {"fast/sal": 0.2}}))
+    masks = {}
+    for model in (checkpoint, stricter):
+        _, out = segment(scan, "--no-preview", "--model", model, out=model.name)
+        masks[model] = mask_of(out) > 0
+    assert json.loads((out / "result.json").read_text())["threshold"] == 0.2
+    assert 0 < masks[stricter].sum() < masks[checkpoint].sum()
+    assert not (masks[stricter] & ~masks[checkpoint]).any()
+
+
 def test_a_flipped_file_gives_the_flipped_mask(
     segment: Segment, scan: Path, tmp_path: Path
 ) -> None:

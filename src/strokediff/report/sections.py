@@ -162,6 +162,7 @@ def computed_rows(result: Mapping[str, Any]) -> list[Row]:
         ("Weights, SHA-256", model.get("sha256")),
         ("Method", METHODS.get(str(method), method)),
         ("Preset", result.get("preset")),
+        ("Threshold of y_0", result.get("threshold")),
         ("Transition noise", result.get("transition")),
         ("Samples", result.get("n_samples")),
         ("Network evaluations", f"{evaluations:,}" if isinstance(evaluations, int) else None),
