@@ -67,6 +67,7 @@ class Head:
     """A validation patient: estimated once with every method, scored at every threshold."""
 
     def __init__(self, scan: LabelledScan, model: Model) -> None:
+        self.kind = scan.name.split("_")[0]
         self.volume = read_nifti(scan.image)
         self.brain = extract_brain(self.volume)
         self.estimators = fast_estimators(model.process.T)
@@ -93,8 +94,13 @@ def score(mask: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 def choose(heads: list[Head], method: str) -> float:
-    """The threshold of least mean VDP among those with a mean Dice within 0.01 of the best."""
-    dice, vdp = np.nanmean([head.scores[method] for head in heads], axis=0).T
+    """The threshold of least mean VDP among those with a mean Dice within 0.01 of the best.
+
+    Every kind of lesion counts the same, however many patients have it.
+    """
+    kinds = sorted({head.kind for head in heads})
+    means = [np.nanmean([h.scores[method] for h in heads if h.kind == k], axis=0) for k in kinds]
+    dice, vdp = np.mean(means, axis=0).T
     for row in zip(THRESHOLDS, dice, vdp, strict=True):
         print(method, "threshold {:.1f}: Dice {:.3f}, VDP {:.3f}".format(*row))
     return THRESHOLDS[int(np.argmin(np.where(dice >= dice.max() - 0.01, vdp, np.inf)))]
