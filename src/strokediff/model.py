@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.data.preprocess import GridConfig
@@ -36,11 +35,6 @@ class Model:
     card: dict[str, Any]
     calibrations: dict[str, Calibration]
     thresholds: dict[str, float]
-
-    @property
-    def predict(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """(x_t, t) -> (eps_hat, y_t_hat)."""
-        return self.network
 
 
 def load_model(path: Path, device: torch.device) -> Model:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from strokediff import __version__
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, extract_brain
+from strokediff.data.brain_slices import with_brain
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
@@ -28,7 +29,6 @@ from strokediff.inference.intervals import spread_ml
 from strokediff.model import Model
 from strokediff.networks.blocks import FrozenOnesFilter
 
-MIN_BRAIN_PIXELS = 64
 THRESHOLD = 0.5
 CUT_OFF_WARNING = 0.01
 
@@ -86,6 +86,9 @@ def segment_volume(
     volume shows no head.
     """
     watch = watch or Stopwatch()
+    calibrated_as = f"{preset}/{estimator.name}"
+    if transition != "isotropic":
+        calibrated_as += f", {transition} transition"
     with watch.stage("brain"):
         brain = brain or extract_brain(volume)
     with watch.stage("preprocess"):
@@ -94,7 +97,7 @@ def segment_volume(
     with watch.stage("network"):
         estimate, used = _estimate(slices, volume, model, estimator, seed, threads, advance)
     with watch.stage("postprocess"):
-        threshold = model.thresholds.get(f"{preset}/{estimator.name}", 0.0)
+        threshold = model.thresholds.get(calibrated_as, 0.0)
         y_0 = _without_lone_pixels(estimate.y_0 - threshold)
         prob_on_grid = np.zeros_like(slices.x)
         prob_on_grid[used] = ((y_0[:, 0] + 1) / 2).clamp(0, 1).numpy()
@@ -109,8 +112,7 @@ def segment_volume(
         used,
         volume,
         model,
-        estimator,
-        preset if transition == "isotropic" else f"{preset}, {transition} transition",
+        calibrated_as,
     )
     report |= {
         "volume_interval_ml": interval,
@@ -141,7 +143,7 @@ def _estimate(
     advance: Advance,
 ) -> tuple[LabelEstimate, NDArray[np.intp]]:
     """The label of every slice that shows enough brain, and which slices those are."""
-    used = np.flatnonzero(slices.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS)
+    used = with_brain(slices.m)
     total = estimator.evaluations() * len(used)
     advance(0, total)
     batch = Slices(
@@ -150,7 +152,7 @@ def _estimate(
         keys=used.tolist(),
         seed=case_seed(seed, volume),
     )
-    with denoiser_on(model.predict, model.device, threads) as network:
+    with denoiser_on(model.network, model.device, threads) as network:
         context = Context(
             network, model.process, model.noise, advance=lambda done: advance(done, total)
         )
@@ -240,11 +242,10 @@ def _interval(
     used: NDArray[np.intp],
     volume: Volume,
     model: Model,
-    estimator: Estimator,
-    preset: str,
+    calibrated_as: str,
 ) -> tuple[list[float] | None, str]:
     """The volume's interval, and what kind of interval it is."""
-    calibration = model.calibrations.get(f"{preset}/{estimator.name}")
+    calibration = model.calibrations.get(calibrated_as)
     if calibration is not None:
         low, high = calibration.interval_ml(volume_ml)
         return [low, min(high, brain_ml)], calibration.kind

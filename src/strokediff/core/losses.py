@@ -139,9 +139,8 @@ def soft_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) 
     (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
     slices without lesion count through their false positives. Scalar.
     """
-    p = torch.sigmoid(slope * y_0_hat) * m
-    g = (y_0 > 0).to(p.dtype) * m
-    return 1.0 - (2.0 * (p * g).sum() + 1.0) / (p.sum() + g.sum() + 1.0)
+    p, g = _probability_and_truth(y_0_hat, y_0, m, slope)
+    return _dice_loss(p.reshape(1, -1), g.reshape(1, -1))[0]
 
 
 def slice_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:
@@ -150,6 +149,17 @@ def slice_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0)
     Over a batch a large haemorrhage outweighs a small infarct, and a network that finds only the
     first has little left to gain; here every slice counts the same.
     """
-    p = (torch.sigmoid(slope * y_0_hat) * m).flatten(1)
-    g = ((y_0 > 0).to(p.dtype) * m).flatten(1)
-    return (1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)).mean()
+    p, g = _probability_and_truth(y_0_hat, y_0, m, slope)
+    return _dice_loss(p.flatten(1), g.flatten(1)).mean()
+
+
+def _probability_and_truth(
+    y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float
+) -> tuple[Tensor, Tensor]:
+    p = torch.sigmoid(slope * y_0_hat) * m
+    return p, (y_0 > 0).to(p.dtype) * m
+
+
+def _dice_loss(p: Tensor, g: Tensor) -> Tensor:
+    """1 - soft Dice of every row of p and g (n, pixels), (n,)."""
+    return 1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)

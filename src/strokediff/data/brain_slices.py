@@ -33,7 +33,7 @@ class BrainSlices:
         self.cohort = cohort
         self.size = size or cohort.grid.size
         self.batch = batch
-        found = [(name, _with_brain(cohort.read(name).m)) for name in names]
+        found = [(name, with_brain(cohort.read(name).m)) for name in names]
         self.index = [(name, used) for name, used in found if len(used)]
         if not self.index:
             raise InputError(
@@ -85,5 +85,6 @@ def _bilinear(a: Tensor, size: int) -> Tensor:
     return interpolate(a[:, None], size=(size, size), mode="bilinear", antialias=True)[:, 0]
 
 
-def _with_brain(m: NDArray[Any]) -> NDArray[np.intp]:
+def with_brain(m: NDArray[Any]) -> NDArray[np.intp]:
+    """Which slices of m (Z, S, S) show enough brain to be worth a look."""
     return np.flatnonzero(m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS)

@@ -16,11 +16,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from strokediff.core.seeds import derive_seed
+from strokediff.data.brain_slices import MIN_BRAIN_PIXELS
 from strokediff.data.cohort import Cohort
 from strokediff.errors import InputError
 from strokediff.extras import require
-
-MIN_BRAIN_PIXELS = 64
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
