@@ -1,11 +1,14 @@
 """The bundled model's figures on unseen phantoms, beside a plain U-Net trained as long.
 
-    strokediff phantom -n 20 --kind infarct --matrix 256 --seed 9000 -o unseen/infarct
-    strokediff phantom -n 20 --kind hemorrhage --matrix 256 --seed 9500 -o unseen/hemorrhage
-    python benchmarks/model_card.py --model phantom-stroke --unet RUN/model --data unseen -o DIR
+    strokediff phantom -n 20 --kind infarct --seed 9000 -o unseen/infarct
+    strokediff phantom -n 20 --kind hemorrhage --seed 9500 -o unseen/hemorrhage
+    python benchmarks/model_card.py --unet RUN/model --validation SRC --data unseen -o DIR
 
 Every phantom goes through the whole pipeline, brain extraction included, and is scored by the
-project's own metrics per patient in 3D. Prints a table and writes DIR/model_card.json.
+project's own metrics per patient in 3D. "unet" is the plain U-Net, cut at one half; "unet tuned"
+the same with threshold and least lesion chosen on the validation patients in SRC (the folder its
+cohort was prepared from), as the bundled model's were. Prints a table and writes
+DIR/model_card.json.
 """
 
 from __future__ import annotations
@@ -20,22 +23,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from decisions import choose, scores
 from once import fast_estimators
+from plain_unet import PlainUNet
 
-from strokediff.baselines.unet import PlainTask, build_unet
 from strokediff.data.brain import extract_brain
+from strokediff.data.lesions import Lesions
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan, find_scans
-from strokediff.data.preprocess import SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
+from strokediff.inference.decision import Decision
 from strokediff.inference.presets import METHODS
 from strokediff.model import load_model
 from strokediff.models import model_path
-from strokediff.predict import THRESHOLD, segment_volume
-from strokediff.training.checkpoint import read_checkpoint
+from strokediff.predict import segment_volume
 
 
 def score(scan: LabelledScan, volume: Volume, mask: np.ndarray, prob: np.ndarray) -> Any:
@@ -45,41 +49,38 @@ def score(scan: LabelledScan, volume: Volume, mask: np.ndarray, prob: np.ndarray
     )
 
 
-class PlainUNet:
-    """The U-Net in the same pipeline: same brain mask, grid, threshold and way back."""
-
-    def __init__(self, path: Path) -> None:
-        checkpoint = read_checkpoint(path)
-        self.grid = checkpoint.config.grid
-        self.module = build_unet().eval()
-        self.module.load_state_dict(checkpoint.weights)
-
-    @torch.inference_mode()
-    def __call__(self, volume: Volume, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mask and probability on the volume's grid."""
-        grid = SliceGrid(self.grid, volume, brain)
-        slices = grid.image(volume.hu)
-        x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
-        y_0 = PlainTask().label(self.module, x, m)
-        prob = grid.to_volume(((y_0[:, 0] + 1) / 2).numpy())
-        return (prob >= THRESHOLD) & brain, prob
+def tuned(unet: PlainUNet, data: Path) -> Decision:
+    """The U-Net's own decision, chosen on its validation patients as SDPM's is."""
+    found, kinds = [], []
+    for scan in find_scans(data):
+        if scan.name in unet.validation:
+            volume = read_nifti(scan.image)
+            brain = extract_brain(volume).mask
+            truth = volume.from_source(read_mask(scan.label).array)
+            found.append(scores(volume, unet(volume, brain), brain, truth))
+            kinds.append(scan.group)
+    return choose(found, kinds, "unet")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="phantom-stroke")
     parser.add_argument("--unet", type=Path)
+    parser.add_argument("--validation", type=Path, help="with --unet")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     model = load_model(model_path(args.model), torch.device("cpu"))
     unet = PlainUNet(args.unet) if args.unet else None
+    decisions = {"unet": Decision()} if unet else {}
+    if unet and args.validation:
+        decisions["unet tuned"] = tuned(unet, args.validation)
     rows: dict[tuple[str, str], list[Any]] = defaultdict(list)
     covered: dict[str, list[bool]] = defaultdict(list)
     for scan in find_scans(args.data):
         volume = read_nifti(scan.image)
-        kind = scan.name.split("_")[0]
+        kind = scan.group
         brain = extract_brain(volume)
         estimators = fast_estimators(model.process.T)
         for method in args.methods:
@@ -90,8 +91,11 @@ def main() -> None:
             if interval and "conformal" in found.report["volume_interval_kind"]:
                 low, high = interval
                 covered[method].append(low <= row.volume_true_ml <= high)
-        if unet:
-            rows[kind, "unet"].append(score(scan, volume, *unet(volume, brain.mask)))
+        prob = unet(volume, brain.mask) if unet else None
+        for name, decision in decisions.items():
+            lesions = Lesions(volume, (prob >= (decision.threshold + 1) / 2) & brain.mask)
+            mask = lesions.mask(decision.least_lesion_ml)
+            rows[kind, name].append(score(scan, volume, mask, prob))
         print(scan.name, {m: round(r[-1].dice, 3) for (k, m), r in rows.items() if k == kind})
     report(args.out, rows, covered)
 

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
+from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration
 from strokediff.noise.base import NoiseModel
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 
+Chosen = TypeVar("Chosen", bound=BaseModel)
+
 
 @dataclass(frozen=True)
 class Model:
     """What `segment` needs of a checkpoint; `card` goes into result.json.
 
-    `thresholds` and `calibrations` are by "PRESET/METHOD", chosen on validation patients: where
-    y_0 counts as lesion, and how far volumes are off.
+    `decisions` and `calibrations` are by "PRESET/METHOD", chosen on validation patients: what
+    counts as a lesion, and how far volumes are off.
     """
 
     network: nn.Module
@@ -33,8 +37,8 @@ class Model:
     grid: GridConfig
     device: torch.device
     card: dict[str, Any]
+    decisions: dict[str, Decision]
     calibrations: dict[str, Calibration]
-    thresholds: dict[str, float]
 
 
 def load_model(path: Path, device: torch.device) -> Model:
@@ -65,14 +69,23 @@ def load_model(path: Path, device: torch.device) -> Model:
             "sha256": config.sha256,
             "strokediff": config.strokediff,
         },
-        calibrations={
-            key: Calibration(**value)
-            for key, value in checkpoint.metrics.get("calibration", {}).items()
-        },
-        thresholds={
-            key: float(value) for key, value in checkpoint.metrics.get("threshold", {}).items()
-        },
+        decisions=_from_metrics(checkpoint, "decision", Decision),
+        calibrations=_from_metrics(checkpoint, "calibration", Calibration),
     )
+
+
+def _from_metrics(checkpoint: Checkpoint, key: str, kind: type[Chosen]) -> dict[str, Chosen]:
+    """What was chosen on validation patients; none if the model was not tuned on any."""
+    adapter = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+    try:
+        return adapter.validate_python(checkpoint.metrics.get(key, {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in (key, *first["loc"]))
+        raise InputError(
+            f"{checkpoint.path / 'metrics.json'}: {place}: {first['msg']}. "
+            "Copy the whole folder again, or take the entry out."
+        ) from None
 
 
 def _load_weights(network: nn.Module, checkpoint: Checkpoint) -> None:

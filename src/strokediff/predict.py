@@ -21,8 +21,10 @@ from strokediff import __version__
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, extract_brain
 from strokediff.data.brain_slices import with_brain
+from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
+from strokediff.inference.decision import Decision
 from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.intervals import spread_ml
@@ -40,9 +42,9 @@ Advance = Callable[[int, int], None]
 class Segmentation:
     """What was found, on the volume's grid (X, Y, Z).
 
-    `prob` is (y_0 - threshold + 1) / 2 in [0, 1], where the threshold is the model's own for the
-    method (0 if it was not calibrated); `mask` is prob >= 0.5 inside the brain; `report` is
-    result.json.
+    `prob` is (y_0 - threshold + 1) / 2 in [0, 1]; `mask` is prob >= 0.5 inside the brain without
+    the lesions smaller than the least. Threshold and least volume are the model's own for the
+    method (0 if it was not tuned). `report` is result.json.
     """
 
     mask: NDArray[np.bool_]
@@ -97,12 +99,13 @@ def segment_volume(
     with watch.stage("network"):
         estimate, used = _estimate(slices, volume, model, estimator, seed, threads, advance)
     with watch.stage("postprocess"):
-        threshold = model.thresholds.get(calibrated_as, 0.0)
-        y_0 = _without_lone_pixels(estimate.y_0 - threshold)
+        decision = model.decisions.get(calibrated_as, Decision())
+        y_0 = _without_lone_pixels(estimate.y_0 - decision.threshold)
         prob_on_grid = np.zeros_like(slices.x)
         prob_on_grid[used] = ((y_0[:, 0] + 1) / 2).clamp(0, 1).numpy()
         prob = grid.to_volume(prob_on_grid)
-        mask = (prob >= THRESHOLD) & brain.mask
+        found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
+        mask = found.mask(decision.least_lesion_ml)
         report = _measure(volume, mask, brain)
     report["warnings"] += _cut_off(grid.cut_off_fraction)
     interval, kind = _interval(
@@ -119,7 +122,7 @@ def segment_volume(
         "volume_interval_kind": kind,
         "model": model.card,
         "method": estimator.name,
-        "threshold": threshold,
+        **decision.model_dump(),
         "preset": preset,
         "transition": transition,
         "n_samples": len(estimate.areas),
@@ -177,12 +180,12 @@ def _measure(volume: Volume, mask: NDArray[np.bool_], brain: BrainMask) -> dict[
     mm3 = volume.mask_volume_mm3(mask)
     warnings = [*volume.warnings, *brain.warnings]
     cut = brain.truncated or _touches_border(mask)
+    lesions = Lesions(volume, mask).describe()
     return {
         "volume_ml": mm3 / 1000,
         "volume_mm3": mm3,
-        "n_lesions": 0,
-        "lesions": [],
-        **_lesions(volume, mask),
+        "n_lesions": len(lesions),
+        "lesions": lesions,
         "brain_volume_ml": brain.volume_ml,
         "spacing_mm": list(volume.spacing_mm),
         "truncated": bool(cut),
@@ -195,30 +198,6 @@ def _measure(volume: Volume, mask: NDArray[np.bool_], brain: BrainMask) -> dict[
             **volume.source.details,
         },
     }
-
-
-def _lesions(volume: Volume, mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """Connected lesions (26 neighbours), largest first: volume and centroid in RAS+ mm."""
-    import cc3d
-
-    labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    voxel_mm3 = volume.voxel_volumes_mm3
-    found = []
-    index = np.argwhere(labels)
-    owner = labels[tuple(index.T)]
-    for lesion in range(1, count + 1):
-        voxels = index[owner == lesion]
-        weights = voxel_mm3[voxels[:, 2]]
-        world = volume.index_to_world(voxels)
-        centroid = (world * weights[:, None]).sum(0) / weights.sum()
-        found.append(
-            {
-                "volume_ml": float(weights.sum()) / 1000,
-                "centroid_mm": [round(float(c), 2) for c in centroid],
-            }
-        )
-    found.sort(key=lambda lesion: -lesion["volume_ml"])  # type: ignore[operator]
-    return {"n_lesions": int(count), "lesions": found}
 
 
 def _touches_border(mask: NDArray[np.bool_]) -> bool:

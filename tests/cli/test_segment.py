@@ -106,20 +106,47 @@ def test_the_seed_changes_the_draws(segment: Segment, scan: Path) -> None:
     assert not np.array_equal(*probabilities)
 
 
-def test_the_models_threshold_is_what_counts_as_lesion(
+def with_decision(checkpoint: Path, folder: Path, **decision: object) -> Path:
+    shutil.copytree(checkpoint, folder)
+    (folder / "metrics.json").write_text(json.dumps({"decision": {"fast/sal": decision}}))
+    return folder
+
+
+def test_the_models_decision_is_what_counts_as_lesion(
     segment: Segment, scan: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
-    """y_0 above it is lesion: a higher one marks less, within what 0 marks, and is recorded."""
-    stricter = tmp_path / "stricter"
-    shutil.copytree(checkpoint, stricter)
-    (stricter / "metrics.json").write_text(json.dumps({"threshold": {"fast/sal": 0.2}}))
-    masks = {}
-    for model in (checkpoint, stricter):
-        _, out = segment(scan, "--no-preview", "--model", model, out=model.name)
-        masks[model] = mask_of(out) > 0
-    assert json.loads((out / "result.json").read_text())["threshold"] == 0.2
-    assert 0 < masks[stricter].sum() < masks[checkpoint].sum()
-    assert not (masks[stricter] & ~masks[checkpoint]).any()
+    """A higher threshold, or a least volume, marks less, within what none marks; both are named."""
+    models = {
+        "none": checkpoint,
+        "threshold": with_decision(checkpoint, tmp_path / "threshold", threshold=0.2),
+        "least": with_decision(checkpoint, tmp_path / "least", least_lesion_ml=1e4),
+    }
+    masks, reports = {}, {}
+    for name, model in models.items():
+        _, out = segment(scan, "--no-preview", "--model", model, out=name)
+        masks[name] = mask_of(out) > 0
+        reports[name] = json.loads((out / "result.json").read_text())
+    assert reports["threshold"]["threshold"] == 0.2
+    assert 0 < masks["threshold"].sum() < masks["none"].sum()
+    assert not (masks["threshold"] & ~masks["none"]).any()
+    assert reports["least"]["least_lesion_ml"] == 1e4
+    assert (reports["least"]["n_lesions"], reports["least"]["volume_ml"]) == (0, 0)
+    assert not masks["least"].any()
+
+
+@pytest.mark.parametrize("decision", [{"threshold": "high"}, {"cutoff": 0.2}])
+def test_a_decision_that_cannot_be_read_is_named(
+    segment: Segment,
+    scan: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    decision: dict,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = with_decision(checkpoint, tmp_path / "odd", **decision)
+    code, _ = segment(scan, "--model", model)
+    assert code == 3
+    assert "metrics.json: decision.fast/sal" in "".join(capsys.readouterr().err.split("\n"))
 
 
 def test_a_flipped_file_gives_the_flipped_mask(

@@ -22,7 +22,7 @@ pytest.importorskip("zarr")
 
 @pytest.fixture
 def source(patient: Phantom, tmp_path: Path) -> Path:
-    parts = {"images": patient.hu, "labels": patient.lesion, "brain": patient.brain}
+    parts = {"images": patient.hu, "labels": patient.lesion}
     for name in ("p0", "p1", "p2"):
         for part, array in parts.items():
             folder = tmp_path / "source" / part

@@ -36,7 +36,6 @@ def scan(folder: Path, name: str, *, nnunet: bool = False, lesion_at: int = 25) 
     images, labels, end = ("imagesTr", "labelsTr", "_0000") if nnunet else ("images", "labels", "")
     write(folder / images / f"{name}{end}.nii.gz", hu)
     write(folder / labels / f"{name}.nii.gz", lesion)
-    write(folder / "brain" / f"{name}.nii.gz", brain)
 
 
 @pytest.mark.parametrize("nnunet", [False, True])
@@ -103,18 +102,47 @@ def test_a_mask_on_another_grid_leaves_no_cohort_behind(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
+def patients(n: int) -> dict[str, tuple[str, float]]:
+    return {f"p{i:02d}": ("infarct" if i % 4 else "hemorrhage", float(i * i)) for i in range(n)}
+
+
 def test_the_split_is_fixed_by_the_seed_and_holds_everyone_once() -> None:
-    names = [f"p{i}" for i in range(20)]
-    split = split_patients(names, val=0.1, test=0.2, seed=3)
-    assert split == split_patients(names[::-1], val=0.1, test=0.2, seed=3)
-    assert split != split_patients(names, val=0.1, test=0.2, seed=4)
-    assert sorted(name for part in split.values() for name in part) == sorted(names)
+    everyone = patients(20)
+    split = split_patients(everyone, val=0.1, test=0.2, seed=3)
+    turned = dict(reversed(everyone.items()))
+    assert split == split_patients(turned, val=0.1, test=0.2, seed=3)
+    assert split != split_patients(everyone, val=0.1, test=0.2, seed=4)
+    assert sorted(name for part in split.values() for name in part) == sorted(everyone)
     assert (len(split["val"]), len(split["test"])) == (2, 4)
 
 
-def test_a_split_that_leaves_nobody_to_train_is_refused() -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_every_group_and_size_is_held_out_alike(seed: int) -> None:
+    """Of any run of patients in order of group and volume, the share held out is the same."""
+    everyone = patients(40)
+    split = split_patients(everyone, val=0.2, test=0.2, seed=seed)
+    order = sorted(everyone, key=lambda name: everyone[name])
+    for part in ("val", "test"):
+        places = [i for i, name in enumerate(order) if name in split[part]]
+        assert max(np.diff([-1, *places, 40])) <= 10
+    groups = [everyone[name][0] for name in split["val"]]
+    assert groups.count("hemorrhage") == pytest.approx(2, abs=1)
+
+
+def test_patients_of_equal_volume_are_drawn_at_random() -> None:
+    alike = {f"p{i:02d}": ("a", 0.0) for i in range(30)}
+    drawn = {tuple(split_patients(alike, val=0.1, test=0, seed=s)["val"]) for s in range(50)}
+    assert len({name for names in drawn for name in names}) == 30
+
+
+def test_a_split_that_leaves_nobody_to_train_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none would be left to train on"):
-        split_patients(["a", "b"], val=0.5, test=0.5, seed=0)
+        split_patients(patients(2), val=0.5, test=0.5, seed=0)
+    for name in "ab":
+        scan(tmp_path / "src", name)
+    with pytest.raises(InputError, match="none would be left to train on"):
+        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0.5)
+    assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
 @pytest.mark.parametrize("text", ["{", '{"format": 7}', '{"format": 1, "split": {}}'])

@@ -9,6 +9,7 @@ Needs the `train` extra (zarr).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,18 +114,40 @@ class CohortWriter:
         (self.folder / "cohort.json").write_text(json.dumps(meta, indent=1))
 
 
-def split_patients(names: list[str], *, val: float, test: float, seed: int) -> dict[str, list[str]]:
-    """A split by patient: a permutation fixed by `seed`, at least one patient to train on."""
-    order = np.random.default_rng(seed).permutation(len(names))
-    shuffled = [sorted(names)[i] for i in order]
-    n_val, n_test = round(val * len(names)), round(test * len(names))
-    if n_val + n_test >= len(names):
+def held_out(n: int, *, val: float, test: float) -> tuple[int, int]:
+    """How many of n patients go to validation and to testing; at least one is left to train on."""
+    n_val, n_test = round(val * n), round(test * n)
+    if n_val + n_test >= n:
         raise InputError(
-            f"{len(names)} patients cannot be split with {val:.0%} for validation and {test:.0%} "
+            f"{n} patients cannot be split with {val:.0%} for validation and {test:.0%} "
             "for testing: none would be left to train on. Add patients or lower --val and --test."
         )
+    return n_val, n_test
+
+
+def split_patients(
+    patients: Mapping[str, tuple[str, float]], *, val: float, test: float, seed: int
+) -> dict[str, list[str]]:
+    """A split by patient, fixed by `seed`, that holds out every kind and size of lesion alike.
+
+    `patients` maps a name to its group and lesion volume. Ordered by both (ties: at random), the
+    patients held out are taken at equal steps from a random start, so that a few of them stand
+    for all: with a plain draw of twenty the median volume can be twice that of the training set.
+    """
+    n_val, n_test = held_out(len(patients), val=val, test=test)
+    rng = np.random.default_rng(seed)
+    shuffled = [sorted(patients)[i] for i in rng.permutation(len(patients))]
+    order = sorted(shuffled, key=lambda name: patients[name])
+    held = _evenly(order, n_val + n_test, rng)
+    tested = _evenly(held, n_test, rng)
     return {
-        "test": sorted(shuffled[:n_test]),
-        "val": sorted(shuffled[n_test : n_test + n_val]),
-        "train": sorted(shuffled[n_test + n_val :]),
+        "test": sorted(tested),
+        "val": sorted(set(held) - set(tested)),
+        "train": sorted(set(order) - set(held)),
     }
+
+
+def _evenly(names: Sequence[str], k: int, rng: np.random.Generator) -> list[str]:
+    """k of `names` at equal steps, from a random start."""
+    start = rng.random()
+    return [names[int((start + j) * len(names) / k)] for j in range(k)]

@@ -1,8 +1,8 @@
 """Turns a folder of scans and masks into a cohort, after checking all of it.
 
-Layouts: images/NAME.nii.gz with labels/NAME.nii.gz and optionally brain/NAME.nii.gz (as
-`strokediff phantom` writes them), or nnU-Net's imagesTr/NAME_0000.nii.gz and
-labelsTr/NAME.nii.gz; or a folder of such folders.
+Layouts: images/NAME.nii.gz with labels/NAME.nii.gz (as `strokediff phantom` writes them), or
+nnU-Net's imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz; or a folder of such folders. The brain
+is extracted as `segment` does it, so that a network sees the same slices in training and in use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.brain import extract_brain
-from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort, split_patients
+from strokediff.data.cohort import (
+    Cohort,
+    CohortWriter,
+    Patient,
+    held_out,
+    open_cohort,
+    split_patients,
+)
 from strokediff.data.files import atomic_directory
 from strokediff.data.masks import Grid, check_same_grid, read_mask
 from strokediff.data.nifti import read_nifti
@@ -31,12 +38,16 @@ SUFFIXES = (".nii.gz", ".nii")
 
 @dataclass(frozen=True)
 class LabelledScan:
-    """A scan with its lesion mask and, where there is one, its brain mask."""
+    """A scan with its lesion mask; `group` is the folder that holds images/ and labels/."""
 
     name: str
     image: Path
     label: Path
-    brain: Path | None
+
+    @property
+    def group(self) -> str:
+        """Patients of one group are split alike."""
+        return self.image.parent.parent.name
 
 
 def find_scans(source: Path) -> list[LabelledScan]:
@@ -47,7 +58,7 @@ def find_scans(source: Path) -> list[LabelledScan]:
     scans: list[LabelledScan] = []
     for folder in folders:
         for images, labels, ending in LAYOUTS:
-            scans += _scans_in(folder / images, folder / labels, folder / "brain", ending)
+            scans += _scans_in(folder / images, folder / labels, ending)
     if not scans:
         raise InputError(
             f"{source}: no labelled scans. Expected images/NAME.nii.gz with labels/NAME.nii.gz, "
@@ -74,19 +85,22 @@ def prepare(
 ) -> Cohort:
     """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure."""
     scans = find_scans(source)
-    split = split_patients([scan.name for scan in scans], val=val, test=test, seed=seed)
+    held_out(len(scans), val=val, test=test)
+    sizes: dict[str, tuple[str, float]] = {}
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
         for done, scan in enumerate(scans):
             progress(done, len(scans), scan.name)
             patient, details = _on_grid(scan, grid)
             writer.add(patient, **details)
+            sizes[scan.name] = (scan.group, details["volume_ml"])
         progress(len(scans), len(scans), "")
+        split = split_patients(sizes, val=val, test=test, seed=seed)
         writer.finish(split=split, origin=_origin(source, seed))
     return open_cohort(out)
 
 
-def _scans_in(images: Path, labels: Path, brains: Path, ending: str) -> list[LabelledScan]:
+def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
     if not images.is_dir():
         return []
     scans, unlabelled = [], []
@@ -99,7 +113,7 @@ def _scans_in(images: Path, labels: Path, brains: Path, ending: str) -> list[Lab
         if label is None:
             unlabelled.append(image.name)
         else:
-            scans.append(LabelledScan(name, image, label, _with_stem(brains, name)))
+            scans.append(LabelledScan(name, image, label))
     if unlabelled:
         raise InputError(
             f"{images}: {len(unlabelled)} image(s) without a mask of the same name in {labels}: "
@@ -119,8 +133,7 @@ def _with_stem(folder: Path, name: str) -> Path | None:
 def _on_grid(scan: LabelledScan, grid: GridConfig) -> tuple[Patient, dict[str, Any]]:
     volume = read_nifti(scan.image)
     lesion = _mask_on(scan.label, volume)
-    brain = _brain(scan, volume)
-    slice_grid = SliceGrid(grid, volume, brain)
+    slice_grid = SliceGrid(grid, volume, extract_brain(volume).mask)
     slices = slice_grid.image(volume.hu)
     patient = Patient(
         scan.name,
@@ -135,10 +148,6 @@ def _on_grid(scan: LabelledScan, grid: GridConfig) -> tuple[Patient, dict[str, A
         "warnings": list(volume.warnings),
     }
     return patient, details
-
-
-def _brain(scan: LabelledScan, volume: Volume) -> NDArray[np.bool_]:
-    return extract_brain(volume).mask if scan.brain is None else _mask_on(scan.brain, volume)
 
 
 def _mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 OFFSET_ML = 1.0
 """Keeps the logarithm of small volumes tame: errors below 1 mL count little."""
 
 
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(BaseModel):
     """Split-conformal quantile of |log((v + 1 mL) / (v_true + 1 mL))| over n patients.
 
     With probability `level` or more a new patient from the same population lies within the
@@ -21,9 +20,11 @@ class Calibration:
     scanners unlike the calibration's).
     """
 
-    quantile: float
-    level: float
-    n: int
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quantile: float = Field(ge=0)
+    level: float = Field(gt=0, lt=1)
+    n: int = Field(ge=1)
     population: str = "patients"
 
     @property
@@ -50,7 +51,9 @@ def calibrate(
         raise ValueError(f"expected as many found as true volumes, got {len(found)}, {len(true)}")
     scores = np.sort(np.abs(np.log((found + OFFSET_ML) / (true + OFFSET_ML))))
     rank = min(len(scores), math.ceil((len(scores) + 1) * level))
-    return Calibration(float(scores[rank - 1]), level, len(scores), population)
+    return Calibration(
+        quantile=float(scores[rank - 1]), level=level, n=len(scores), population=population
+    )
 
 
 def spread_ml(draws_ml: Sequence[float], volume_ml: float) -> tuple[float, float] | None:

@@ -163,6 +163,7 @@ def computed_rows(result: Mapping[str, Any]) -> list[Row]:
         ("Method", METHODS.get(str(method), method)),
         ("Preset", result.get("preset")),
         ("Threshold of y_0", result.get("threshold")),
+        ("Least lesion, mL", result.get("least_lesion_ml")),
         ("Transition noise", result.get("transition")),
         ("Samples", result.get("n_samples")),
         ("Network evaluations", f"{evaluations:,}" if isinstance(evaluations, int) else None),

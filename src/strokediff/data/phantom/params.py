@@ -152,12 +152,12 @@ def draw_volume(
 
 
 INFARCT_TERRITORIES = {
-    "mca": 0.50,
-    "mca_deep": 0.12,
-    "pca": 0.13,
-    "aca": 0.06,
-    "cerebellum": 0.07,
-    "lacune": 0.12,
+    "mca": 0.65,
+    "mca_deep": 0.10,
+    "pca": 0.12,
+    "aca": 0.05,
+    "cerebellum": 0.05,
+    "lacune": 0.03,
 }
 HAEMATOMA_SITES = {"putamen": 0.42, "thalamus": 0.22, "lobar": 0.26, "cerebellum": 0.10}
 
@@ -170,11 +170,11 @@ def choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 
 INFARCT_VOLUME_ML = {
-    "mca": (32.0, 1.0, 2.0, 200.0),
-    "mca_deep": (5.0, 0.7, 0.6, 30.0),
-    "pca": (14.0, 0.8, 1.0, 70.0),
-    "aca": (10.0, 0.7, 1.0, 50.0),
-    "cerebellum": (10.0, 0.8, 0.8, 50.0),
+    "mca": (60.0, 0.8, 6.0, 220.0),
+    "mca_deep": (8.0, 0.6, 1.5, 30.0),
+    "pca": (20.0, 0.7, 3.0, 80.0),
+    "aca": (14.0, 0.6, 3.0, 50.0),
+    "cerebellum": (14.0, 0.7, 2.0, 50.0),
     "lacune": (0.9, 0.5, 0.3, 3.0),
 }
 
@@ -183,7 +183,7 @@ def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, .
     """One acute or subacute infarct, sometimes with a satellite in the same hemisphere."""
     territory = choose(rng, INFARCT_TERRITORIES)
     side = int(rng.choice((-1, 1)))
-    contrast = -float(np.clip(9.0 * np.exp(0.42 * rng.standard_normal()), 2.5, 20.0))
+    contrast = -float(np.clip(12.0 * np.exp(0.32 * rng.standard_normal()), 3.0, 20.0))
     first = Lesion(
         territory=territory,
         side=side,
@@ -305,7 +305,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
     """A head protocol: smooth soft-tissue kernel, 225-250 mm field of view."""
     return Scanner(
         fov_mm=float(rng.uniform(226, 250)),
-        noise_hu=float(rng.uniform(2.2, 4.0)),
+        noise_hu=float(rng.uniform(2.0, 3.6)),
         psf_mm=float(rng.uniform(0.9, 1.3)),
         cutoff_per_mm=float(rng.uniform(0.28, 0.40)),
         offset_hu=float(np.clip(rng.normal(0.8, 1.8), -4, 5)),

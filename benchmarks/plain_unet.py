@@ -1,0 +1,34 @@
+"""The plain U-Net in the project's pipeline, for comparison."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from strokediff.baselines.unet import PlainTask, build_unet
+from strokediff.data.preprocess import SliceGrid
+from strokediff.data.volume import Volume
+from strokediff.training.checkpoint import read_checkpoint
+
+
+class PlainUNet:
+    """The U-Net in the same pipeline: same brain mask, grid and way back."""
+
+    def __init__(self, path: Path) -> None:
+        checkpoint = read_checkpoint(path)
+        self.grid = checkpoint.config.grid
+        self.validation = set(json.loads((path / "split.json").read_text())["val"])
+        self.module = build_unet().eval()
+        self.module.load_state_dict(checkpoint.weights)
+
+    @torch.inference_mode()
+    def __call__(self, volume: Volume, brain: np.ndarray) -> np.ndarray:
+        """Probability on the volume's grid."""
+        grid = SliceGrid(self.grid, volume, brain)
+        slices = grid.image(volume.hu)
+        x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
+        y_0 = PlainTask().label(self.module, x, m)
+        return grid.to_volume(((y_0[:, 0] + 1) / 2).numpy())
