@@ -70,6 +70,26 @@ def test_stored_axis_order_does_not_matter(tmp_path: Path) -> None:
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
 
 
+def test_the_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
+    for i in range(3):
+        scan(tmp_path / "src", f"p{i}", lesion_at=20 + i)
+    made = [prepare(tmp_path / "src", tmp_path / f"c{j}", GRID, test=0, jobs=j) for j in (1, 2)]
+    assert made[0].split == made[1].split
+    for name in ("p0", "p1", "p2"):
+        one, other = (cohort.read(name) for cohort in made)
+        for key in ("x", "y", "m"):
+            np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
+
+
+def test_a_bad_scan_in_another_process_is_named(tmp_path: Path) -> None:
+    for name in "ab":
+        scan(tmp_path / "src", name)
+    (tmp_path / "src" / "images" / "b.nii.gz").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"b\.nii\.gz"):
+        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0, jobs=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["src"]
+
+
 def test_folders_of_cohorts_are_joined_and_their_descriptions_kept(tmp_path: Path) -> None:
     for kind in ("infarct", "hemorrhage"):
         scan(tmp_path / "src" / kind, f"{kind}_0")

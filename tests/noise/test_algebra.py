@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from strokediff.noise.arccos import arccos_law, clipped
-from strokediff.noise.linear import products
+from strokediff.noise.linear import ROWS, products, workers
 from strokediff.noise.principal import principal_components
 from strokediff.noise.statistics import RunningCovariance, RunningVariance, cholesky
 
@@ -101,3 +101,23 @@ def test_products_in_tiles(dtype: torch.dtype) -> None:
     torch.testing.assert_close(
         products(matrix, list(vectors)).double(), expected, atol=1e-4, rtol=0
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("inference", [False, True])
+def test_workers_change_nothing_bitwise(dtype: torch.dtype, inference: bool) -> None:
+    """Several tiles, on one thread or three, in inference mode or not."""
+    g = torch.Generator().manual_seed(0)
+    matrix = torch.randn(2 * ROWS + 5, 40, generator=g).to(dtype)
+    vectors = list(torch.randn(2, 40, generator=g))
+    before = torch.get_num_threads()
+    found = []
+    with torch.inference_mode(inference):
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            with workers(torch.device("cpu")) as spread:
+                assert torch.get_num_threads() == 1
+                found.append(products(matrix, vectors, spread))
+            assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert torch.equal(*found)

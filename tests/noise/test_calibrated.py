@@ -10,6 +10,7 @@ import torch
 
 from strokediff.errors import UsageError
 from strokediff.noise.calibrated import _frequencies
+from strokediff.noise.linear import in_turn
 
 from .conftest import SHAPE, Fit, Images
 from .test_fourier import neighbour_correlation
@@ -47,7 +48,7 @@ def test_coefficients_are_white(models: dict[str, Any]) -> None:
     """The k coefficients of a draw have covariance I, by the closed form of the arccos."""
     model = models["calibrated"]
     sources = [torch.Generator().manual_seed(seed) for seed in range(4000)]
-    h = torch.stack(model._coefficients(sources, torch.device("cpu"))).double()
+    h = torch.stack(model._coefficients(sources, torch.device("cpu"), in_turn)).double()
     k = h.shape[1]
     assert float(h.mean(0).abs().max()) < 5 / 4000**0.5
     assert float((torch.cov(h.T) - torch.eye(k)).norm()) < 1.2 * (k * (k + 1) / 4000) ** 0.5

@@ -15,9 +15,14 @@ def prepare(
     val: Annotated[float, typer.Option(help="Share of patients for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of patients held out for testing.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Fixes the split.")] = 0,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=0, help="Scans read at once; 0: one a core.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Check labelled scans and write them as a cohort for training (zarr, split by patient)."""
+    import os
+
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
@@ -33,7 +38,16 @@ def prepare(
         def show(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name or "prepared")
 
-        made = preparing.prepare(source, cohort, grid, seed=seed, val=val, test=test, progress=show)
+        made = preparing.prepare(
+            source,
+            cohort,
+            grid,
+            seed=seed,
+            val=val,
+            test=test,
+            jobs=jobs or os.cpu_count() or 1,
+            progress=show,
+        )
     counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
     lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
     Console().print(

@@ -8,8 +8,11 @@ is extracted as `segment` does it, so that a network sees the same slices in tra
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +84,22 @@ def prepare(
     seed: int = 0,
     val: float = 0.1,
     test: float = 0.1,
+    jobs: int = 1,
     progress: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> Cohort:
-    """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure."""
+    """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure.
+
+    `jobs` processes read scans at once; the cohort does not depend on how many.
+    """
     scans = find_scans(source)
     held_out(len(scans), val=val, test=test)
     sizes: dict[str, tuple[str, float]] = {}
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
-        for done, scan in enumerate(scans):
+        for done, (scan, (patient, details)) in enumerate(
+            zip(scans, _all_on_grid(scans, grid, jobs), strict=True)
+        ):
             progress(done, len(scans), scan.name)
-            patient, details = _on_grid(scan, grid)
             writer.add(patient, **details)
             sizes[scan.name] = (scan.group, details["volume_ml"])
         progress(len(scans), len(scans), "")
@@ -130,7 +138,19 @@ def _with_stem(folder: Path, name: str) -> Path | None:
     return next((p for s in SUFFIXES if (p := folder / f"{name}{s}").is_file()), None)
 
 
-def _on_grid(scan: LabelledScan, grid: GridConfig) -> tuple[Patient, dict[str, Any]]:
+Prepared = tuple[Patient, dict[str, Any]]
+
+
+def _all_on_grid(scans: list[LabelledScan], grid: GridConfig, jobs: int) -> Iterator[Prepared]:
+    """Every scan on the grid, in order."""
+    if jobs <= 1:
+        yield from (_on_grid(scan, grid) for scan in scans)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_on_grid, scans, repeat(grid))
+
+
+def _on_grid(scan: LabelledScan, grid: GridConfig) -> Prepared:
     volume = read_nifti(scan.image)
     lesion = _mask_on(scan.label, volume)
     slice_grid = SliceGrid(grid, volume, extract_brain(volume).mask)

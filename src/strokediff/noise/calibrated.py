@@ -27,7 +27,7 @@ from strokediff.errors import UsageError
 from strokediff.noise.arccos import arccos_law, clipped
 from strokediff.noise.base import Batches, generator
 from strokediff.noise.factor import FactorNoise, factor_tensors
-from strokediff.noise.linear import products
+from strokediff.noise.linear import Spread, products
 from strokediff.noise.principal import Principal, principal_components
 from strokediff.noise.statistics import RunningCovariance, cholesky
 
@@ -90,12 +90,12 @@ class CalibratedFourierNoise(FactorNoise):
         return clipped(self._tensors["mean_z"].cpu(), deviation)
 
     def _coefficients(
-        self, sources: Sequence[torch.Generator], device: torch.device
+        self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread
     ) -> list[Tensor]:
         L, mean_z, mean_q, back = (self._tensors[key] for key in ("L", "mean_z", "mean_q", "back"))
         u = [torch.randn(len(L), generator=source).to(device) for source in sources]
-        q = [torch.arccos((mean_z + e).clamp(-1, 1)) - mean_q for e in products(L, u)]
-        return list(products(back, q))
+        q = [torch.arccos((mean_z + e).clamp(-1, 1)) - mean_q for e in products(L, u, spread)]
+        return list(products(back, q, spread))
 
 
 def _frequencies(D: int, eigenvalues: Tensor, seed: int) -> tuple[Tensor, Tensor, float]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from strokediff.errors import UsageError
 from strokediff.noise.base import CPU, Moments, check_shape, generator
-from strokediff.noise.linear import one_thread, products
+from strokediff.noise.linear import Spread, products, workers
 from strokediff.noise.principal import Principal
 from strokediff.noise.support import widened
 from strokediff.noise.woodbury import SquareRoot
@@ -59,7 +59,7 @@ class FactorNoise(ABC):
 
     @abstractmethod
     def _coefficients(
-        self, sources: Sequence[torch.Generator], device: torch.device
+        self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread
     ) -> list[Tensor]:
         """k coefficients of mean 0 and covariance I a sample, one generator each."""
 
@@ -78,9 +78,12 @@ class FactorNoise(ABC):
         check_shape(self.name, self._grid, shape)
         self._place(device)
         sources = [generator(seed) for seed in seeds]
-        with one_thread(device):
-            correlated = products(self._tensors["basis"], self._coefficients(sources, device))
-            white = torch.stack([torch.randn(len(self._where), generator=g) for g in sources])
+        with workers(device) as spread:
+            h = self._coefficients(sources, device, spread)
+            correlated = products(self._tensors["basis"], h, spread)
+            white = torch.stack(
+                spread(lambda source: torch.randn(len(self._where), generator=source), sources)
+            )
         eps = torch.zeros(len(seeds), len(self._white), device=device)
         eps[:, self._where] = white.to(device) * self._white[self._where]
         eps[:, self._pixels] += correlated

@@ -21,7 +21,7 @@ from torch import Tensor
 from strokediff.errors import InputError
 from strokediff.noise.arccos import ArccosLaw, arccos_law, clipped
 from strokediff.noise.base import CPU, Batches, Moments, check_shape, generator
-from strokediff.noise.linear import one_thread, products
+from strokediff.noise.linear import products, workers
 from strokediff.noise.statistics import RunningCovariance, cholesky
 from strokediff.noise.support import widened
 
@@ -93,11 +93,11 @@ class FourierNoise:
         for name in list(self._tensors):
             self._tensors[name] = self._tensors[name].to(device)
         W, b, L, support = (self._tensors[key] for key in ("W", "b", "L", "support"))
-        with one_thread(device):
+        with workers(device) as spread:
             u = [torch.randn(len(b), generator=generator(seed)).to(device) for seed in seeds]
-            eps_A = products(L, u)
+            eps_A = products(L, u, spread)
             phases = [torch.arccos((sqrt(len(b) / 2) * e).clamp(-1, 1)) - b for e in eps_A]
-            x = products(W.T, phases)
+            x = products(W.T, phases, spread)
         return (x * support.flatten()).reshape(len(seeds), *shape)
 
     def moments(self, shape: tuple[int, int, int]) -> Moments:

@@ -2,42 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 TILE = 2**18
 """Elements of a matrix widened at a time: 1 MB of float32, which stays in the cache."""
+ROWS = 2**14
+"""Rows of a float32 matrix that one worker multiplies at a time."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def products(matrix: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+class Spread(Protocol):
+    """`map`, its calls shared out among workers; results in the order of the items."""
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Iterable[Item], /
+    ) -> list[Result]:
+        """As `map`."""
+        ...
+
+
+def in_turn(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`Spread` without workers."""
+    return [function(item) for item in items]
+
+
+def products(matrix: Tensor, vectors: Sequence[Tensor], spread: Spread = in_turn) -> Tensor:
     """matrix @ v for each v, (n, rows) float32; matrix (rows, cols) float32 or float16.
 
     One matrix-vector product a sample, because a matrix-matrix product may round otherwise for
-    another batch. A float16 matrix is widened tile by tile, each tile once for the whole batch.
+    another batch. The matrix is cut into the same tiles whoever multiplies them; one of float16
+    is widened tile by tile, each tile once for the whole batch.
     """
     rows, cols = matrix.shape
-    whole = matrix.dtype == torch.float32 or matrix.device.type != "cpu"
-    step = rows if whole else max(64, TILE // cols)
+    step = rows
+    if matrix.device.type == "cpu":
+        step = ROWS if matrix.dtype == torch.float32 else max(64, TILE // cols)
     out = torch.empty(len(vectors), rows, device=matrix.device)
-    for start in range(0, rows, step):
+
+    def multiply(start: int) -> None:
         tile = matrix[start : start + step].float()
         for i, vector in enumerate(vectors):
             out[i, start : start + step] = tile @ vector
+
+    spread(multiply, range(0, rows, step))
     return out
 
 
 @contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """On a CPU, run the block on one thread: libraries sum in another order on more."""
+def workers(device: torch.device) -> Iterator[Spread]:
+    """On a CPU, every call on one thread, and as many calls at once as PyTorch had threads.
+
+    Libraries sum in another order on more threads; tasks fixed beforehand do not mind who does
+    them.
+    """
+    count = torch.get_num_threads()
     if device.type != "cpu":
-        yield
+        yield in_turn
         return
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        if count == 1:
+            yield in_turn
+        else:
+            # A thread does not inherit inference mode, whose tensors only it may write to.
+            mode = torch.is_inference_mode_enabled()
+            with ThreadPoolExecutor(count) as pool:
+                yield lambda function, items: list(pool.map(_in_mode(function, mode), items))
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(count)
+
+
+def _in_mode(function: Callable[[Item], Result], inference: bool) -> Callable[[Item], Result]:
+    def call(item: Item) -> Result:
+        with torch.inference_mode(inference):
+            return function(item)
+
+    return call

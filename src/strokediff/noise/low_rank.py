@@ -16,6 +16,7 @@ from torch import Tensor
 
 from strokediff.noise.base import Batches
 from strokediff.noise.factor import FactorNoise, factor_tensors
+from strokediff.noise.linear import Spread
 from strokediff.noise.principal import principal_components
 
 
@@ -53,7 +54,7 @@ class LowRankNoise(FactorNoise):
         return cls(settings, tensors)
 
     def _coefficients(
-        self, sources: Sequence[torch.Generator], device: torch.device
+        self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread
     ) -> list[Tensor]:
         rank = self._tensors["basis"].shape[1]
         return [torch.randn(rank, generator=source).to(device) for source in sources]
