@@ -32,13 +32,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from strokediff.comparing import settings_for
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.data.brain_slices import BrainSlices
 from strokediff.data.cohort import open_cohort
 from strokediff.noise.measure import cost, stored_bytes
-from strokediff.noise.registry import NOISE_MODELS
+from strokediff.noise.registry import NOISE_MODELS, settings_for
 from strokediff.noise.store import load_noise, save_noise
 from strokediff.training.build import build_network
 from strokediff.training.config import preset

@@ -13,6 +13,7 @@ ROOT = Path(strokediff.__file__).parent
 LAYERS = {
     "errors": -2,
     "extras": -1,
+    "tensorfile": -1,
     "__init__": -2,
     "core": 0,
     "noise": 0,

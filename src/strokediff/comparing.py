@@ -6,7 +6,6 @@ components come from an even sample of its slices.
 
 from __future__ import annotations
 
-import inspect
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from strokediff.noise.measure import (
     principal_components,
     support_of,
 )
-from strokediff.noise.registry import NOISE_MODELS, noise_family
+from strokediff.noise.registry import NOISE_MODELS, noise_family, settings_for
 from strokediff.noise.store import save_noise
 from strokediff.report.noise_figure import Column, noise_figure
 
@@ -105,12 +104,6 @@ def chosen_models(names: Sequence[str]) -> list[str]:
     for name in names:
         noise_family(name)
     return list(dict.fromkeys(names)) or list(NOISE_MODELS)
-
-
-def settings_for(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the wanted settings that the model's `fit` has."""
-    known = inspect.signature(noise_family(name).fit).parameters
-    return {key: value for key, value in wanted.items() if key in known}
 
 
 def fit(name: str, slices: BrainSlices, wanted: Mapping[str, Any]) -> NoiseModel:

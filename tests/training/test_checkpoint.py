@@ -81,3 +81,10 @@ def test_a_broken_config_is_refused(saved: Path, text: str) -> None:
     (saved / "config.json").write_text(text)
     with pytest.raises(InputError, match=r"config\.json"):
         read_checkpoint(saved)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_broken_metrics_are_refused(saved: Path, text: str) -> None:
+    (saved / "metrics.json").write_text(text)
+    with pytest.raises(InputError, match=r"metrics\.json: corrupt"):
+        read_checkpoint(saved)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
 from strokediff.errors import UsageError
 from strokediff.noise.calibrated import CalibratedFourierNoise
 from strokediff.noise.fourier import FourierNoise
@@ -25,3 +29,9 @@ def noise_family(name: str) -> NoiseFamily:
     if name not in NOISE_MODELS:
         raise UsageError(f"no noise model '{name}'; expected one of: {', '.join(NOISE_MODELS)}")
     return NOISE_MODELS[name]
+
+
+def settings_for(name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the wanted settings that the model's `fit` has."""
+    known = inspect.signature(noise_family(name).fit).parameters
+    return {key: value for key, value in wanted.items() if key in known}

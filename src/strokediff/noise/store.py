@@ -6,18 +6,14 @@ noise.safetensors    what the model holds, less what `load` makes again from the
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-
 from strokediff.errors import InputError
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.registry import NOISE_MODELS
+from strokediff.tensorfile import read_tensors, write_tensors
 
 FORMAT = 1
 
@@ -26,14 +22,12 @@ def save_noise(folder: Path, model: NoiseModel) -> None:
     """Write noise.json and noise.safetensors into `folder`, making it."""
     folder.mkdir(parents=True, exist_ok=True)
     derived = NOISE_MODELS[model.name].derived
-    tensors = {k: v.cpu().contiguous() for k, v in model.tensors().items() if k not in derived}
-    file = folder / "noise.safetensors"
-    save_file(tensors, file)
+    tensors = {k: v.cpu() for k, v in model.tensors().items() if k not in derived}
     described = {
         "format": FORMAT,
         "name": model.name,
         "settings": model.settings(),
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "sha256": write_tensors(folder / "noise.safetensors", tensors),
     }
     (folder / "noise.json").write_text(json.dumps(described, indent=1))
 
@@ -41,7 +35,12 @@ def save_noise(folder: Path, model: NoiseModel) -> None:
 def load_noise(folder: Path) -> NoiseModel:
     """Undo `save_noise`; `InputError` says what is missing, corrupt or foreign."""
     described = _description(folder / "noise.json")
-    tensors = _tensors(folder / "noise.safetensors", described["sha256"])
+    tensors = read_tensors(
+        folder / "noise.safetensors",
+        described["sha256"],
+        whole="noise model",
+        named_in="noise.json",
+    )
     family = NOISE_MODELS[described["name"]]
     try:
         return family.load(described["settings"], tensors)
@@ -78,18 +77,3 @@ def _description(file: Path) -> dict[str, Any]:
             f"got name {found.get('name')!r}. Copy it again."
         )
     return found
-
-
-def _tensors(file: Path, sha256: str) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise InputError(f"{file}: missing from the noise model. Copy the whole folder again.")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-        raise InputError(
-            f"{file}: corrupt, its bytes are not the ones that noise.json names (sha256 differs). "
-            "Copy it again."
-        )
-    try:
-        # Cloned, since a file aligns them otherwise, and products may round by alignment.
-        return {name: value.clone() for name, value in load_file(file).items()}
-    except SafetensorError as error:
-        raise InputError(f"{file}: not safetensors ({error}). Copy it again.") from None

@@ -10,20 +10,18 @@ state/               (to resume) raw weights, Adam's moments, the step
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from strokediff import __version__
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError
+from strokediff.tensorfile import read_tensors, write_tensors
 from strokediff.training.config import TrainingConfig
 
 FORMAT = 1
@@ -67,8 +65,7 @@ def write_checkpoint(
     metrics: dict[str, Any],
 ) -> None:
     """Write the files of a checkpoint into an existing folder (its owner renames it)."""
-    save_file({k: v.contiguous() for k, v in weights.items()}, folder / "model.safetensors")
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    digest = write_tensors(folder / "model.safetensors", weights)
     stamped = config.model_copy(update={"sha256": digest})
     (folder / "config.json").write_text(stamped.model_dump_json(indent=1))
     (folder / "split.json").write_text(json.dumps(split, indent=1))
@@ -88,10 +85,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             "model.safetensors, as 'strokediff train' writes it (RUN/model)."
         )
     config = _read_config(path / "config.json")
-    weights = _read_weights(path / "model.safetensors", config.sha256)
-    metrics_file = path / "metrics.json"
-    metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
-    return Checkpoint(path, config, weights, metrics)
+    weights = read_tensors(
+        path / "model.safetensors", config.sha256, whole="checkpoint", named_in="config.json"
+    )
+    return Checkpoint(path, config, weights, _read_metrics(path / "metrics.json"))
 
 
 def _read_config(file: Path) -> CheckpointConfig:
@@ -118,19 +115,17 @@ def _read_config(file: Path) -> CheckpointConfig:
         ) from None
 
 
+def _read_metrics(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file}: corrupt, not JSON ({error}). Copy it again.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file}: corrupt, expected a JSON object. Copy it again.")
+    return found
+
+
 def _version_of(raw: Any) -> str:
     return str(raw.get("strokediff", "unknown")) if isinstance(raw, dict) else "unknown"
-
-
-def _read_weights(file: Path, sha256: str) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise InputError(f"{file}: missing from the checkpoint. Copy the whole folder again.")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-        raise InputError(
-            f"{file}: corrupt checkpoint, its bytes are not the ones that config.json names "
-            "(sha256 differs). Copy it again."
-        )
-    try:
-        return load_file(file)
-    except SafetensorError as error:
-        raise InputError(f"{file}: not safetensors ({error}). Copy it again.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from strokediff.data.cohort import Cohort
 from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.isotropic import IsotropicNoise
-from strokediff.noise.registry import NOISE_MODELS, noise_family
+from strokediff.noise.registry import NOISE_MODELS, noise_family, settings_for
 from strokediff.noise.store import load_noise, save_noise
 from strokediff.training.config import NoiseConfig, TrainingConfig
 
@@ -21,24 +20,19 @@ FOLDER = "noise"
 def check_noise(config: TrainingConfig) -> None:
     """`UsageError` if the noise has no such setting, or cannot be whitened where it must be."""
     name = config.noise.name
-    known = inspect.signature(noise_family(name).fit).parameters
-    for setting, value in config.noise.given().items():
-        if setting not in known:
-            raise UsageError(
-                f"noise '{name}' has no setting '{setting}' (got {value}); leave it out, or choose "
-                f"one of: {', '.join(_having(setting))}."
-            )
+    given = config.noise.given()
+    for setting in sorted(set(given) - set(settings_for(name, given))):
+        having = [other for other in NOISE_MODELS if settings_for(other, {setting: None})]
+        raise UsageError(
+            f"noise '{name}' has no setting '{setting}' (got {given[setting]}); leave it out, or "
+            f"choose one of: {', '.join(having)}."
+        )
     if config.noise_loss == "mahalanobis" and not hasattr(noise_family(name), "whiten"):
         raise UsageError(
             f"noise '{name}' cannot be whitened, which the Mahalanobis loss needs. Choose one of: "
             f"{', '.join(n for n, f in NOISE_MODELS.items() if hasattr(f, 'whiten'))}; or train "
             "with the mean squared error (mse)."
         )
-
-
-def _having(setting: str) -> list[str]:
-    families = NOISE_MODELS.items()
-    return [n for n, family in families if setting in inspect.signature(family.fit).parameters]
 
 
 def fit_noise(config: TrainingConfig, cohort: Cohort) -> NoiseModel:
