@@ -22,13 +22,17 @@ def scores(volume: Volume, prob: np.ndarray, brain: np.ndarray, truth: np.ndarra
     `prob` is that of an undecided model, (y_0 + 1) / 2.
     """
     out = np.empty((len(THRESHOLDS), len(LEAST_ML), 2))
+    true = int(np.count_nonzero(truth))
     for i, threshold in enumerate(THRESHOLDS):
         lesions = Lesions(volume, (prob >= (threshold + 1) / 2) & brain)
+        hit = truth[tuple(lesions.index.T)]
+        n = len(lesions.volume_ml) + 1
+        found, both = (np.bincount(lesions.owner, w, n)[1:] for w in (None, hit))
         for j, least in enumerate(LEAST_ML):
-            mask = lesions.mask(least)
-            found, true, both = (float(a.sum()) for a in (mask, truth, mask & truth))
-            dice = 2 * both / (found + true) if found + true else 1.0
-            out[i, j] = dice, abs(found - true) / true if true else math.nan
+            kept = lesions.volume_ml >= least
+            total, overlap = float(found[kept].sum()), float(both[kept].sum())
+            dice = 2 * overlap / (total + true) if total + true else 1.0
+            out[i, j] = dice, abs(total - true) / true if true else math.nan
     return out
 
 
