@@ -4,7 +4,8 @@
     strokediff prepare OUT COHORT --test 0.2
 
 DATA holds images/PPPP_SS.png and masks/PPPP_SS.png (perihematomal oedema): slices SS of patient
-PPPP, 8-bit, the brain window 0 to 80 HU, turned by 90 degrees with the patient's front to the left.
+PPPP, 8-bit, the brain window 0 to 80 HU, turned by 90 degrees with the patient's front to the left
+(whether left and right are swapped cannot be told from them).
 Where the window cut them, bone becomes 800 HU and air -1000, so that the head is whole again.
 Spacing is not given: a field of view of 230 mm and slices of 5 mm are assumed, so mm and mL are
 nominal, alike for every method. The data are for research without commercial use; nothing made of
