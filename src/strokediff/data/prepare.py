@@ -153,7 +153,8 @@ def _all_on_grid(scans: list[LabelledScan], grid: GridConfig, jobs: int) -> Iter
 def _on_grid(scan: LabelledScan, grid: GridConfig) -> Prepared:
     volume = read_nifti(scan.image)
     lesion = _mask_on(scan.label, volume)
-    slice_grid = SliceGrid(grid, volume, extract_brain(volume).mask)
+    brain = extract_brain(volume)
+    slice_grid = SliceGrid(grid, volume, brain.mask)
     slices = slice_grid.image(volume.hu)
     patient = Patient(
         scan.name,
@@ -165,7 +166,7 @@ def _on_grid(scan: LabelledScan, grid: GridConfig) -> Prepared:
         "image": scan.image.name,
         "volume_ml": volume.mask_volume_mm3(lesion) / 1000,
         "spacing_mm": volume.spacing_mm,
-        "warnings": list(volume.warnings),
+        "warnings": [*volume.warnings, *brain.warnings],
     }
     return patient, details
 
