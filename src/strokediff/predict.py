@@ -106,7 +106,7 @@ def segment_volume(
         prob = grid.to_volume(prob_on_grid)
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
-        report = _measure(volume, mask, brain)
+        report = _measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
     report["warnings"] += _cut_off(grid.cut_off_fraction)
     interval, kind = _interval(
         report["volume_ml"],
@@ -175,12 +175,13 @@ def _without_lone_pixels(y_0: torch.Tensor) -> torch.Tensor:
     return torch.where(dropped, torch.full_like(y_0, -1e-2), y_0)
 
 
-def _measure(volume: Volume, mask: NDArray[np.bool_], brain: BrainMask) -> dict[str, Any]:
+def _measure(
+    volume: Volume, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
+) -> dict[str, Any]:
     """The figures of the mask on the volume's own grid."""
     mm3 = volume.mask_volume_mm3(mask)
     warnings = [*volume.warnings, *brain.warnings]
     cut = brain.truncated or _touches_border(mask)
-    lesions = Lesions(volume, mask).describe()
     return {
         "volume_ml": mm3 / 1000,
         "volume_mm3": mm3,

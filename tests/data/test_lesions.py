@@ -41,8 +41,10 @@ def test_volumes_and_centroids_largest_first(volume: Volume, mask: np.ndarray) -
 def test_a_lesion_stays_whole_or_goes_whole(
     volume: Volume, mask: np.ndarray, least: float, left: int
 ) -> None:
-    kept = Lesions(volume, mask).mask(least)
+    lesions = Lesions(volume, mask)
+    kept = lesions.mask(least)
     assert kept.sum() == left
+    assert lesions.describe(least) == Lesions(volume, kept).describe()
     assert not (kept & ~mask).any()
 
 

@@ -30,10 +30,12 @@ class Lesions:
         keep = np.concatenate([[False], self.volume_ml >= least_ml])
         return np.asarray(keep[self.labels])
 
-    def describe(self) -> list[dict[str, Any]]:
-        """`volume_ml` and `centroid_mm` (RAS+) of every lesion, largest first."""
+    def describe(self, least_ml: float = 0.0) -> list[dict[str, Any]]:
+        """`volume_ml` and `centroid_mm` (RAS+) of what `mask` keeps, largest first."""
         found = []
         for number, volume_ml in enumerate(self.volume_ml, start=1):
+            if volume_ml < least_ml:
+                continue
             own = self.owner == number
             world, weights = self.volume.index_to_world(self.index[own]), self._mm3[own]
             centroid = (world * weights[:, None]).sum(0) / weights.sum()
