@@ -7,7 +7,9 @@ import torch
 
 from strokediff.core.losses import (
     LABEL_LIKELIHOODS,
+    LABEL_READINGS,
     P2,
+    LabelReading,
     Mahalanobis,
     exact_weights,
     label_residual,
@@ -109,24 +111,52 @@ def test_slice_dice_is_the_mean_of_every_slice_alone() -> None:
     assert float(soft_dice_loss(y_0_hat, y_0, m)) < 0.02 < 0.2 < float(sum(alone)) / 2
 
 
+@pytest.mark.parametrize("reading", LABEL_READINGS.values())
 @pytest.mark.parametrize("name", LABEL_LIKELIHOODS)
-def test_every_likelihood_prefers_the_truth_and_ignores_the_outside(name: str) -> None:
+def test_every_likelihood_prefers_the_truth_and_ignores_the_outside(
+    name: str, reading: LabelReading
+) -> None:
     law = LABEL_LIKELIHOODS[name]
     y_0 = torch.tensor([[[[1.0, -1.0, 1.0]]]])
     m = torch.tensor([[[[1.0, 1.0, 0.0]]]])
-    right, wrong = (law(sign * y_0, y_0, m, 4.0) for sign in (1, -1))
+    right, wrong = (law(sign * y_0, y_0, m, reading) for sign in (1, -1))
     assert right.shape == (1,)
     assert right < wrong
     moved = y_0.clone()
     moved[..., 2] = -50.0
-    assert torch.equal(law(moved, y_0, m, 4.0), right)
+    assert torch.equal(law(moved, y_0, m, reading), right)
 
 
-def test_bernoulli_likelihood_by_hand() -> None:
-    """-log sigmoid(slope y_0_hat) where the label is lesion."""
-    y_0_hat, y_0 = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
-    value = LABEL_LIKELIHOODS["bernoulli"](y_0_hat, y_0, y_0, 2.0)
-    assert float(value) == pytest.approx(-math.log(1 / (1 + math.exp(-1.0))))
+@pytest.mark.parametrize(
+    ("reading", "p"), [("sigmoid", 1 / (1 + math.exp(-0.5))), ("linear", 0.75)]
+)
+def test_bernoulli_likelihood_by_hand(reading: str, p: float) -> None:
+    """-log p where the label is lesion, -log (1 - p) where it is not."""
+    y_0_hat, one = torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1)
+    law = LABEL_LIKELIHOODS["bernoulli"]
+    there = law(y_0_hat, one, one, LABEL_READINGS[reading])
+    elsewhere = law(y_0_hat, -one, one, LABEL_READINGS[reading])
+    assert float(there) == pytest.approx(-math.log(p))
+    assert float(elsewhere) == pytest.approx(-math.log(1 - p))
+
+
+def test_read_linearly_every_loss_of_the_label_is_least_at_the_true_label() -> None:
+    """y_0_hat = y_0 in {-1, +1} is the optimum of L_d0, of Dice and of the squared error alike."""
+    y_0 = torch.full((1, 1, 4, 4), -1.0)
+    y_0[..., :2] = 1.0
+    m = torch.ones_like(y_0)
+    linear = LABEL_READINGS["linear"]
+    laws = {
+        "dice": lambda y: soft_dice_loss(y, y_0, m, linear),
+        **{
+            name: lambda y, law=law: law(y, y_0, m, linear)[0]
+            for name, law in LABEL_LIKELIHOODS.items()
+        },
+    }
+    for name, law in laws.items():
+        values = [float(law(scale * y_0)) for scale in (0.0, 0.5, 0.9, 1.0)]
+        assert values == sorted(values, reverse=True), name
+        assert values[-1] == pytest.approx(0.0, abs=1e-5), name
 
 
 def test_mahalanobis_is_the_squared_error_of_the_whitened_residual_inside_the_mask() -> None:

@@ -165,7 +165,7 @@ def test_a_split_that_leaves_nobody_to_train_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": 7}', '{"format": 1, "split": {}}'])
+@pytest.mark.parametrize("text", ["{", '{"format": 7}', '{"format": 2, "split": {}}'])
 def test_a_foreign_cohort_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "cohort.json").write_text(text)
     with pytest.raises(InputError, match=r"cohort\.json"):

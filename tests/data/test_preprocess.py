@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strokediff.data.preprocess import GridConfig, SliceGrid
+from strokediff.data.preprocess import GridConfig, SliceGrid, widened
 from strokediff.data.volume import Source, Volume
 
 GRID = GridConfig(size=64, spacing_mm=3.0)
@@ -98,3 +98,31 @@ def test_an_empty_brain_gives_empty_slices() -> None:
 def test_window_is_linear_and_clipped() -> None:
     hu = np.array([-1000.0, 0.0, 40.0, 60.0, 80.0, 3000.0])
     np.testing.assert_allclose(GridConfig().windowed(hu), [-1, -1, 0, 0.5, 1, 1])
+
+
+def test_beyond_the_mask_the_rim_shows_what_lies_there_and_no_further() -> None:
+    """Inside m it is the image; bone (+1 in the window) for 4 mm around it; 0 beyond."""
+    volume, brain = head()
+    grid = SliceGrid(GRID, volume, brain)
+    slices, rimmed = grid.image(volume.hu), grid.image_with_rim(volume.hu, 4.0)
+    inside = slices.m > 0
+    rim = widened(inside, 4.0, GRID.spacing_mm) & ~inside
+    assert np.array_equal(rimmed[inside], slices.x[inside])
+    assert rim.any() and rimmed[rim].mean() > 0.5
+    assert not rimmed[~inside & ~rim].any()
+
+
+@pytest.mark.parametrize("by_mm", [-6.0, 6.0])
+def test_a_disc_is_widened_to_a_disc(by_mm: float) -> None:
+    """The radius changes by `by_mm`, in millimetres whatever the pixel."""
+    y, x = np.mgrid[-20:21, -20:21] * 1.5
+    m = (x**2 + y**2 <= 18.0**2)[None]
+    area = widened(m, by_mm, 1.5).sum() * 1.5**2
+    assert area == pytest.approx(np.pi * (18.0 + by_mm) ** 2, rel=0.06)
+
+
+def test_an_empty_mask_stays_empty_and_a_full_one_full() -> None:
+    m = np.zeros((2, 8, 8), bool)
+    m[1] = True
+    assert np.array_equal(widened(m, 4.0, 2.0), m)
+    assert np.array_equal(widened(m, -4.0, 2.0), m)

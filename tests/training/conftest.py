@@ -41,7 +41,7 @@ def config() -> TrainingConfig:
     return TrainingConfig(
         network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
         T=50,
-        loss=LossConfig(label_slope=4.0),
+        loss=LossConfig(label_reading="linear"),
         steps=6,
         batch_size=2,
         lr=1e-3,

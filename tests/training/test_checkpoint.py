@@ -72,11 +72,11 @@ def test_missing_weights_are_named(saved: Path) -> None:
 def test_another_format_names_the_version_that_wrote_it(saved: Path) -> None:
     file = saved / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 9, "strokediff": "7.0"}))
-    with pytest.raises(InputError, match=r"format 9.*reads format 1.*7\.0"):
+    with pytest.raises(InputError, match=r"format 9.*reads format 2.*7\.0"):
         read_checkpoint(saved)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}'])
 def test_a_broken_config_is_refused(saved: Path, text: str) -> None:
     (saved / "config.json").write_text(text)
     with pytest.raises(InputError, match=r"config\.json"):

@@ -12,8 +12,6 @@ from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.model import load_model
-from strokediff.models import model_path
-from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import NoiseConfig, TrainingConfig, changed
@@ -127,12 +125,6 @@ def test_it_is_fitted_on_training_patients_alone(tmp_path: Path, config: Trainin
 def test_the_margin_is_a_share_of_the_grid(cohort: Cohort, config: TrainingConfig) -> None:
     noise = NoiseConfig(name="low-rank", rank=4, margin=0.25).model_dump()
     assert fit_noise(changed(config, noise=noise), cohort).settings()["margin"] == 4
-
-
-def test_the_bundled_model_was_written_before_noise_had_settings() -> None:
-    model = load_model(model_path("phantom-stroke"), torch.device("cpu"))
-    assert isinstance(model.noise, IsotropicNoise)
-    assert model.card["noise"] == "isotropic"
 
 
 @pytest.mark.parametrize(

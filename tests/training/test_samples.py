@@ -60,3 +60,22 @@ def test_patients_are_drawn_equally_whatever_the_number_of_their_slices(tmp_path
 def test_no_patients_and_no_lesions_are_said(cohort: Cohort) -> None:
     with pytest.raises(InputError, match="no patients to train on"):
         TrainingSamples(cohort, [], seed=0, lesion_share=0.5, augment=False)
+
+
+def test_augmentation_moves_the_brains_edge_both_ways_and_shows_the_rim(tmp_path: Path) -> None:
+    """Masks come smaller, equal and larger; a larger one shows what x holds beyond m."""
+    y, x = np.mgrid[:32, :32] - 15.5
+    m = np.asarray(y**2 + x**2 <= 64, np.uint8)[None].repeat(2, 0)
+    image = np.where(m, 0.0, 1.0).astype(np.float16)
+    lesion = np.zeros_like(m)
+    lesion[:, 14:18, 14:18] = 1
+    writer = CohortWriter(tmp_path, GridConfig(size=32, spacing_mm=2.0))
+    writer.add(Patient("one", image, lesion, m))
+    writer.finish(split={"train": ["one"], "val": [], "test": []}, origin={})
+    made = samples(open_cohort(tmp_path), lesion_share=1.0)
+    drawn = [made[n] for n in range(60)]
+    areas = np.array([float(s["m"].sum()) for s in drawn])
+    assert areas.min() < 0.8 * m[0].sum() < 1.2 * m[0].sum() < areas.max()
+    bright = [float((s["x"] > 0.5).sum()) for s in drawn]
+    assert np.corrcoef(areas, bright)[0, 1] > 0.9
+    assert all(float((s["y"] > 0).sum()) < 40 for s in drawn)

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from strokediff.core.process import Diffused, SynchronousProcess
@@ -108,23 +107,41 @@ class Mahalanobis:
         return masked_mean(self.whiten(residual * m, m) ** 2, m)
 
 
-LabelLikelihood = Callable[[Tensor, Tensor, Tensor, float], Tensor]
-"""(y_0_hat, y_0, m, slope) -> -log p(y_0 | y_1) up to constants, one value a sample (B,)."""
+LabelReading = Callable[[Tensor], Tensor]
+"""y_0_hat -> the probability of lesion."""
+
+CERTAIN = 1e-6
+"""No probability is read closer to 0 or 1, so that its logarithm is finite."""
 
 
-def gaussian_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float) -> Tensor:
+def sigmoid_reading(y_0_hat: Tensor) -> Tensor:
+    """sigmoid(y_0_hat), for a label without bounds; -1 and +1 read 0.27 and 0.73."""
+    return torch.sigmoid(y_0_hat)
+
+
+def linear_reading(y_0_hat: Tensor) -> Tensor:
+    """(1 + y_0_hat) / 2, for a label in [-1, 1]: the true label reads as the true probability."""
+    return ((1.0 + y_0_hat) / 2.0).clamp(CERTAIN, 1.0 - CERTAIN)
+
+
+LABEL_READINGS: dict[str, LabelReading] = {"sigmoid": sigmoid_reading, "linear": linear_reading}
+
+LabelLikelihood = Callable[[Tensor, Tensor, Tensor, LabelReading], Tensor]
+"""(y_0_hat, y_0, m, reading) -> -log p(y_0 | y_1) up to constants, one value a sample (B,)."""
+
+
+def gaussian_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading) -> Tensor:
     """L_d0 with p(y_0 | y_1) normal around y_0_hat: the mean squared error."""
     return masked_mean((y_0_hat - y_0) ** 2, m)
 
 
-def bernoulli_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float) -> Tensor:
-    """L_d0 with p(y_0 = 1 | y_1) = sigmoid(slope y_0_hat): the cross-entropy.
+def bernoulli_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading) -> Tensor:
+    """L_d0 with p(y_0 = 1 | y_1) = reading(y_0_hat): the cross-entropy.
 
     As DDPM decodes its last step by a discrete law, since y_0 is discrete.
     """
-    truth = (y_0 > 0).to(y_0_hat.dtype)
-    entropy = F.binary_cross_entropy_with_logits(slope * y_0_hat, truth, reduction="none")
-    return masked_mean(entropy, m)
+    p = reading(y_0_hat)
+    return masked_mean(-torch.where(y_0 > 0, p.log(), torch.log1p(-p)), m)
 
 
 LABEL_LIKELIHOODS: dict[str, LabelLikelihood] = {
@@ -133,30 +150,34 @@ LABEL_LIKELIHOODS: dict[str, LabelLikelihood] = {
 }
 
 
-def soft_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:
-    """1 - soft Dice of sigmoid(slope y_0_hat) against the label in {-1, +1}, over the batch.
+def soft_dice_loss(
+    y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading = sigmoid_reading
+) -> Tensor:
+    """1 - soft Dice of reading(y_0_hat) against the label in {-1, +1}, over the batch.
 
     (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
     slices without lesion count through their false positives. Scalar.
     """
-    p, g = _probability_and_truth(y_0_hat, y_0, m, slope)
+    p, g = _probability_and_truth(y_0_hat, y_0, m, reading)
     return _dice_loss(p.reshape(1, -1), g.reshape(1, -1))[0]
 
 
-def slice_dice_loss(y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float = 1.0) -> Tensor:
+def slice_dice_loss(
+    y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading = sigmoid_reading
+) -> Tensor:
     """The mean over samples of 1 - soft Dice, each sample by itself; scalar.
 
     Over a batch a large haemorrhage outweighs a small infarct, and a network that finds only the
     first has little left to gain; here every slice counts the same.
     """
-    p, g = _probability_and_truth(y_0_hat, y_0, m, slope)
+    p, g = _probability_and_truth(y_0_hat, y_0, m, reading)
     return _dice_loss(p.flatten(1), g.flatten(1)).mean()
 
 
 def _probability_and_truth(
-    y_0_hat: Tensor, y_0: Tensor, m: Tensor, slope: float
+    y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading
 ) -> tuple[Tensor, Tensor]:
-    p = torch.sigmoid(slope * y_0_hat) * m
+    p = reading(y_0_hat) * m
     return p, (y_0 > 0).to(p.dtype) * m
 
 

@@ -3,6 +3,8 @@
     COHORT/cohort.json       grid, split by patient, origin, what was found
     COHORT/patients.zarr     NAME/x (Z, S, S) float16, NAME/y and NAME/m (Z, S, S) uint8
 
+x goes on beyond m for RIM_MM: the mask of the brain is never exact, so training varies it.
+
 Needs the `train` extra (zarr).
 """
 
@@ -21,13 +23,14 @@ from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError
 from strokediff.extras import require
 
-FORMAT = 1
+FORMAT = 2
+RIM_MM = 4.0
 SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient on the network's grid: x, y, m are (Z, S, S)."""
+    """One patient on the network's grid: x, y, m are (Z, S, S); x covers m and a rim around it."""
 
     name: str
     x: NDArray[np.float16]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from strokediff.data.brain import extract_brain
 from strokediff.data.cohort import (
+    RIM_MM,
     Cohort,
     CohortWriter,
     Patient,
@@ -155,12 +156,11 @@ def _on_grid(scan: LabelledScan, grid: GridConfig) -> Prepared:
     lesion = _mask_on(scan.label, volume)
     brain = extract_brain(volume)
     slice_grid = SliceGrid(grid, volume, brain.mask)
-    slices = slice_grid.image(volume.hu)
     patient = Patient(
         scan.name,
-        slices.x.astype(np.float16),
+        slice_grid.image_with_rim(volume.hu, RIM_MM).astype(np.float16),
         slice_grid.label(lesion),
-        slices.m.astype(np.uint8),
+        slice_grid.mask.astype(np.uint8),
     )
     details = {
         "image": scan.image.name,

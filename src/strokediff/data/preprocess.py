@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.ndimage import distance_transform_edt
 
 from strokediff.data.volume import Volume
 
@@ -73,11 +74,22 @@ class SliceGrid:
         inside = self.brain[np.ix_(inside_x, inside_y)].sum()
         return float(1.0 - inside / max(1, self.brain.sum()))
 
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The brain on the network's grid, (Z, size, size)."""
+        return self._m
+
     def image(self, hu: NDArray[np.float32]) -> NetworkSlices:
         """Window, resample inside the mask, and set everything outside to 0."""
         weighted = self._resample(self.config.windowed(hu) * self.brain)
         x = weighted / np.maximum(self._resample(self.brain), COVERED)
         return NetworkSlices((x * self._m).astype(np.float32), self._m.astype(np.float32))
+
+    def image_with_rim(self, hu: NDArray[np.float32], rim_mm: float) -> NDArray[np.float32]:
+        """As `image`, and beyond the mask, for `rim_mm` in the plane, what really lies there."""
+        slices = self.image(hu)
+        rim = widened(self._m, rim_mm, self.config.spacing_mm) & ~self._m
+        return np.where(rim, self._resample(self.config.windowed(hu)), slices.x)
 
     def label(self, lesion: NDArray[Any]) -> NDArray[np.uint8]:
         """A lesion mask (X, Y, Z) on the network's grid: at least half a pixel is lesion."""
@@ -99,6 +111,20 @@ class SliceGrid:
 
     def _back(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.transpose(self._out_y @ slices @ self._out_x.T, (2, 1, 0))
+
+
+def widened(m: NDArray[np.bool_], by_mm: float, spacing_mm: float) -> NDArray[np.bool_]:
+    """Masks (..., S, S) grown by `by_mm` in the plane, shrunk where it is negative.
+
+    What lies off the grid counts as neither inside nor outside.
+    """
+    if by_mm < 0:
+        return ~widened(~m, -by_mm, spacing_mm)
+    out = np.zeros_like(m)
+    for index in np.ndindex(m.shape[:-2]):
+        if m[index].any():
+            out[index] = distance_transform_edt(~m[index], sampling=spacing_mm) <= by_mm
+    return out
 
 
 def _centre(brain: NDArray[np.bool_]) -> tuple[float, float]:

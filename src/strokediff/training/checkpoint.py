@@ -24,7 +24,7 @@ from strokediff.errors import InputError
 from strokediff.tensorfile import read_tensors, write_tensors
 from strokediff.training.config import TrainingConfig
 
-FORMAT = 1
+FORMAT = 2
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin")
 
 

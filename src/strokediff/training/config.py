@@ -14,7 +14,8 @@ class LossConfig(BaseModel):
     """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
 
     `dice` weighs the Dice term over the whole batch, `slice_dice` the mean of every slice's own.
-    `label_likelihood` is the law of L_d0; it and the Dice term see sigmoid(label_slope y_0_hat).
+    `label_likelihood` is the law of L_d0; it and the Dice term see a probability, read from y_0_hat
+    as `label_reading` says: "linear" needs a label in [-1, 1] (`label_form` "clean").
 
     `label_window` and `dice_window` are T_p and T_i as fractions of T.
     """
@@ -28,7 +29,7 @@ class LossConfig(BaseModel):
     dice: float = 1.0
     slice_dice: float = 0.0
     label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    label_slope: float = 1.0
+    label_reading: Literal["sigmoid", "linear"] = "sigmoid"
     label_window: float = Field(1.0, ge=0, le=1)
     dice_window: float = Field(0.5, ge=0, le=1)
 
@@ -108,7 +109,7 @@ _LABEL_FIRST = LossConfig(
     slice_dice=2.0,
     dice_window=0.1,
     label_likelihood="bernoulli",
-    label_slope=2.0,
+    label_reading="linear",
 )
 
 PRESETS = {

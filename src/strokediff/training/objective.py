@@ -10,6 +10,7 @@ from torch import Tensor
 
 from strokediff.core.losses import (
     LABEL_LIKELIHOODS,
+    LABEL_READINGS,
     P2,
     NoiseError,
     label_residual,
@@ -72,7 +73,8 @@ class Objective:
             return y_t_hat.new_zeros(())
         y_0_hat = self.process.clean(y_t_hat[last], eps_hat[last], t[last])
         negative_log = LABEL_LIKELIHOODS[self.weights.label_likelihood]
-        values = negative_log(y_0_hat, y_0[last], m[last], self.weights.label_slope)
+        reading = LABEL_READINGS[self.weights.label_reading]
+        values = negative_log(y_0_hat, y_0[last], m[last], reading)
         return values.sum() / len(t)
 
     def _dice(
@@ -83,5 +85,6 @@ class Objective:
         if not bool(readable.any()):
             return {name: y_t_hat.new_zeros(()) for name in laws}
         y_0_hat = self.process.clean(y_t_hat[readable], eps_hat[readable], t[readable])
-        read = (y_0_hat, y_0[readable], m[readable], self.weights.label_slope)
+        reading = LABEL_READINGS[self.weights.label_reading]
+        read = (y_0_hat, y_0[readable], m[readable], reading)
         return {name: law(*read) for name, law in laws.items()}

@@ -17,9 +17,13 @@ from torch.utils.data import Dataset
 
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain_slices import MIN_BRAIN_PIXELS
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohort import RIM_MM, Cohort
+from strokediff.data.preprocess import widened
 from strokediff.errors import InputError
 from strokediff.extras import require
+
+EDGES_MM = (-RIM_MM / 2, 0.0, 0.0, RIM_MM / 2, RIM_MM)
+"""How far augmentation moves the edge of the brain, each as often."""
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
@@ -30,7 +34,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     ) -> None:
         self.seed = seed
         self.lesion_share = lesion_share
-        self.augmentation = Augmentation() if augment else None
+        self.augmentation = Augmentation(cohort.grid.spacing_mm) if augment else None
         patients = [cohort.read(name) for name in names]
         if not patients:
             raise InputError(f"{cohort.path}: no patients to train on. Prepare it with more.")
@@ -55,7 +59,8 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
         if self.augmentation:
             sample = self.augmentation(sample, int(rng.integers(2**31)))
-        sample["y"] = 2.0 * sample["y"] - 1.0
+        sample["x"] = sample["x"] * sample["m"]
+        sample["y"] = 2.0 * sample["y"] * sample["m"] - 1.0
         return {**sample, "number": number}
 
 
@@ -65,9 +70,15 @@ def _by_patient(owner: NDArray[Any], wanted: NDArray[Any]) -> list[NDArray[Any]]
 
 
 class Augmentation:
-    """Noise, rotation, scaling and in-plane flip (SDPM section 3), and a shift of the window."""
+    """Noise, rotation, scaling and in-plane flip (SDPM section 3), a shift of the window, and
+    another edge of the brain: its mask moves by up to RIM_MM.
 
-    def __init__(self) -> None:
+    Brain extraction leaves a rim of skull in one head and takes one of cortex in another. A
+    network that saw one edge only calls the other a lesion.
+    """
+
+    def __init__(self, spacing_mm: float) -> None:
+        self.spacing_mm = spacing_mm
         transforms = require("monai.transforms", "train")
         keys = ["x", "y", "m"]
         self.transform = transforms.Compose(
@@ -90,10 +101,14 @@ class Augmentation:
 
     def __call__(self, sample: dict[str, Tensor], seed: int) -> dict[str, Any]:
         """Augment one sample; the seed fixes every draw."""
+        edge = EDGES_MM[np.random.default_rng(seed).integers(len(EDGES_MM))]
+        if edge:
+            m = widened(sample["m"].numpy() > 0, edge, self.spacing_mm)
+            sample = {**sample, "m": torch.from_numpy(m.astype(np.float32))}
         self.transform.set_random_state(seed)
         out = self.transform(sample)
         plain = {key: torch.as_tensor(out[key]).float() for key in ("x", "y", "m")}
-        plain["x"] = plain["x"].clamp(-1, 1) * plain["m"]
+        plain["x"] = plain["x"].clamp(-1, 1)
         return plain
 
 
