@@ -14,7 +14,6 @@ CONFIGS = [
     NetworkConfig(base=8, multipliers=(1, 2)),
     NetworkConfig(base=8, multipliers=(1, 2), patch=2, label_form="clean"),
     NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
-    NetworkConfig(base=8, multipliers=(1, 2), patch=2, view="mirrored"),
 ]
 
 

@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class NetworkConfig(BaseModel):
     """The two-stream U-Net.
 
-    `view` is what the encoder is shown: "plain" is x_t, as the paper; "mirrored" is x_t and its
-    mirror image, so that the hemispheres can be compared pixel by pixel.
     `patch` folds patch x patch pixels into channels before the first convolution and unfolds
     them after the last (1: none, as the paper). `label_form` is what the label decoder gives:
     "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which y_t
@@ -23,7 +21,6 @@ class NetworkConfig(BaseModel):
     base: int = Field(32, ge=4)
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
     groups: int = Field(8, ge=1)
-    view: Literal["plain", "mirrored"] = "plain"
     patch: int = Field(1, ge=1)
     linear_attention: bool = False
     head_attention_size: int = Field(16, ge=1, description="largest side at which the head attends")

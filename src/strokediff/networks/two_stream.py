@@ -19,7 +19,6 @@ from strokediff.networks.blocks import (
     time_features,
 )
 from strokediff.networks.config import NetworkConfig
-from strokediff.networks.views import VIEWS
 
 
 class Encoder(nn.Module):
@@ -27,8 +26,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: NetworkConfig, widths: list[int], c_time: int) -> None:
         super().__init__()
-        c_view = VIEWS[config.view].channels * config.patch**2
-        self.stem = nn.Conv2d(c_view, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(config.patch**2, widths[0], 3, padding=1)
         c_in = [widths[0], *widths[:-1]]
         self.blocks = nn.ModuleList(
             ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
@@ -36,7 +34,7 @@ class Encoder(nn.Module):
         self.attention = _linear_attention(config, widths)
 
     def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
-        """What the view shows, folded, (B, channels patch^2, H, W) -> features, finest first."""
+        """(B, patch^2, H, W) -> features, finest first."""
         h = self.stem(x)
         features = []
         for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
@@ -113,8 +111,7 @@ class TwoStreamUNet(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Predict the noise and the noisy label of x_t (B, 1, H, W) at times t (B,)."""
         emb = self.time(time_features(t, 4 * self.config.base))
-        shown = VIEWS[self.config.view](x_t)
-        skips = self.encoder(F.pixel_unshuffle(shown, self.config.patch), emb)
+        skips = self.encoder(F.pixel_unshuffle(x_t, self.config.patch), emb)
         h = self.middle2(self.middle_attention(self.middle1(skips[-1], emb)), emb)
         eps_hat = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
         label = self.label_attention(self.label_decoder(h, skips, emb))

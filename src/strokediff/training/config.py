@@ -120,8 +120,9 @@ PRESETS = {
             network=_TINY,
             loss=_LABEL_FIRST,
             time_sampler="clean-mixture",
-            steps=6_000,
+            steps=5_000,
             lr=1e-3,
+            validate_every=500,
         ),
     ),
     "small": Preset(

@@ -89,7 +89,7 @@ class Augmentation:
                     prob=0.8,
                     rotate_range=np.deg2rad(15.0),
                     scale_range=(0.12, 0.12),
-                    translate_range=(4.0, 4.0),
+                    translate_range=(2.0, 2.0),
                     mode=["bilinear", "nearest", "nearest"],
                     padding_mode="zeros",
                 ),
