@@ -65,6 +65,29 @@ def test_clean_form_obeys_equation_11() -> None:
     torch.testing.assert_close(y_0, torch.tanh(logit / 2), atol=2e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("precision", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_without_noise_none_is_predicted_and_the_others_do_not_notice(
+    config: NetworkConfig, precision: torch.dtype, atol: float
+) -> None:
+    """eps_hat = 0 at t = 0, and a sample's answer is the one it gets in a batch of its own."""
+    net, x_t, t = build(config).eval(), torch.randn(3, 1, 32, 32), torch.tensor([0, 250, 0])
+    with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        together = net(x_t, t)
+        alone = [net(x_t[i : i + 1], t[i : i + 1]) for i in range(3)]
+    for k, out in enumerate(together):
+        one_by_one = torch.cat([answer[k] for answer in alone])
+        torch.testing.assert_close(out.float(), one_by_one.float(), atol=atol, rtol=atol)
+    assert not together[0][[0, 2]].any() and together[0][1].any()
+
+
+def test_at_t_0_the_noise_decoder_is_not_run() -> None:
+    net, calls = build(CONFIGS[0]), []
+    net.noise_decoder.register_forward_hook(lambda *_: calls.append(1))
+    net(torch.randn(2, 1, 32, 32), torch.zeros(2, dtype=torch.long))
+    assert calls == []
+
+
 def test_the_answer_depends_on_t() -> None:
     net, x = build(CONFIGS[0]), torch.randn(1, 1, 32, 32)
     early, late = (net(x, torch.tensor([t]))[0] for t in (1, 400))

@@ -158,29 +158,6 @@ def soft_dice_loss(
     (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
     slices without lesion count through their false positives. Scalar.
     """
-    p, g = _probability_and_truth(y_0_hat, y_0, m, reading)
-    return _dice_loss(p.reshape(1, -1), g.reshape(1, -1))[0]
-
-
-def slice_dice_loss(
-    y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading = sigmoid_reading
-) -> Tensor:
-    """The mean over samples of 1 - soft Dice, each sample by itself; scalar.
-
-    Over a batch a large haemorrhage outweighs a small infarct, and a network that finds only the
-    first has little left to gain; here every slice counts the same.
-    """
-    p, g = _probability_and_truth(y_0_hat, y_0, m, reading)
-    return _dice_loss(p.flatten(1), g.flatten(1)).mean()
-
-
-def _probability_and_truth(
-    y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReading
-) -> tuple[Tensor, Tensor]:
     p = reading(y_0_hat) * m
-    return p, (y_0 > 0).to(p.dtype) * m
-
-
-def _dice_loss(p: Tensor, g: Tensor) -> Tensor:
-    """1 - soft Dice of every row of p and g (n, pixels), (n,)."""
-    return 1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)
+    g = (y_0 > 0).to(p.dtype) * m
+    return 1.0 - (2.0 * (p * g).sum() + 1.0) / (p.sum() + g.sum() + 1.0)

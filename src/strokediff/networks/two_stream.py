@@ -109,11 +109,14 @@ class TwoStreamUNet(nn.Module):
         self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
 
     def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict the noise and the noisy label of x_t (B, 1, H, W) at times t (B,)."""
+        """Predict the noise and the noisy label of x_t (B, 1, H, W) at times t (B,).
+
+        At t = 0 there is no noise: eps_hat is 0 there, and its decoder is not run.
+        """
         emb = self.time(time_features(t, 4 * self.config.base))
         skips = self.encoder(F.pixel_unshuffle(x_t, self.config.patch), emb)
         h = self.middle2(self.middle_attention(self.middle1(skips[-1], emb)), emb)
-        eps_hat = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
+        eps_hat = self._noise(h, skips, emb, t > 0)
         label = self.label_attention(self.label_decoder(h, skips, emb))
         label_out = self._unfold(self.label_head(label))
         if self.config.label_form == "noisy":
@@ -122,6 +125,19 @@ class TwoStreamUNet(nn.Module):
         y_0 = torch.tanh(label_out.float() / 2)
         y_t_hat = signal[:, None, None, None] * y_0 + noise[:, None, None, None] * eps_hat
         return eps_hat, y_t_hat
+
+    def _noise(self, h: Tensor, skips: list[Tensor], emb: Tensor, noisy: Tensor) -> Tensor:
+        """eps_hat (B, 1, H, W) of the samples in `noisy` (B,), 0 for the others."""
+        at = noisy.nonzero()[:, 0]
+        if not len(at):
+            side = h.shape[-1] * self.config.stride
+            return h.new_zeros(len(noisy), 1, side, side)
+        if len(at) < len(noisy):
+            h, skips, emb = h[at], [skip[at] for skip in skips], emb[at]
+        found = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
+        if len(at) == len(noisy):
+            return found
+        return found.new_zeros(len(noisy), *found.shape[1:]).index_put((at,), found)
 
     def _unfold(self, h: Tensor) -> Tensor:
         return F.pixel_shuffle(h, self.config.patch)

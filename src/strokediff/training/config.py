@@ -13,7 +13,6 @@ from strokediff.networks.config import NetworkConfig
 class LossConfig(BaseModel):
     """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
 
-    `dice` weighs the Dice term over the whole batch, `slice_dice` the mean of every slice's own.
     `label_likelihood` is the law of L_d0; it and the Dice term see a probability, read from y_0_hat
     as `label_reading` says: "linear" needs a label in [-1, 1] (`label_form` "clean").
 
@@ -27,7 +26,6 @@ class LossConfig(BaseModel):
     p: float = 1.0
     d0: float = 1.0
     dice: float = 1.0
-    slice_dice: float = 0.0
     label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     label_reading: Literal["sigmoid", "linear"] = "sigmoid"
     label_window: float = Field(1.0, ge=0, le=1)
@@ -106,7 +104,6 @@ _LABEL_FIRST = LossConfig(
     d1=0.25,
     p=0.25,
     dice=2.0,
-    slice_dice=2.0,
     dice_window=0.1,
     label_likelihood="bernoulli",
     label_reading="linear",

@@ -15,7 +15,6 @@ from strokediff.core.losses import (
     NoiseError,
     label_residual,
     masked_mean,
-    slice_dice_loss,
     soft_dice_loss,
     squared_error,
 )
@@ -27,10 +26,9 @@ Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Objective:
-    """Equations (9), (13), (14) put together, with two readings of the Dice term.
+    """Equations (9), (13), (14) put together.
 
-    L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice + slice_dice L_slice; `noise_error` is
-    the norm in L_d2.
+    L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice; `noise_error` is the norm in L_d2.
     """
 
     process: SynchronousProcess
@@ -59,7 +57,7 @@ class Objective:
             "d2": (d2 * (t >= 2)).mean(),
             "p": (label2 * (t <= self._window(self.weights.label_window))).mean(),
             "d0": self._d0(eps_hat, y_t_hat, y_0, m, t),
-            **self._dice(eps_hat, y_t_hat, y_0, m, t),
+            "dice": self._dice(eps_hat, y_t_hat, y_0, m, t),
         }
         loss = torch.stack([getattr(self.weights, k) * v for k, v in terms.items()]).sum()
         return {"loss": loss, **terms}
@@ -77,14 +75,10 @@ class Objective:
         values = negative_log(y_0_hat, y_0[last], m[last], reading)
         return values.sum() / len(t)
 
-    def _dice(
-        self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor
-    ) -> dict[str, Tensor]:
-        laws = {"dice": soft_dice_loss, "slice_dice": slice_dice_loss}
+    def _dice(self, eps_hat: Tensor, y_t_hat: Tensor, y_0: Tensor, m: Tensor, t: Tensor) -> Tensor:
         readable = t <= self._window(self.weights.dice_window)
         if not bool(readable.any()):
-            return {name: y_t_hat.new_zeros(()) for name in laws}
+            return y_t_hat.new_zeros(())
         y_0_hat = self.process.clean(y_t_hat[readable], eps_hat[readable], t[readable])
         reading = LABEL_READINGS[self.weights.label_reading]
-        read = (y_0_hat, y_0[readable], m[readable], reading)
-        return {name: law(*read) for name, law in laws.items()}
+        return soft_dice_loss(y_0_hat, y_0[readable], m[readable], reading)
