@@ -66,12 +66,17 @@ def test_clean_form_obeys_equation_11() -> None:
 
 
 @pytest.mark.parametrize(("precision", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("config", CONFIGS)
 def test_without_noise_none_is_predicted_and_the_others_do_not_notice(
-    config: NetworkConfig, precision: torch.dtype, atol: float
+    config: NetworkConfig, training: bool, precision: torch.dtype, atol: float
 ) -> None:
     """eps_hat = 0 at t = 0, and a sample's answer is the one it gets in a batch of its own."""
-    net, x_t, t = build(config).eval(), torch.randn(3, 1, 32, 32), torch.tensor([0, 250, 0])
+    net, x_t, t = (
+        build(config).train(training),
+        torch.randn(3, 1, 32, 32),
+        torch.tensor([0, 250, 0]),
+    )
     with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
         together = net(x_t, t)
         alone = [net(x_t[i : i + 1], t[i : i + 1]) for i in range(3)]

@@ -127,16 +127,20 @@ class TwoStreamUNet(nn.Module):
         return eps_hat, y_t_hat
 
     def _noise(self, h: Tensor, skips: list[Tensor], emb: Tensor, noisy: Tensor) -> Tensor:
-        """eps_hat (B, 1, H, W) of the samples in `noisy` (B,), 0 for the others."""
+        """eps_hat (B, 1, H, W) of the samples in `noisy` (B,), 0 for the others.
+
+        Training runs the decoder on those samples alone. Otherwise it runs on all or none, since
+        a smaller batch rounds differently and an answer must not depend on its neighbours.
+        """
         at = noisy.nonzero()[:, 0]
         if not len(at):
             side = h.shape[-1] * self.config.stride
             return h.new_zeros(len(noisy), 1, side, side)
-        if len(at) < len(noisy):
-            h, skips, emb = h[at], [skip[at] for skip in skips], emb[at]
-        found = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
-        if len(at) == len(noisy):
-            return found
+        if not self.training:
+            found = self._unfold(self.noise_head(self.noise_decoder(h, skips, emb)))
+            return found.masked_fill(~noisy[:, None, None, None], 0.0)
+        some = (h[at], [skip[at] for skip in skips], emb[at])
+        found = self._unfold(self.noise_head(self.noise_decoder(*some)))
         return found.new_zeros(len(noisy), *found.shape[1:]).index_put((at,), found)
 
     def _unfold(self, h: Tensor) -> Tensor:
