@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
@@ -80,6 +80,15 @@ class TrainingConfig(BaseModel):
     validate_every: int = 1000
     checkpoint_every: int = 500
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _label_fits_its_reading(self) -> TrainingConfig:
+        if self.loss.label_reading == "linear" and self.network.label_form != "clean":
+            raise ValueError(
+                "label_reading 'linear' needs a label in [-1, 1]: use label_form 'clean', or read "
+                "the label with 'sigmoid'"
+            )
+        return self
 
 
 class Preset(BaseModel):
