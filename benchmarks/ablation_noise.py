@@ -24,15 +24,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from ablation_report import METHODS, write_report
+from network_grid import slices_of
 from once import fast_estimators
 
-from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort, open_cohort
 from strokediff.data.files import write_json
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
-from strokediff.inference.estimator import Context, Slices
+from strokediff.inference.estimator import Context
 from strokediff.inference.executor import denoiser_on
 from strokediff.model import Model, load_model
 from strokediff.networks.blocks import FrozenOnesFilter
@@ -179,19 +178,17 @@ def segmented(
 ) -> Iterator[tuple[str, CaseMetrics]]:
     """One patient by every method, as `strokediff segment` does it, on the network's grid."""
     patient = cohort.read(name)
-    used = with_brain(patient.m)
-    x_0, m = (torch.from_numpy(a[used].astype(np.float32))[:, None] for a in (patient.x, patient.m))
-    batch = Slices(x_0 * m, m, used.tolist(), derive_seed(0, "ablation", name))
+    batch = slices_of(patient, "ablation")
     pixel, depth = cohort.grid.spacing_mm, slice_spacing_mm(cohort, name)
     for method, chosen in fast_estimators(model.process.T).items():
         if method not in arm.methods:
             continue
         with denoiser_on(model.network, model.device) as network:
             y_0 = chosen.estimate(batch, Context(network, model.process, model.noise)).y_0
-        positive = ((y_0 >= 0) & (m > 0)).float()
+        positive = ((y_0 >= 0) & (batch.m > 0)).float()
         kept = (positive * (FrozenOnesFilter()(positive) > 0))[:, 0].numpy() > 0
         mask = np.zeros(patient.y.shape, dtype=bool)
-        mask[used] = kept
+        mask[batch.keys] = kept
         yield (
             method,
             evaluate_case(

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from network_grid import slices_of
 
-from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import open_cohort
+from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.inference.direct import Direct
-from strokediff.inference.estimator import Context, Estimator, Slices
+from strokediff.inference.estimator import Context, Estimator
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.salient import Salient
 from strokediff.model import load_model
@@ -43,16 +43,11 @@ def main() -> None:
         context = Context(network, model.process, model.noise)
         for name in cohort.split["val"]:
             patient = cohort.read(name)
-            used = with_brain(patient.m)
-            x, m = (
-                torch.from_numpy(a[used].astype(np.float32))[:, None]
-                for a in (patient.x, patient.m)
-            )
-            slices = Slices(x * m, m, used.tolist(), derive_seed(0, "choose", name))
-            truth = patient.y[used] > 0
+            slices = slices_of(patient, "choose")
+            truth = patient.y[slices.keys] > 0
             for fraction, chosen in estimators.items():
                 y_0 = chosen.estimate(slices, context).y_0
-                mask = ((y_0 >= 0) & (m > 0))[:, 0].numpy()
+                mask = ((y_0 >= 0) & (slices.m > 0))[:, 0].numpy()
                 found[name.rpartition("_")[0], fraction].append(scores(mask, truth))
     print("| lesion | T_i / T | evaluations | Dice | VDP |")
     print("| --- | --- | --- | --- | --- |")
@@ -66,9 +61,8 @@ def main() -> None:
 
 def scores(mask: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     """Dice and VDP; VDP is NaN without a lesion."""
-    found, true = int(mask.sum()), int(truth.sum())
-    dice = 2 * int((mask & truth).sum()) / (found + true) if found + true else 1.0
-    return dice, abs(found - true) / true if true else float("nan")
+    vdp = volume_difference(volume_pred_ml=mask.sum(), volume_true_ml=truth.sum())
+    return Confusion.of(mask, truth).dice, np.nan if vdp is None else vdp
 
 
 if __name__ == "__main__":

@@ -3,11 +3,15 @@
 import errno
 import json
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from strokediff.data.files import atomic_directory, atomic_path, write_json, write_text
 from strokediff.errors import UsageError
+
+NOBODY = 65534
 
 
 def names(folder):
@@ -59,11 +63,22 @@ def test_a_folder_in_the_way_of_the_file_is_a_usage_error(tmp_path):
     assert names(tmp_path) == ["a.txt"]
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_a_usage_error(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_text(tmp_path / "a.txt", "x")
+def test_a_read_only_folder_is_a_usage_error():
+    """Root may write everywhere, so as root the test becomes nobody for the moment of writing."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(NOBODY)
+        with pytest.raises(UsageError, match="cannot be written.*Permission denied"):
+            write_text(folder / "a.txt", "x")
+    finally:
+        if root:
+            os.seteuid(0)
+        names_left = names(folder)
+        folder.rmdir()
+    assert names_left == []
 
 
 def test_folder_is_replaced_whole(tmp_path):
