@@ -21,7 +21,8 @@ from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Estimator
 from strokediff.inference.executor import denoiser_on
-from strokediff.inference.salient import Salient
+from strokediff.inference.repeated import Repeated
+from strokediff.inference.salient import Stratified
 from strokediff.model import load_model
 
 
@@ -30,14 +31,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.02, 0.05, 0.1, 0.2])
-    parser.add_argument("--times", type=int, default=8)
+    parser.add_argument("--points", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=1)
     args = parser.parse_args()
     model, cohort = load_model(args.model, torch.device("cpu")), open_cohort(args.data)
-    estimators: dict[float, Estimator] = {0.0: Direct()}
+    estimators: dict[float, Estimator] = {0.0: Repeated(Direct())}
     for fraction in args.fractions:
         T_i = max(1, round(model.process.T * fraction))
-        estimators[fraction] = Salient(T_i, args.repeats, max(1, T_i // args.times))
+        estimators[fraction] = Repeated(Stratified(T_i, args.points), args.repeats)
     found: dict[tuple[str, float], list[tuple[float, float]]] = defaultdict(list)
     with denoiser_on(model.network, model.device) as network, torch.inference_mode():
         context = Context(network, model.process, model.noise)

@@ -21,7 +21,7 @@ from PIL import Image
 
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
-from strokediff.inference.presets import estimator
+from strokediff.inference.presets import Choice
 from strokediff.model import Model, load_model
 from strokediff.models import model_path
 from strokediff.predict import segment_volume
@@ -70,8 +70,7 @@ def evaluate(folder: Path, window: tuple[float, float], model: Model, method: st
         mask_path = next((folder / "masks").glob(f"{path.stem}.*"))
         truth = read_truth(mask_path, volume)
         try:
-            chosen = estimator(method, "fast", model.process.T)
-            found = segment_volume(volume, model, chosen, preset="fast").mask
+            found = segment_volume(volume, model, Choice(method)).mask
         except InputError:
             found = np.zeros_like(truth)
             missed += 1

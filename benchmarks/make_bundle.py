@@ -26,7 +26,7 @@ from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.inference.intervals import calibrate
-from strokediff.inference.presets import METHODS
+from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import Model, load_model
 from strokediff.predict import Segmentation, segment_volume
 
@@ -91,7 +91,9 @@ class Head:
     def segment(self, model: Model, method: str) -> Segmentation:
         """Through the whole pipeline; a second time costs no network evaluation."""
         chosen = self.estimators[method]
-        return segment_volume(self.volume, model, chosen, preset="fast", brain=self.brain)
+        return segment_volume(
+            self.volume, model, Choice(method), estimator=chosen, brain=self.brain
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
 from strokediff.inference.decision import Decision
-from strokediff.inference.presets import METHODS
+from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import load_model
 from strokediff.models import model_path
 from strokediff.predict import segment_volume
@@ -84,7 +84,8 @@ def main() -> None:
         brain = extract_brain(volume)
         estimators = fast_estimators(model.process.T)
         for method in args.methods:
-            found = segment_volume(volume, model, estimators[method], preset="fast", brain=brain)
+            chosen = estimators[method]
+            found = segment_volume(volume, model, Choice(method), estimator=chosen, brain=brain)
             row = score(scan, volume, found.mask, found.prob)
             rows[kind, method].append(row)
             interval = found.report["volume_interval_ml"]

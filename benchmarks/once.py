@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
 from strokediff.inference.fusion import Fused
-from strokediff.inference.presets import estimator
+from strokediff.inference.presets import Choice
 
 
 class Once:
@@ -29,6 +29,6 @@ class Once:
 def fast_estimators(T: int) -> dict[str, Estimator]:
     """Fresh estimators for one head, by method."""
     parts: dict[str, Estimator] = {
-        method: Once(estimator(method, "fast", T)) for method in ("avg", "sal", "infer")
+        method: Once(Choice(method).estimator(T)) for method in ("avg", "sal", "infer")
     }
     return {**parts, "all": Fused(list(parts.values()))}

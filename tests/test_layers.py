@@ -27,6 +27,7 @@ LAYERS = {
     "report": 4,
     "model": 4,
     "predict": 5,
+    "resuming": 5,
     "comparing": 5,
     "segmenting": 6,
     "cli": 7,

@@ -1,16 +1,17 @@
 """From a head CT to a lesion mask and its volume: the main job, as a function.
 
 volume = load_case(case)
-result = segment_volume(volume, model, estimator, seed=0)
+result = segment_volume(volume, model, Choice(method="sal", preset="fast"), seed=0)
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,24 @@ from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.inference.decision import Decision
 from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
-from strokediff.inference.executor import denoiser_on
+from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.inference.intervals import spread_ml
+from strokediff.inference.presets import Choice
+from strokediff.inference.tally import NoStore, Store
+from strokediff.inference.uncertainty import UNSURE, doubts, entropy, probability
 from strokediff.model import Model
 from strokediff.networks.blocks import FrozenOnesFilter
 
 THRESHOLD = 0.5
 CUT_OFF_WARNING = 0.01
 
+LONG = 20_000
+"""Network evaluations from which on it is worth to say how long they will take."""
+
 Advance = Callable[[int, int], None]
 """Called with (network evaluations done since the last call, evaluations in all)."""
+Foresee = Callable[[int, float], None]
+"""Called with (network evaluations in all, seconds that they will take)."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,14 @@ class Segmentation:
 
     `prob` is (y_0 - threshold + 1) / 2 in [0, 1]; `mask` is prob >= 0.5 inside the brain without
     the lesions smaller than the least. Threshold and least volume are the model's own for the
-    method (0 if it was not tuned). `report` is result.json.
+    method (0 if it was not tuned). `entropy` (bits) and `variance` (between draws) are those of
+    the probability (y_0 + 1) / 2. `report` is result.json.
     """
 
     mask: NDArray[np.bool_]
     prob: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    variance: NDArray[np.float32]
     brain: NDArray[np.bool_]
     report: dict[str, Any]
 
@@ -71,95 +83,120 @@ class Stopwatch:
 def segment_volume(
     volume: Volume,
     model: Model,
-    estimator: Estimator,
+    choice: Choice,
     *,
-    preset: str,
-    transition: str = "isotropic",
+    estimator: Estimator | None = None,
     seed: int = 0,
     threads: int | None = None,
+    precision: str = "auto",
     brain: BrainMask | None = None,
     advance: Advance = lambda done, total: None,
+    foresee: Foresee = lambda evaluations, seconds: None,
     watch: Stopwatch | None = None,
+    store: Callable[[str], Store] = lambda key: NoStore(),
 ) -> Segmentation:
     """Segment one head CT.
 
-    `brain` is extracted unless it is given. The result depends on the image, the model, the
-    estimator and the seed, not on threads, batches or the file's name. Raises `InputError` if the
-    volume shows no head.
+    `brain` is extracted and `estimator` made as `choice` says unless they are given. `store` is
+    called with a name for everything that the draws depend on. `foresee` is told how long a long
+    estimate will take, before it starts. The result depends on the image, the model, the choice,
+    the precision and the seed, not on threads, batches or the file's name. Raises `InputError` if
+    the volume shows no head.
     """
     watch = watch or Stopwatch()
-    calibrated_as = f"{preset}/{estimator.name}"
-    if transition != "isotropic":
-        calibrated_as += f", {transition} transition"
+    estimator = estimator or choice.estimator(model.process.T)
+    decision = model.decisions.get(choice.key, Decision())
     with watch.stage("brain"):
         brain = brain or extract_brain(volume)
     with watch.stage("preprocess"):
         grid = SliceGrid(model.grid, volume, brain.mask)
-        slices = grid.image(volume.hu)
+        slices = _slices(grid.image(volume.hu), volume, model, case_seed(seed, volume))
     with watch.stage("network"):
-        estimate, used = _estimate(slices, volume, model, estimator, seed, threads, advance)
+        total = estimator.evaluations() * len(slices.keys)
+        advance(0, total)
+        precision = resolved_precision(precision, model.device)
+        with denoiser_on(model.network, model.device, threads, precision) as network:
+            context = Context(
+                network,
+                model.process,
+                model.noise,
+                threshold=decision.threshold,
+                advance=lambda done: advance(done, total),
+                store=store(_draws_depend_on(model, slices, choice, precision)),
+            )
+            if total >= LONG:
+                foresee(total, total * seconds_a_row(network, slices.x_0, context.pack))
+            estimate = estimator.estimate(slices, context)
     with watch.stage("postprocess"):
-        decision = model.decisions.get(calibrated_as, Decision())
+        on_grid = partial(_on_grid, grid, slices.keys)
         y_0 = _without_lone_pixels(estimate.y_0 - decision.threshold)
-        prob_on_grid = np.zeros_like(slices.x)
-        prob_on_grid[used] = ((y_0[:, 0] + 1) / 2).clamp(0, 1).numpy()
-        prob = grid.to_volume(prob_on_grid)
+        prob = on_grid(probability(y_0))
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
         report = _measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
-    report["warnings"] += _cut_off(grid.cut_off_fraction)
-    interval, kind = _interval(
-        report["volume_ml"],
-        report["brain_volume_ml"],
-        estimate,
-        used,
-        volume,
-        model,
-        calibrated_as,
-    )
+        undecided = on_grid(probability(estimate.y_0))
+    report["warnings"] += [
+        *_cut_off(grid.cut_off_fraction),
+        *doubts(
+            report["volume_ml"],
+            report["brain_volume_ml"],
+            volume.mask_volume_mm3((undecided >= UNSURE) & brain.mask) / 1000,
+        ),
+    ]
+    interval, kind = _interval(report, estimate, slices, model, choice)
+    counts = estimate.tally.counts
     report |= {
         "volume_interval_ml": interval,
         "volume_interval_kind": kind,
         "model": model.card,
-        "method": estimator.name,
+        "method": choice.method,
         **decision.model_dump(),
-        "preset": preset,
-        "transition": transition,
-        "n_samples": len(estimate.areas),
+        "preset": choice.preset,
+        "transition": choice.transition,
+        "fusion": choice.fusion if choice.method == "all" else None,
+        "tolerance_ml": choice.limits.tolerance_ml,
+        "max_evaluations": choice.limits.max_evaluations,
+        "n_samples": int(counts.max()) if len(counts) else 0,
         "network_evaluations": estimate.evaluations,
         "seed": seed,
         "device": str(model.device),
+        "precision": precision,
         "seconds": watch.seconds,
         "version": __version__,
         "research_use_only": True,
     }
-    return Segmentation(mask, prob, brain.mask, report)
-
-
-def _estimate(
-    slices: NetworkSlices,
-    volume: Volume,
-    model: Model,
-    estimator: Estimator,
-    seed: int,
-    threads: int | None,
-    advance: Advance,
-) -> tuple[LabelEstimate, NDArray[np.intp]]:
-    """The label of every slice that shows enough brain, and which slices those are."""
-    used = with_brain(slices.m)
-    total = estimator.evaluations() * len(used)
-    advance(0, total)
-    batch = Slices(
-        x_0=torch.from_numpy(slices.x[used])[:, None],
-        m=torch.from_numpy(slices.m[used])[:, None],
-        keys=used.tolist(),
-        seed=case_seed(seed, volume),
+    return Segmentation(
+        mask=mask,
+        prob=prob,
+        entropy=on_grid(entropy(probability(estimate.y_0))),
+        variance=on_grid(estimate.tally.variance / 4),
+        brain=brain.mask,
+        report=report,
     )
-    with denoiser_on(model.network, model.device, threads) as network:
-        context = Context(
-            network, model.process, model.noise, advance=lambda done: advance(done, total)
-        )
-        return estimator.estimate(batch, context), used
+
+
+def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int) -> Slices:
+    """The slices that show enough brain."""
+    used = with_brain(grid.m)
+    increments = torch.from_numpy(volume.slice_increments_mm[used])
+    return Slices(
+        x_0=torch.from_numpy(grid.x[used])[:, None],
+        m=torch.from_numpy(grid.m[used])[:, None],
+        keys=used.tolist(),
+        seed=seed,
+        pixel_ml=increments * model.grid.spacing_mm**2 / 1000,
+    )
+
+
+def _draws_depend_on(model: Model, slices: Slices, choice: Choice, precision: str) -> str:
+    return f"{model.card['sha256']} {slices.seed} {choice} {precision} {model.device} {__version__}"
+
+
+def _on_grid(grid: SliceGrid, used: Sequence[int], values: torch.Tensor) -> NDArray[np.float32]:
+    """Values (S, 1, H, W) of the slices `used` on the volume's grid; 0 in the others."""
+    every = np.zeros(grid.mask.shape, np.float32)
+    every[list(used)] = values[:, 0].numpy()
+    return grid.to_volume(every)
 
 
 def case_seed(seed: int, volume: Volume) -> int:
@@ -216,23 +253,19 @@ def _cut_off(fraction: float) -> list[str]:
 
 
 def _interval(
-    volume_ml: float,
-    brain_ml: float,
-    estimate: LabelEstimate,
-    used: NDArray[np.intp],
-    volume: Volume,
-    model: Model,
-    calibrated_as: str,
+    report: dict[str, Any], estimate: LabelEstimate, slices: Slices, model: Model, choice: Choice
 ) -> tuple[list[float] | None, str]:
     """The volume's interval, and what kind of interval it is."""
-    calibration = model.calibrations.get(calibrated_as)
+    calibration = model.calibrations.get(choice.key)
     if calibration is not None:
-        low, high = calibration.interval_ml(volume_ml)
-        return [low, min(high, brain_ml)], calibration.kind
-    pixel_mm2 = model.grid.spacing_mm**2
-    slices_ml = volume.slice_increments_mm[used] * pixel_mm2 / 1000
-    draws = (estimate.areas.double().numpy() @ slices_ml).tolist()
-    spread = spread_ml(draws, volume_ml)
-    if spread is None:
+        low, high = calibration.interval_ml(report["volume_ml"])
+        return [low, min(high, report["brain_volume_ml"])], calibration.kind
+    draws = estimate.tally.counts
+    if slices.pixel_ml is None or not len(draws) or int(draws.min()) < 2:
         return None, "none: one draw and no calibration for this preset and method"
-    return list(spread), f"smallest and largest of {len(draws)} draws, not calibrated"
+    variance = float((estimate.tally.area_variance * slices.pixel_ml.double() ** 2).sum())
+    low, high = spread_ml(report["volume_ml"], variance)
+    return (
+        [low, min(high, report["brain_volume_ml"])],
+        f"90% spread of {int(draws.min())} draws or more a slice, not calibrated",
+    )

@@ -17,9 +17,10 @@ from strokediff.data.files import write_json
 from strokediff.data.nifti import save_like
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError, StrokediffError, UsageError
-from strokediff.inference.estimator import Estimator
+from strokediff.inference.presets import Choice
 from strokediff.model import Model
-from strokediff.predict import Segmentation, Stopwatch, segment_volume
+from strokediff.predict import Advance, Foresee, Segmentation, Stopwatch, segment_volume
+from strokediff.resuming import DiskStore, forget
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class Job:
     """What all cases of a call share."""
 
     model: Model
-    estimator: Estimator
-    preset: str
-    transition: str = "isotropic"
+    choice: Choice
     seed: int = 0
     threads: int | None = None
     series: str | None = None
     pictures: bool = True
+    precision: str = "auto"
+    uncertainty: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,24 @@ class Outcome:
 
 
 def segment_cases(
-    cases: Sequence[Case], out: Path, job: Job, advance: Callable[[Case, int, int], None]
+    cases: Sequence[Case],
+    out: Path,
+    job: Job,
+    advance: Callable[[Case, int, int], None],
+    foresee: Callable[[Case, int, float], None] = lambda case, evaluations, seconds: None,
 ) -> Iterator[Outcome]:
     """Segment case after case; one that fails does not stop the others.
 
     One case goes into `out` itself, several into `out`/NAME with `out`/summary.csv, which is
-    brought up to date after each. `advance(case, done, total)` counts network evaluations.
+    brought up to date after each. `advance(case, done, total)` counts network evaluations,
+    `foresee(case, evaluations, seconds)` is called before a case that will take long.
     """
     from strokediff.report.summary import write_summary_csv
 
     outcomes: list[Outcome] = []
     for case in cases:
         folder = out / case.name if len(cases) > 1 else out
-        outcomes.append(_one(case, folder, job, partial(advance, case)))
+        outcomes.append(_one(case, folder, job, partial(advance, case), partial(foresee, case)))
         if len(cases) > 1:
             rows = [{"case": o.case, **o.report, "error": o.error} for o in outcomes]
             write_summary_csv(out / "summary.csv", rows)
@@ -82,9 +88,9 @@ def check_writable(out: Path) -> None:
         ) from None
 
 
-def _one(case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]) -> Outcome:
+def _one(case: Case, folder: Path, job: Job, advance: Advance, foresee: Foresee) -> Outcome:
     try:
-        report = segment_case(case, folder, job, advance)
+        report = segment_case(case, folder, job, advance, foresee)
     except UsageError:
         raise
     except StrokediffError as error:
@@ -100,43 +106,52 @@ def _one(case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]
 
 
 def segment_case(
-    case: Case, folder: Path, job: Job, advance: Callable[[int, int], None]
+    case: Case, folder: Path, job: Job, advance: Advance, foresee: Foresee
 ) -> dict[str, Any]:
-    """Read, segment and write one case; returns result.json's content."""
+    """Read, segment and write one case; returns result.json's content.
+
+    Draws of a run that was stopped are kept in the folder, and taken up by the next.
+    """
     watch = Stopwatch()
     with watch.stage("read"):
         volume = load_case(case, job.series)
     found = segment_volume(
         volume,
         job.model,
-        job.estimator,
-        preset=job.preset,
-        transition=job.transition,
+        job.choice,
         seed=job.seed,
         threads=job.threads,
+        precision=job.precision,
         advance=advance,
+        foresee=foresee,
         watch=watch,
+        store=partial(DiskStore, folder),
     )
     report = {"case": case.name, **found.report}
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as name:
         work = Path(name)
         with watch.stage("write"):
-            _write_images(work, volume, found)
+            _write_images(work, volume, found, job.uncertainty)
             if job.pictures:
                 _write_pictures(work, volume, found, report)
         write_json(work / "result.json", report)
         # result.json goes last: where it is, everything is.
         for file in sorted(work.iterdir(), key=lambda p: p.name == "result.json"):
             file.replace(folder / file.name)
+    forget(folder)
     return report
 
 
-def _write_images(folder: Path, volume: Volume, found: Segmentation) -> None:
+def _write_images(folder: Path, volume: Volume, found: Segmentation, uncertainty: bool) -> None:
     made = f"strokediff {__version__}"
     save_like(volume, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made)
-    prob = np.round(found.prob, 3)
-    save_like(volume, prob, folder / "lesion_prob.nii.gz", dtype=np.float32, description=made)
+    maps = {"prob": found.prob}
+    if uncertainty:
+        maps |= {"entropy": found.entropy, "variance": found.variance}
+    for name, values in maps.items():
+        file = folder / f"lesion_{name}.nii.gz"
+        save_like(volume, np.round(values, 3), file, dtype=np.float32, description=made)
     if volume.source.kind == "dicom":
         hu = np.round(volume.hu)
         save_like(volume, hu, folder / "ct.nii.gz", dtype=np.int16, description=made)

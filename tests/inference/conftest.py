@@ -9,9 +9,17 @@ from strokediff.core.oracle import Oracle
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.inference.estimator import Context, Slices
+from strokediff.noise.base import NoiseModel
 from strokediff.noise.isotropic import IsotropicNoise
 
 SIDE = 8
+
+
+def oracle_of(
+    slices: Slices, y_0: torch.Tensor, process: SynchronousProcess, noise: NoiseModel
+) -> Context:
+    """The oracle knows the slices in their order, so every pack is one draw of all of them."""
+    return Context(Oracle(process, slices.x_0, y_0), process, noise, pack=len(slices.keys))
 
 
 @pytest.fixture
@@ -25,7 +33,7 @@ def slices() -> Slices:
     m = torch.ones(3, 1, SIDE, SIDE)
     m[:, :, 0] = 0
     x_0 = (torch.rand(3, 1, SIDE, SIDE, generator=g) * 2 - 1) * m
-    return Slices(x_0=x_0, m=m, keys=[4, 5, 9], seed=11)
+    return Slices(x_0=x_0, m=m, keys=[4, 5, 9], seed=11, pixel_ml=torch.full((3,), 0.02))
 
 
 @pytest.fixture
@@ -37,4 +45,4 @@ def y_0(slices: Slices) -> torch.Tensor:
 
 @pytest.fixture
 def oracle_context(process: SynchronousProcess, slices: Slices, y_0: torch.Tensor) -> Context:
-    return Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    return oracle_of(slices, y_0, process, IsotropicNoise())

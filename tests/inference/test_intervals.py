@@ -38,5 +38,6 @@ def test_unequal_lengths_are_refused() -> None:
 
 
 def test_spread_of_draws() -> None:
-    assert spread_ml([3.0], 3.0) is None
-    assert spread_ml([3.0, 5.0], 2.5) == (2.5, 5.0)
+    """z standard deviations to either side, and never a negative volume."""
+    assert spread_ml(10.0, 4.0, z=1.5) == (7.0, 13.0)
+    assert spread_ml(1.0, 4.0, z=1.5) == (0.0, 4.0)

@@ -8,15 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from strokediff.core.oracle import Oracle
 from strokediff.core.process import SynchronousProcess
 from strokediff.inference.algorithm1 import Algorithm1, own, white
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.fusion import Fused
-from strokediff.inference.salient import Salient
+from strokediff.inference.repeated import Repeated
+from strokediff.inference.salient import Salient, Stratified
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.registry import NOISE_MODELS
+
+from .conftest import oracle_of
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "isotropic": {},
@@ -25,13 +27,20 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "low-rank": {"rank": 12, "shrinkage": 0.1},
 }
 ESTIMATORS: list[Estimator] = [
-    Direct(),
-    Salient(T_i=20, repeats=1, stride=3),
-    Algorithm1(T_i=20, repeats=1, transition=white),
-    Algorithm1(T_i=20, repeats=1, transition=own),
-    Fused([Direct(), Salient(T_i=20, repeats=1), Algorithm1(T_i=20, repeats=1, transition=own)]),
+    Repeated(Direct()),
+    Repeated(Salient(T_i=20, stride=3)),
+    Repeated(Stratified(T_i=20, points=4), 2),
+    Repeated(Algorithm1(T_i=20, transition=white)),
+    Repeated(Algorithm1(T_i=20, transition=own)),
+    Fused(
+        [
+            Repeated(Direct()),
+            Repeated(Salient(T_i=20)),
+            Repeated(Algorithm1(T_i=20, transition=own)),
+        ]
+    ),
 ]
-IDS = ["avg", "sal", "infer-isotropic", "infer-own", "all"]
+IDS = ["avg", "sal", "stratified", "infer-isotropic", "infer-own", "all"]
 
 
 @pytest.fixture(scope="module", params=NOISE_MODELS)
@@ -50,10 +59,10 @@ def test_an_oracle_gives_back_the_label(
     slices: Slices,
     y_0: torch.Tensor,
 ) -> None:
-    context = Context(Oracle(process, slices.x_0, y_0), process, noise)
-    estimate = estimator.estimate(slices, context)
-    torch.testing.assert_close(estimate.y_0, y_0, atol=2e-4, rtol=0)
-    assert (estimate.areas == (y_0 > 0).flatten(1).sum(1)).all()
+    estimate = estimator.estimate(slices, oracle_of(slices, y_0, process, noise))
+    torch.testing.assert_close(estimate.y_0 * slices.m, y_0, atol=2e-4, rtol=0)
+    areas = (y_0 > 0).flatten(1).sum(1).double()
+    torch.testing.assert_close(estimate.tally.area, areas, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=IDS)
@@ -77,8 +86,5 @@ def test_own_transition_noise_differs_from_white_unless_it_is_white(
         return x_t.tanh(), x_t.sin()
 
     context = Context(network, process, noise)
-    found = [
-        Algorithm1(T_i=5, repeats=1, transition=kind).estimate(slices, context).y_0
-        for kind in (white, own)
-    ]
+    found = [Algorithm1(T_i=5, transition=kind).draw(slices, context) for kind in (white, own)]
     assert torch.equal(*found) == (noise.name == "isotropic")

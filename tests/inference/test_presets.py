@@ -1,4 +1,4 @@
-"""The preset `paper` keeps the papers' values; unknown names are explained."""
+"""The preset `paper` keeps the papers' values; limits hold; unknown names are explained."""
 
 import pytest
 
@@ -10,54 +10,100 @@ from strokediff.inference.algorithm1 import (
     standard_deviation,
     white,
 )
+from strokediff.inference.direct import Direct
 from strokediff.inference.fusion import Fused
-from strokediff.inference.presets import METHODS, PRESETS, estimator
+from strokediff.inference.mirrored import Mirrored
+from strokediff.inference.presets import FUSIONS, METHODS, PRESETS, Choice, Limits
+from strokediff.inference.repeated import Repeated, Tolerance
 from strokediff.inference.salient import Salient
 
 
 def test_paper_settings() -> None:
     """SDPM section 3: T = 500, T_i = T/2, 100 and 50 repeats, nu > 1."""
-    salient = estimator("sal", "paper", T=500)
-    assert salient == Salient(T_i=250, repeats=100, stride=1, nu=2.0)
-    markov = estimator("infer", "paper", T=500)
-    assert isinstance(markov, Algorithm1)
-    assert (markov.T_i, markov.repeats) == (250, 50)
-    assert isinstance(markov.label_scale, UniformScale)
-    assert markov.transition is white
-    assert markov.transition_scale is standard_deviation
+    assert Choice("avg", "paper").estimator(T=500) == Repeated(Direct())
+    assert Choice("sal", "paper").estimator(T=500) == Repeated(Salient(250, nu=2.0), 100)
+    markov = Choice("infer", "paper").estimator(T=500)
+    assert isinstance(markov, Repeated)
+    assert isinstance(markov.sampler, Algorithm1)
+    assert (markov.sampler.T_i, markov.sampler.stride, markov.repeats) == (250, 1, 50)
+    assert isinstance(markov.sampler.label_scale, UniformScale)
+    assert markov.sampler.transition is white
+    assert markov.sampler.transition_scale is standard_deviation
 
 
 def test_paper_evaluations_a_slice() -> None:
     """1 + 100 x 250 + 50 x 250."""
-    assert estimator("all", "paper", T=500).evaluations() == 37_501
+    assert Choice("all", "paper").estimator(T=500).evaluations() == 37_501
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_method_has_its_own_name(method: str, preset: str) -> None:
-    assert estimator(method, preset, T=500).name == method
+    assert Choice(method, preset).estimator(T=500).name == method
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_fast_spends_at_most_64_evaluations_a_slice(method: str) -> None:
-    assert estimator(method, "fast", T=500).evaluations() <= 64
+    assert Choice(method).estimator(T=500).evaluations() <= 64
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_chain_takes_the_model_s_own_noise_on_request(preset: str) -> None:
-    chain = estimator("infer", preset, T=500, transition="own")
-    assert isinstance(chain, Algorithm1)
-    assert chain.transition is own
-    parts = estimator("all", preset, T=500, transition="own")
+    def transition(estimator: object) -> object:
+        assert isinstance(estimator, Repeated)
+        sampler = estimator.sampler
+        chain = sampler.inner if isinstance(sampler, Mirrored) else sampler
+        assert isinstance(chain, Algorithm1)
+        return chain.transition
+
+    assert transition(Choice("infer", preset, "own").estimator(T=500)) is own
+    parts = Choice("all", preset, "own").estimator(T=500)
     assert isinstance(parts, Fused)
-    assert isinstance(parts.parts[-1], Algorithm1)
-    assert parts.parts[-1].transition is own
+    assert transition(parts.parts[-1]) is own
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_all_takes_any_fusion(fusion: str) -> None:
+    parts = Choice("all", fusion=fusion).estimator(T=500)
+    assert isinstance(parts, Fused)
+    assert parts.fusion is FUSIONS[fusion]
+
+
+def test_a_choice_s_key_names_what_changes_the_answer() -> None:
+    """Decisions and calibrations hold for one key; limits and fusions of one estimate do not."""
+    assert Choice("sal", "fast").key == "fast/sal"
+    assert Choice("sal", fusion="mean", limits=Limits(0.5)).key == "fast/sal"
+    assert Choice("all", "paper", "own", "mean").key == "paper/all, own transition, mean fusion"
+
+
+@pytest.mark.parametrize("method", ["sal", "infer", "all"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_max_evaluations_are_never_exceeded(method: str, preset: str) -> None:
+    for most in (600, 1000, 40_000):
+        chosen = Choice(method, preset, limits=Limits(max_evaluations=most))
+        assert chosen.estimator(T=500).evaluations() <= most + (method == "all") * 2
+
+
+def test_a_tolerance_may_spend_more_than_the_preset() -> None:
+    chosen = Choice("sal", limits=Limits(tolerance_ml=0.5)).estimator(T=500)
+    assert isinstance(chosen, Repeated)
+    assert chosen.tolerance == Tolerance(0.5)
+    assert chosen.evaluations() == 512
+
+
+def test_limits_that_cannot_be_kept_are_refused() -> None:
+    with pytest.raises(UsageError, match="one draw of 'sal' takes 250"):
+        Choice("sal", "paper", limits=Limits(max_evaluations=100)).estimator(T=500)
+    with pytest.raises(UsageError, match=r"tolerance = -1 mL: expected more than 0"):
+        Choice("sal", limits=Limits(tolerance_ml=-1)).estimator(T=500)
 
 
 def test_unknown_names_are_refused_with_the_choices() -> None:
     with pytest.raises(UsageError, match="no method 'mean'; expected one of: avg, sal"):
-        estimator("mean", "fast", T=500)
+        Choice("mean").estimator(T=500)
     with pytest.raises(UsageError, match="no preset 'slow'; expected one of: paper, fast"):
-        estimator("avg", "slow", T=500)
+        Choice("avg", "slow").estimator(T=500)
     with pytest.raises(UsageError, match="no transition noise 'x'; expected one of: isotropic, o"):
-        estimator("avg", "fast", T=500, transition="x")
+        Choice("avg", transition="x").estimator(T=500)
+    with pytest.raises(UsageError, match="no fusion 'x'; expected one of: union, mean, major"):
+        Choice("all", fusion="x").estimator(T=500)

@@ -14,6 +14,7 @@ CONFIGS = [
     NetworkConfig(base=8, multipliers=(1, 2)),
     NetworkConfig(base=8, multipliers=(1, 2), patch=2, label_form="clean"),
     NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
+    NetworkConfig(base=16, noise_base=8, multipliers=(1, 2, 3), label_form="clean"),
 ]
 
 
@@ -51,6 +52,15 @@ def test_the_streams_share_the_encoder_and_nothing_behind_it() -> None:
     reached = {n.split(".")[0] for n, p in net.named_parameters() if p.grad is not None}
     assert {"encoder", "label_decoder", "label_head"} <= reached
     assert not {"noise_decoder", "noise_head"} & reached
+
+
+def test_a_thin_noise_stream_takes_nothing_from_the_label_stream() -> None:
+    """noise_base narrows the noise decoder and its head; encoder and label stream stay."""
+    wide, thin = (build(CONFIGS[3].model_copy(update={"noise_base": b})) for b in (None, 8))
+    shapes = [{n: p.shape for n, p in net.named_parameters()} for net in (wide, thin)]
+    changed = {n.split(".")[0] for n in shapes[0] if shapes[0][n] != shapes[1][n]}
+    assert changed == {"noise_decoder", "noise_head"}
+    assert sum(p.numel() for p in thin.parameters()) < sum(p.numel() for p in wide.parameters())
 
 
 def test_clean_form_obeys_equation_11() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strokediff.errors import InputError, PartialFailure
+from strokediff.errors import InputError, PartialFailure, UsageError
 
 if TYPE_CHECKING:
     from strokediff.data.discover import Case
@@ -28,8 +28,22 @@ def segment(
     transition: Annotated[
         str, typer.Option(help="Noise of Algorithm 1's steps: isotropic, or the model's own.")
     ] = "isotropic",
+    fusion: Annotated[
+        str, typer.Option(help="With --method all: union, mean, majority or staple.")
+    ] = "union",
+    tolerance_ml: Annotated[
+        float | None,
+        typer.Option(metavar="ML", help="Draw until the volume is known to +- so many mL."),
+    ] = None,
+    max_evaluations: Annotated[
+        int | None, typer.Option(min=1, help="Network evaluations a slice, at most.")
+    ] = None,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Write entropy and variance maps too.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, 32 or bf16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Fixes every draw of noise.")] = 0,
     series: Annotated[str | None, typer.Option(help="UID of the DICOM series to use.")] = None,
     preview: Annotated[
@@ -40,23 +54,28 @@ def segment(
     """Outline the lesion on a non-contrast head CT and measure it in mL. Research use only."""
     from strokediff.cli.progress import progress_bar
     from strokediff.data.discover import discover
-    from strokediff.inference.presets import estimator
+    from strokediff.inference.executor import PRECISIONS
+    from strokediff.inference.presets import Choice, Limits
     from strokediff.model import load_model, resolve_device
     from strokediff.models import model_path
     from strokediff.segmenting import Job, check_writable, segment_cases
 
+    if precision not in PRECISIONS:
+        raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
+    choice = Choice(method, preset, transition, fusion, Limits(tolerance_ml, max_evaluations))
     cases = discover(source, series)
     check_writable(out)
     loaded = load_model(model_path(model), resolve_device(device))
+    choice.estimator(loaded.process.T)  # refuses what does not fit before a scan is read
     job = Job(
         model=loaded,
-        estimator=estimator(method, preset, loaded.process.T, transition),
-        preset=preset,
-        transition=transition,
+        choice=choice,
         seed=seed,
         threads=threads,
         series=series,
         pictures=preview,
+        precision=precision,
+        uncertainty=uncertainty,
     )
     with progress_bar(quiet) as bar:
         tasks = {case.name: bar.add_task(case.name, total=None, start=False) for case in cases}
@@ -65,13 +84,26 @@ def segment(
             bar.start_task(tasks[case.name])
             bar.update(tasks[case.name], advance=done, total=total)
 
+        def foresee(case: Case, evaluations: int, seconds: float) -> None:
+            bar.console.print(_plan(case.name, evaluations, seconds, str(loaded.device)))
+
         outcomes = []
-        for outcome in segment_cases(cases, out, job, advance):
+        for outcome in segment_cases(cases, out, job, advance, foresee):
             outcomes.append(outcome)
-            bar.update(tasks[outcome.case], description=_line(outcome))
+            task = tasks[outcome.case]
+            done = bar.tasks[task].completed  # less than foreseen where a tolerance was met
+            bar.update(task, description=_line(outcome), total=done)
     _raise_failures(outcomes)
     if not quiet:
         typer.echo(f"Results in {out}")
+
+
+def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:
+    hours, minutes = divmod(max(1, round(seconds / 60)), 60)
+    return (
+        f"{name}: {evaluations:,} network evaluations, about {hours} h {minutes:02} min on "
+        f"{device}. It may be stopped: the same command goes on from there."
+    )
 
 
 def _line(outcome: Outcome) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from strokediff.core.schedule import Schedule
@@ -67,10 +66,7 @@ class SynchronousProcess:
 
     def posterior_variance(self, t: Tensor, like: Tensor) -> Tensor:
         """Equation (10): beta[t] gamma[t-1] / gamma[t]. Needs t >= 1."""
-        beta, gamma = self.schedule.beta, self.schedule.gamma
-        variance = torch.zeros_like(beta)
-        variance[1:] = beta[1:] * gamma[:-1] / gamma[1:]
-        return _at(variance, t, like)
+        return self.jump_variance(t, t - 1, like)
 
     def jump_mean(self, clean: Tensor, eps: Tensor, t: Tensor, s: Tensor) -> Tensor:
         """Posterior mean of the noised variable at s < t, for steps of any length.
@@ -82,6 +78,15 @@ class SynchronousProcess:
         alpha = bar[t.cpu()] / bar[s.cpu()]
         weight = alpha.sqrt() * gamma[s.cpu()] / gamma[t.cpu()].sqrt()
         return self.alpha_bar(s, clean).sqrt() * clean + _shaped(weight, clean) * eps
+
+    def jump_variance(self, t: Tensor, s: Tensor, like: Tensor) -> Tensor:
+        """Posterior variance of the noised variable at s < t, by the same sub-sequence.
+
+        (1 - alpha) gamma[s] / gamma[t] with alpha = abar[t]/abar[s].
+        """
+        bar, gamma = self.schedule.alpha_bar, self.schedule.gamma
+        beta = 1 - bar[t.cpu()] / bar[s.cpu()]
+        return _shaped(beta * gamma[s.cpu()] / gamma[t.cpu()], like)
 
 
 def _at(values: Tensor, t: Tensor, like: Tensor) -> Tensor:

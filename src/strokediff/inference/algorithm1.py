@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from strokediff.core.seeds import derive_seed
-from strokediff.inference.estimator import Context, LabelEstimate, Slices, lesion_areas, times
+from strokediff.inference.estimator import Context, Slices, times
 from strokediff.noise.base import NoiseModel, generator
 from strokediff.noise.isotropic import IsotropicNoise
 
@@ -75,56 +76,52 @@ class UniformScale:
 
 @dataclass(frozen=True)
 class Algorithm1:
-    """y^infer = 1/N sum_n IL(d_n, T_i).
+    """A draw is IL(d, T_i); y^infer is its mean over draws.
 
     `transition` is the noise of lines 7 and 8: white by default, as the papers, or the model's.
+    With `stride` > 1 the chain visits every stride-th t only: each transition is the closed-form
+    posterior of the sub-sequence (DDIM, Song et al. 2021, at eta = 1); 1 is the algorithm itself.
     """
 
     T_i: int
-    repeats: int
+    stride: int = 1
     label_scale: LabelScale = FixedScale()
     transition_scale: TransitionScale = standard_deviation
     transition: TransitionNoise = white
     name: str = "infer"
 
     def __post_init__(self) -> None:
-        if self.T_i < 1 or self.repeats < 1:
-            raise ValueError(f"expected T_i and repeats >= 1, got {self.T_i} and {self.repeats}")
+        if self.T_i < 1 or self.stride < 1:
+            raise ValueError(f"expected T_i and stride >= 1, got {self.T_i} and {self.stride}")
+
+    @property
+    def visited(self) -> list[int]:
+        """The times of the chain, from T_i down to 1."""
+        return sorted({*range(self.T_i, 0, -self.stride), 1}, reverse=True)
 
     def evaluations(self) -> int:
-        """repeats x T_i evaluations a slice: one at T_i, one after each transition."""
-        return self.repeats * self.T_i
+        """One a time visited: T_i for the algorithm itself."""
+        return len(self.visited)
 
-    def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
-        """Estimate y_0 for every slice."""
-        mean = torch.zeros_like(slices.x_0, dtype=torch.float64)
-        areas = []
-        for n in range(self.repeats):
-            y_0 = self.chain(n, slices, context)
-            areas.append(lesion_areas(y_0))
-            mean += y_0.double() / self.repeats
-        evaluations = self.evaluations() * len(slices.x_0)
-        return LabelEstimate(mean.float(), torch.stack(areas), evaluations)
-
-    def chain(self, n: int, slices: Slices, context: Context) -> Tensor:
-        """IL(d_n, T_i): one run of the reverse chain for every slice."""
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """IL(d, T_i) (S, 1, H, W): one run of the reverse chain a row."""
         process, m = context.process, slices.m
-        d = self.label_scale.draw(slices.noise_seeds("infer", n, "d")).reshape(-1, 1, 1, 1)
+        d = self.label_scale.draw(slices.noise_seeds("infer", "d")).reshape(-1, 1, 1, 1)
         t = times(self.T_i, slices)
-        eps = context.draw(slices, "infer", n, "start")
+        eps = context.draw(slices, "infer", "start")
         x_t = process.noised(slices.x_0, eps, t)  # 2: the noised image by (11)
         eps_hat, y_t = context.predict(x_t, t, m)  # 2-3: the label stream's y_t, and the noise
-        for step in range(self.T_i, 1, -1):  # 4
-            t = times(step, slices)
+        for before, after in pairwise(self.visited):  # 4
+            t, s = times(before, slices), times(after, slices)
             x_0 = process.clean(x_t, eps_hat, t)  # 5
             y_0 = process.clean(y_t, eps_hat, t)
-            scale = self.transition_scale(process.posterior_variance(t, x_t))
-            kick = scale * self._transition(n, step, slices, context)
-            x_t = process.posterior_mean(x_0, eps_hat, t) + kick  # 7
-            y_t = process.posterior_mean(y_0, eps_hat, t) + d * kick  # 8
-            eps_hat, _ = context.predict(x_t, t - 1, m)  # 9
+            scale = self.transition_scale(process.jump_variance(t, s, x_t))
+            kick = scale * self._transition(before, slices, context)
+            x_t = process.jump_mean(x_0, eps_hat, t, s) + kick  # 7
+            y_t = process.jump_mean(y_0, eps_hat, t, s) + d * kick  # 8
+            eps_hat, _ = context.predict(x_t, s, m)  # 9
         return process.clean(y_t, eps_hat, times(1, slices)) * m  # 11: at t = 1, y_0_hat
 
-    def _transition(self, n: int, step: int, slices: Slices, context: Context) -> Tensor:
-        seeds = [derive_seed(seed, step) for seed in slices.noise_seeds("infer", n, "step")]
+    def _transition(self, t: int, slices: Slices, context: Context) -> Tensor:
+        seeds = [derive_seed(seed, t) for seed in slices.noise_seeds("infer", "step")]
         return self.transition(context).draw(seeds, slices.shape) * slices.m

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from strokediff.inference.estimator import Context, LabelEstimate, Slices, lesion_areas, times
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from strokediff.inference.estimator import Context, Slices, times
 
 
+@dataclass(frozen=True)
 class Direct:
     """y_0_hat = network(x_0, t = 0): at t = 0, alpha_bar = 1 and the noisy label is the label."""
 
-    name = "avg"
+    name: str = "avg"
 
     def evaluations(self) -> int:
-        """One evaluation a slice."""
+        """One."""
         return 1
 
-    def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
-        """Estimate y_0 for every slice."""
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """y_0_hat (S, 1, H, W); every draw is the same."""
         t = times(0, slices)
         eps_hat, y_t_hat = context.predict(slices.x_0, t, slices.m)
-        y_0 = context.process.clean(y_t_hat, eps_hat, t)
-        return LabelEstimate(y_0, lesion_areas(y_0)[None], len(slices.x_0))
+        return context.process.clean(y_t_hat, eps_hat, t)

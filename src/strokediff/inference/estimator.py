@@ -1,13 +1,14 @@
-"""What the four estimators share: slices in, a label estimate and its draws out.
+"""What the estimators of section 2.4 share: rows of slices in, label draws and their tally out.
 
-An estimator takes a callable network and never knows what it is made of. Its noise depends on
-(seed, slice, draw, t) alone.
+A sampler draws a label estimate for every row it is given; a row is a slice and the number of a
+draw. An estimator turns draws into an estimate. Neither knows what the network is made of, and
+the noise of a row depends on (seed, slice, draw) alone, so draws of any slices may share a batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.seeds import derive_seed
 from strokediff.inference.executor import Network
+from strokediff.inference.tally import NoStore, Store, Tally
 from strokediff.noise.base import NoiseModel
 
 
@@ -23,13 +25,17 @@ from strokediff.noise.base import NoiseModel
 class Slices:
     """Clean images x_0 (S, 1, H, W) in [-1, 1] and brain masks m (S, 1, H, W) in {0, 1}.
 
-    `keys` names each slice for its seeds; `seed` is the case's.
+    `keys` names each slice for its seeds and `draws` numbers the draw that each row is for (all 0
+    if left out); `seed` is the case's. `pixel_ml` (S,) is the volume of a pixel, for estimators
+    that stop by volume.
     """
 
     x_0: Tensor
     m: Tensor
     keys: Sequence[int]
     seed: int
+    draws: Sequence[int] = ()
+    pixel_ml: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -37,28 +43,52 @@ class Slices:
         channels, height, width = self.x_0.shape[1:]
         return channels, height, width
 
+    def numbers(self) -> Sequence[int]:
+        """The number of the draw of each row."""
+        return self.draws or [0] * len(self.keys)
+
+    def rows(self, index: Sequence[int], draws: Sequence[int]) -> Slices:
+        """The slices `index`, each for the draw of that number; a slice may come several times."""
+        at = torch.as_tensor(index, dtype=torch.long)
+        return replace(
+            self,
+            x_0=self.x_0[at],
+            m=self.m[at],
+            keys=[self.keys[i] for i in index],
+            draws=list(draws),
+            pixel_ml=None if self.pixel_ml is None else self.pixel_ml[at],
+        )
+
     def noise_seeds(self, *what: int | str) -> list[int]:
-        """One seed a slice for the draw that `what` names."""
-        return [derive_seed(self.seed, key, *what) for key in self.keys]
+        """One seed a row for what `what` names."""
+        pairs = zip(self.keys, self.numbers(), strict=True)
+        return [derive_seed(self.seed, key, draw, *what) for key, draw in pairs]
 
 
 @dataclass(frozen=True)
 class LabelEstimate:
-    """y_0_hat (S, 1, H, W), its mean over draws, and each draw's lesion area in pixels (N, S)."""
+    """y_0_hat (S, 1, H, W), and the tally of the draws it came from."""
 
     y_0: Tensor
-    areas: Tensor
+    tally: Tally
     evaluations: int
 
 
 @dataclass(frozen=True)
 class Context:
-    """What every estimator needs beside the slices."""
+    """What every estimator needs beside the slices.
+
+    A draw's lesion is where y_0 >= `threshold`. At most `pack` rows go to the network at once.
+    `advance` is told of evaluations as they are spent, `store` keeps unfinished tallies.
+    """
 
     network: Network
     process: SynchronousProcess
     noise: NoiseModel
+    threshold: float = 0.0
+    pack: int = 64
     advance: Callable[[int], None] = field(default=lambda evaluations: None)
+    store: Store = field(default_factory=NoStore)
 
     def predict(self, x_t: Tensor, t: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
         """The network's (eps_hat, y_t_hat), masked by m."""
@@ -67,8 +97,25 @@ class Context:
         return eps_hat * m, y_t_hat * m
 
     def draw(self, slices: Slices, *what: int | str) -> Tensor:
-        """Noise for every slice, masked."""
+        """Noise for every row, masked."""
         return self.noise.draw(slices.noise_seeds(*what), slices.shape) * slices.m
+
+
+class Sampler(Protocol):
+    """Draws a label estimate for every row."""
+
+    @property
+    def name(self) -> str:
+        """What `--method` calls it."""
+        ...
+
+    def evaluations(self) -> int:
+        """Network evaluations a draw."""
+        ...
+
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """y_0_hat (S, 1, H, W), one draw a row."""
+        ...
 
 
 class Estimator(Protocol):
@@ -80,7 +127,7 @@ class Estimator(Protocol):
         ...
 
     def evaluations(self) -> int:
-        """Network evaluations a slice."""
+        """Network evaluations a slice, at most."""
         ...
 
     def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
@@ -89,10 +136,5 @@ class Estimator(Protocol):
 
 
 def times(t: int, slices: Slices) -> Tensor:
-    """The time t for every slice, (S,) int64."""
+    """The time t for every row, (S,) int64."""
     return torch.full((len(slices.x_0),), t, dtype=torch.long)
-
-
-def lesion_areas(y_0: Tensor) -> Tensor:
-    """Pixels with y_0 > 0 of every slice, (S,)."""
-    return (y_0 > 0).flatten(1).sum(1)

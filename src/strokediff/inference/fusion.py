@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Protocol
 
 import torch
@@ -15,19 +17,60 @@ from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Sl
 class Fusion(Protocol):
     """Fuses label estimates (K, S, 1, H, W), positive where there is lesion, into one."""
 
-    def __call__(self, labels: Tensor) -> Tensor:
-        """(K, S, 1, H, W) -> (S, 1, H, W)."""
+    def __call__(self, labels: Tensor, m: Tensor) -> Tensor:
+        """(K, S, 1, H, W) and the brain masks (S, 1, H, W) -> (S, 1, H, W)."""
         ...
 
 
-def union(labels: Tensor) -> Tensor:
+def union(labels: Tensor, m: Tensor) -> Tensor:
     """Lesion where any estimate says so: the largest y_0 (section 2.4)."""
     return labels.amax(dim=0)
 
 
-def mean(labels: Tensor) -> Tensor:
+def mean(labels: Tensor, m: Tensor) -> Tensor:
     """The average of y_0, which section 4 says was used."""
     return labels.mean(dim=0)
+
+
+def majority(labels: Tensor, m: Tensor) -> Tensor:
+    """Lesion where more than half of the estimates say so: the (lower) median of y_0."""
+    return labels.median(dim=0).values
+
+
+@dataclass(frozen=True)
+class Staple:
+    """2 W - 1 with W the probability of lesion by STAPLE (Warfield et al. 2004).
+
+    Expectation maximisation over the votes y_0 > 0 inside the brain, with one sensitivity and one
+    specificity an estimate over the whole head; the prior is the share of positive votes. Where
+    nobody votes for lesion anywhere, nothing is lesion; where all do, everything is.
+    """
+
+    iterations: int = 50
+    start: float = 0.99
+
+    def __call__(self, labels: Tensor, m: Tensor) -> Tensor:
+        """(K, S, 1, H, W) and the brain masks (S, 1, H, W) -> (S, 1, H, W)."""
+        inside = m > 0
+        votes = (labels[:, inside] > 0).double()
+        out = torch.full_like(labels[0], -1.0)
+        out[inside] = (2 * self._posterior(votes) - 1).to(out)
+        return out
+
+    def _posterior(self, votes: Tensor) -> Tensor:
+        """P(lesion) of every pixel, (P,), from votes (K, P)."""
+        prior = votes.mean() if votes.numel() else votes.new_zeros(())
+        if prior in (0, 1):
+            return votes.mean(0) if len(votes) else votes.new_zeros(votes.shape[1])
+        sensitivity = specificity = votes.new_full((len(votes), 1), self.start)
+        w = votes.mean(0)
+        for _ in range(self.iterations):
+            yes = prior * torch.where(votes > 0, sensitivity, 1 - sensitivity).prod(0)
+            no = (1 - prior) * torch.where(votes > 0, 1 - specificity, specificity).prod(0)
+            w = yes / (yes + no).clamp(min=1e-300)
+            sensitivity = ((votes * w).sum(1) / w.sum().clamp(min=1e-12))[:, None]
+            specificity = (((1 - votes) * (1 - w)).sum(1) / (1 - w).sum().clamp(min=1e-12))[:, None]
+        return w
 
 
 @dataclass(frozen=True)
@@ -43,10 +86,10 @@ class Fused:
         return sum(part.evaluations() for part in self.parts)
 
     def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
-        """Estimate y_0 for every slice."""
+        """Estimate y_0 for every slice; the tally holds the draws of all parts."""
         estimates = [part.estimate(slices, context) for part in self.parts]
         return LabelEstimate(
-            y_0=self.fusion(torch.stack([e.y_0 for e in estimates])),
-            areas=torch.cat([e.areas for e in estimates]),
+            y_0=self.fusion(torch.stack([e.y_0 for e in estimates]), slices.m),
+            tally=reduce(add, (e.tally for e in estimates)),
             evaluations=sum(e.evaluations for e in estimates),
         )

@@ -56,9 +56,7 @@ def calibrate(
     )
 
 
-def spread_ml(draws_ml: Sequence[float], volume_ml: float) -> tuple[float, float] | None:
-    """Smallest and largest volume among the draws and their mean; None for a single draw."""
-    if len(draws_ml) < 2:
-        return None
-    values = [*draws_ml, volume_ml]
-    return min(values), max(values)
+def spread_ml(volume_ml: float, variance_ml2: float, z: float = 1.645) -> tuple[float, float]:
+    """volume -+ z standard deviations between draws, never below 0: how much the draws differ."""
+    reach = z * math.sqrt(variance_ml2)
+    return max(0.0, volume_ml - reach), volume_ml + reach

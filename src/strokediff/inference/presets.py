@@ -1,76 +1,136 @@
-"""Presets: the papers' settings of the four estimators, and fast ones."""
+"""Presets: the papers' settings of the four estimators, and fast ones; and limits on either."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from strokediff.errors import UsageError
-from strokediff.inference.algorithm1 import (
-    Algorithm1,
-    FixedScale,
-    LabelScale,
-    TransitionNoise,
-    UniformScale,
-    own,
-    white,
-)
+from strokediff.inference.algorithm1 import Algorithm1, TransitionNoise, UniformScale, own, white
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Estimator
-from strokediff.inference.fusion import Fused
-from strokediff.inference.salient import Salient
+from strokediff.inference.fusion import Fused, Fusion, Staple, majority, mean, union
+from strokediff.inference.mirrored import Mirrored
+from strokediff.inference.repeated import Repeated, Tolerance
+from strokediff.inference.salient import Salient, Stratified
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How far into the noise (as a fraction of T) and how often the estimators draw."""
+    """The samplers of the three single estimates for a process of T steps, and their repeats."""
 
-    salient_fraction: float
-    salient_repeats: int
-    salient_times: int | None
-    markov_fraction: float
-    markov_repeats: int
-    label_scale: Callable[[], LabelScale]
-
-    def salient(self, T: int) -> Salient:
-        """y^sal; `salient_times` None keeps every t."""
-        T_i = max(1, round(T * self.salient_fraction))
-        stride = 1 if self.salient_times is None else max(1, T_i // self.salient_times)
-        return Salient(T_i, self.salient_repeats, stride)
-
-    def markov(self, T: int, transition: TransitionNoise) -> Algorithm1:
-        """y^infer."""
-        T_i = max(1, round(T * self.markov_fraction))
-        return Algorithm1(T_i, self.markov_repeats, self.label_scale(), transition=transition)
+    direct: Repeated
+    salient: Callable[[int], Repeated]
+    markov: Callable[[int, TransitionNoise], Repeated]
 
 
-PRESETS = {
-    # SDPM section 3: T_i = T/2, 100 and 50 repeats, d_i in (0, 1).
-    "paper": Preset(0.5, 100, None, 0.5, 50, UniformScale),
-    # Small t, where the label still shows in the image; the chain starts at T/20.
-    "fast": Preset(0.1, 2, 8, 0.05, 1, FixedScale),
-}
+def _part(T: int, fraction: float) -> int:
+    return max(1, round(T * fraction))
+
+
+# SDPM section 3: T_i = T/2, 100 and 50 repeats, d_i in (0, 1).
+_PAPER = Preset(
+    direct=Repeated(Direct()),
+    salient=lambda T: Repeated(Salient(_part(T, 0.5)), 100),
+    markov=lambda T, noise: Repeated(
+        Algorithm1(_part(T, 0.5), label_scale=UniformScale(), transition=noise), 50
+    ),
+)
+# Small t, where the label still shows in the image; both views of every slice.
+_FAST = Preset(
+    direct=Repeated(Mirrored(Direct()), 2),
+    salient=lambda T: Repeated(Mirrored(Stratified(_part(T, 0.1), points=4)), 4),
+    markov=lambda T, noise: Repeated(
+        Mirrored(Algorithm1(_part(T, 0.05), stride=_part(T, 0.005), transition=noise)), 2
+    ),
+)
+PRESETS = {"paper": _PAPER, "fast": _FAST}
 TRANSITIONS: dict[str, TransitionNoise] = {"isotropic": white, "own": own}
+FUSIONS: dict[str, Fusion] = {
+    "union": union,
+    "mean": mean,
+    "majority": majority,
+    "staple": Staple(),
+}
 METHODS = ("avg", "sal", "infer", "all")
+MOST_EVALUATIONS = 512
+"""What a tolerance may spend a slice where nobody says more."""
 
 
-def estimator(method: str, preset: str, T: int, transition: str = "isotropic") -> Estimator:
-    """The estimator that `--method`, `--preset` and `--transition` name."""
-    if transition not in TRANSITIONS:
-        raise UsageError(
-            f"no transition noise '{transition}'; expected one of: {', '.join(TRANSITIONS)}"
-        )
-    if preset not in PRESETS:
-        raise UsageError(f"no preset '{preset}'; expected one of: {', '.join(PRESETS)}")
-    chosen = PRESETS[preset]
-    makers: dict[str, Callable[[], Estimator]] = {
-        "avg": Direct,
-        "sal": lambda: chosen.salient(T),
-        "infer": lambda: chosen.markov(T, TRANSITIONS[transition]),
-        "all": lambda: Fused(
-            [Direct(), chosen.salient(T), chosen.markov(T, TRANSITIONS[transition])]
-        ),
-    }
-    if method not in makers:
-        raise UsageError(f"no method '{method}'; expected one of: {', '.join(METHODS)}")
-    return makers[method]()
+@dataclass(frozen=True)
+class Limits:
+    """Stop when the volume is known to +- `tolerance_ml`; spend at most `max_evaluations` a slice.
+
+    None leaves the preset's number of draws.
+    """
+
+    tolerance_ml: float | None = None
+    max_evaluations: int | None = None
+
+    def on(self, repeated: Repeated, share: int = 1) -> Repeated:
+        """The same sampler within the limits; it may spend one part in `share` of them."""
+        if self.tolerance_ml is None and self.max_evaluations is None:
+            return repeated
+        cost = repeated.sampler.evaluations()
+        most = (self.max_evaluations or max(MOST_EVALUATIONS, repeated.evaluations())) // share
+        if most < cost:
+            raise UsageError(
+                f"max evaluations = {self.max_evaluations}: one draw of '{repeated.name}' takes "
+                f"{cost * share}. Allow as many, or choose another preset or method."
+            )
+        if self.tolerance_ml is None:
+            return replace(repeated, repeats=most // cost)
+        if self.tolerance_ml <= 0:
+            raise UsageError(f"tolerance = {self.tolerance_ml} mL: expected more than 0.")
+        return replace(repeated, repeats=most // cost, tolerance=Tolerance(self.tolerance_ml))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses of the inference; the names of `--method`, `--preset` and so on."""
+
+    method: str = "sal"
+    preset: str = "fast"
+    transition: str = "isotropic"
+    fusion: str = "union"
+    limits: Limits = Limits()
+
+    @property
+    def key(self) -> str:
+        """Under which a model keeps its decision and calibration; limits change neither."""
+        parts = [f"{self.preset}/{self.method}"]
+        if self.transition != "isotropic":
+            parts.append(f"{self.transition} transition")
+        if self.method == "all" and self.fusion != "union":
+            parts.append(f"{self.fusion} fusion")
+        return ", ".join(parts)
+
+    def estimator(self, T: int) -> Estimator:
+        """The estimator for a process of T steps; `UsageError` names the choices there are."""
+        noise = _named("transition noise", self.transition, TRANSITIONS)
+        chosen = _named("preset", self.preset, PRESETS)
+        fusion = _named("fusion", self.fusion, FUSIONS)
+        limits = self.limits
+        makers: dict[str, Callable[[], Estimator]] = {
+            "avg": lambda: chosen.direct,
+            "sal": lambda: limits.on(chosen.salient(T)),
+            "infer": lambda: limits.on(chosen.markov(T, noise)),
+            "all": lambda: Fused(
+                [
+                    chosen.direct,
+                    limits.on(chosen.salient(T), share=2),
+                    limits.on(chosen.markov(T, noise), share=2),
+                ],
+                fusion,
+            ),
+        }
+        return _named("method", self.method, makers)()
+
+
+def _named(what: str, name: str, choices: dict[str, Value]) -> Value:
+    if name not in choices:
+        raise UsageError(f"no {what} '{name}'; expected one of: {', '.join(choices)}")
+    return choices[name]

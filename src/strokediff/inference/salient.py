@@ -1,4 +1,9 @@
-"""The second estimate of section 2.4, y^sal: a weighted mean over noise levels t <= T_i."""
+"""The second estimate of section 2.4, y^sal: a weighted mean over noise levels t <= T_i.
+
+y^sal = 1/N sum_n sum_{t=0}^{T_i} psi_t y_0_hat(x_t), psi_t ~ 1 - (t / T_i)^nu, normalised to
+sum 1. With psi as a law of t it is an expectation, E y_0_hat(x_t) over t ~ psi and noise, which
+`Stratified` estimates without bias for any number of evaluations.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +12,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from strokediff.inference.estimator import Context, LabelEstimate, Slices, lesion_areas, times
+from strokediff.inference.estimator import Context, Slices, times
+from strokediff.noise.base import generator
+
+
+def salient_weights(t: Tensor, T_i: int, nu: float) -> Tensor:
+    """psi at the times t, float64, sum 1."""
+    weight = 1.0 - (t.double() / T_i) ** nu
+    return weight / weight.sum()
+
+
+def label_at(t: Tensor, eps: Tensor, slices: Slices, context: Context) -> Tensor:
+    """y_0_hat(x_t) with x_t the image noised by eps; t is (S,)."""
+    x_t = context.process.noised(slices.x_0, eps, t)
+    eps_hat, y_t_hat = context.predict(x_t, t, slices.m)
+    return context.process.clean(y_t_hat, eps_hat, t)
 
 
 @dataclass(frozen=True)
 class Salient:
-    """y^sal = 1/N sum_n sum_{t=0}^{T_i} psi_t y_0_hat(x_t), psi_t ~ 1 - (t / T_i)^nu.
+    """A draw is the sum over t of psi_t y_0_hat(x_t), every t with noise of its own.
 
-    The weights are normalised to sum 1. The paper sums over every t below T_i; `stride` > 1
-    keeps every stride-th t, a quadrature of the same sum. Every (n, t) has its own noise.
+    The paper sums over every t below T_i; `stride` > 1 keeps every stride-th t, a quadrature of
+    the same sum.
     """
 
     T_i: int
-    repeats: int
     stride: int = 1
     nu: float = 2.0
     name: str = "sal"
 
     def __post_init__(self) -> None:
-        if self.T_i < 1 or self.repeats < 1 or self.stride < 1 or self.nu <= 1:
-            raise ValueError(f"expected T_i, repeats, stride >= 1 and nu > 1, got {self}")
+        if self.T_i < 1 or self.stride < 1 or self.nu <= 1:
+            raise ValueError(f"expected T_i, stride >= 1 and nu > 1, got {self}")
 
     @property
     def grid(self) -> range:
@@ -36,30 +54,60 @@ class Salient:
     @property
     def psi(self) -> Tensor:
         """Weights of the grid's times, float64, sum 1."""
-        t = torch.tensor(list(self.grid), dtype=torch.float64)
-        weight = 1.0 - (t / self.T_i) ** self.nu
-        return weight / weight.sum()
+        return salient_weights(torch.tensor(list(self.grid)), self.T_i, self.nu)
 
     def evaluations(self) -> int:
-        """repeats x len(grid) evaluations a slice."""
-        return self.repeats * len(self.grid)
+        """One a time of the grid."""
+        return len(self.grid)
 
-    def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
-        """Estimate y_0 for every slice."""
-        mean = torch.zeros_like(slices.x_0, dtype=torch.float64)
-        areas = []
-        for n in range(self.repeats):
-            draw = torch.zeros_like(mean)
-            for t, psi in zip(self.grid, self.psi.tolist(), strict=True):
-                draw += psi * self._label_at(t, n, slices, context).double()
-            areas.append(lesion_areas(draw))
-            mean += draw / self.repeats
-        evaluations = self.evaluations() * len(slices.x_0)
-        return LabelEstimate(mean.float(), torch.stack(areas), evaluations)
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """y_0_hat (S, 1, H, W), one draw a row."""
+        total = torch.zeros_like(slices.x_0, dtype=torch.float64)
+        for t, psi in zip(self.grid, self.psi.tolist(), strict=True):
+            eps = context.draw(slices, "sal", t)
+            total += psi * label_at(times(t, slices), eps, slices, context).double()
+        return total.float()
 
-    def _label_at(self, t: int, n: int, slices: Slices, context: Context) -> Tensor:
-        at = times(t, slices)
-        eps = context.draw(slices, "sal", n, t)
-        x_t = context.process.noised(slices.x_0, eps, at)
-        eps_hat, y_t_hat = context.predict(x_t, at, slices.m)
-        return context.process.clean(y_t_hat, eps_hat, at)
+
+@dataclass(frozen=True)
+class Stratified:
+    """The same mean from `points` evaluations a draw: t stratified over psi, noise in pairs.
+
+    Stratum k of K holds the k-th of K equal shares of psi; one t is drawn in each. `antithetic`
+    evaluations take turns with eps and -eps, which has the same law where the noise is symmetric
+    (`NoiseModel.symmetric`); otherwise every evaluation draws its own.
+    """
+
+    T_i: int
+    points: int
+    nu: float = 2.0
+    antithetic: bool = True
+    name: str = "sal"
+
+    def __post_init__(self) -> None:
+        if self.T_i < 1 or self.points < 1 or self.nu <= 1:
+            raise ValueError(f"expected T_i, points >= 1 and nu > 1, got {self}")
+
+    def evaluations(self) -> int:
+        """`points`."""
+        return self.points
+
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """y_0_hat (S, 1, H, W), one draw a row."""
+        t = self._times(slices)
+        pairs = self.antithetic and context.noise.symmetric
+        total = torch.zeros_like(slices.x_0, dtype=torch.float64)
+        for k in range(self.points):
+            eps = context.draw(slices, "sal", k // 2 if pairs else k)
+            if pairs and k % 2:
+                eps = -eps
+            total += label_at(t[:, k], eps, slices, context).double() / self.points
+        return total.float()
+
+    def _times(self, slices: Slices) -> Tensor:
+        """One t in every stratum, (S, points) int64, in an order that pairs near times."""
+        psi = salient_weights(torch.arange(self.T_i), self.T_i, self.nu)
+        seeds = slices.noise_seeds("sal", "t")
+        u = torch.stack([torch.rand(self.points, generator=generator(s)).double() for s in seeds])
+        level = (torch.arange(self.points) + u) / self.points
+        return torch.searchsorted(psi.cumsum(0), level).clamp(max=self.T_i - 1)

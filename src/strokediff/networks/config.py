@@ -11,7 +11,8 @@ class NetworkConfig(BaseModel):
     """The two-stream U-Net.
 
     `patch` folds patch x patch pixels into channels before the first convolution and unfolds
-    them after the last (1: none, as the paper). `label_form` is what the label decoder gives:
+    them after the last (1: none, as the paper). `noise_base` is the base width of the noise
+    stream's decoder (None: `base`, as the paper). `label_form` is what the label decoder gives:
     "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which y_t
     follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
     """
@@ -19,6 +20,7 @@ class NetworkConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base: int = Field(32, ge=4)
+    noise_base: int | None = Field(None, ge=4)
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
     groups: int = Field(8, ge=1)
     patch: int = Field(1, ge=1)
@@ -28,8 +30,9 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _divisible(self) -> NetworkConfig:
-        if self.base % self.groups:
-            raise ValueError(f"base ({self.base}) must be a multiple of groups ({self.groups})")
+        for name, width in (("base", self.base), ("noise_base", self.noise_base or self.base)):
+            if width % self.groups:
+                raise ValueError(f"{name} ({width}) must be a multiple of groups ({self.groups})")
         return self
 
     @property

@@ -44,15 +44,23 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """One stream: upsampling with skip connections from the shared encoder."""
+    """One stream: upsampling with skip connections from the shared encoder.
 
-    def __init__(self, config: NetworkConfig, widths: list[int], c_time: int) -> None:
+    `skips` are the encoder's widths and `widths` the stream's own, finest first; its features are
+    `widths[0]` wide.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, skips: list[int], widths: list[int], c_time: int
+    ) -> None:
         super().__init__()
-        pairs = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        here = widths[-2::-1]
+        below = [skips[-1], *here[:-1]]
         self.blocks = nn.ModuleList(
-            ResBlock(below + here, here, c_time, config.groups) for below, here in pairs
+            ResBlock(b + skip, out, c_time, config.groups)
+            for b, skip, out in zip(below, skips[-2::-1], here, strict=True)
         )
-        self.attention = _linear_attention(config, widths[-2::-1])
+        self.attention = _linear_attention(config, here)
 
     def forward(self, h: Tensor, skips: list[Tensor], emb: Tensor) -> Tensor:
         """The coarsest features and the encoder's -> features at the finest level."""
@@ -98,9 +106,10 @@ class TwoStreamUNet(nn.Module):
         self.middle1 = ResBlock(widths[-1], widths[-1], c_time, config.groups)
         self.middle_attention = SelfAttention(widths[-1], config.groups)
         self.middle2 = ResBlock(widths[-1], widths[-1], c_time, config.groups)
-        self.noise_decoder = Decoder(config, widths, c_time)
-        self.label_decoder = Decoder(config, widths, c_time)
-        self.noise_head = Head(widths[0], config)
+        noise_widths = [(config.noise_base or config.base) * m for m in config.multipliers]
+        self.noise_decoder = Decoder(config, widths, noise_widths, c_time)
+        self.label_decoder = Decoder(config, widths, widths, c_time)
+        self.noise_head = Head(noise_widths[0], config)
         self.label_attention = PooledAttention(
             widths[0], config.groups, _pool_factor(size // config.patch, config.head_attention_size)
         )

@@ -42,6 +42,11 @@ class NoiseModel(Protocol):
         """What `--noise` calls it."""
         ...
 
+    @property
+    def symmetric(self) -> bool:
+        """Whether -eps has the same law as eps."""
+        ...
+
     def draw(
         self, seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device = CPU
     ) -> Tensor:

@@ -42,6 +42,7 @@ class CalibratedFourierNoise(FactorNoise):
     """
 
     name: ClassVar[str] = "calibrated"
+    symmetric: ClassVar[bool] = False
 
     @classmethod
     def fit(

@@ -36,6 +36,7 @@ class FourierNoise:
     """
 
     name: ClassVar[str] = "fourier"
+    symmetric: ClassVar[bool] = False
     derived: ClassVar[tuple[str, ...]] = ("W",)
 
     def __init__(self, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

@@ -15,6 +15,7 @@ class IsotropicNoise:
     """White Gaussian noise on every pixel of any grid; there is nothing to fit."""
 
     name: ClassVar[str] = "isotropic"
+    symmetric: ClassVar[bool] = True
     derived: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -28,6 +28,7 @@ class LowRankNoise(FactorNoise):
     """
 
     name: ClassVar[str] = "low-rank"
+    symmetric: ClassVar[bool] = True
 
     @classmethod
     def fit(

@@ -1,0 +1,42 @@
+"""Every other draw sees the head mirrored left to right: twice the views for the same cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from strokediff.inference.estimator import Context, Sampler, Slices
+
+LEFT_RIGHT = -1
+"""The axis of the network's grid that runs along x, see `NetworkSlices`."""
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """Draws of odd number are made on the mirrored slice, and mirrored back.
+
+    Training flips slices in the plane, so either view is as good as the other.
+    """
+
+    inner: Sampler
+
+    @property
+    def name(self) -> str:
+        """The inner sampler's."""
+        return self.inner.name
+
+    def evaluations(self) -> int:
+        """As the inner sampler."""
+        return self.inner.evaluations()
+
+    def draw(self, slices: Slices, context: Context) -> Tensor:
+        """y_0_hat (S, 1, H, W), one draw a row."""
+        odd = torch.tensor([n % 2 == 1 for n in slices.numbers()])
+        seen = replace(slices, x_0=_flipped(slices.x_0, odd), m=_flipped(slices.m, odd))
+        return _flipped(self.inner.draw(seen, context), odd)
+
+
+def _flipped(values: Tensor, rows: Tensor) -> Tensor:
+    return torch.where(rows[:, None, None, None], values.flip(LEFT_RIGHT), values)
