@@ -25,7 +25,7 @@ from strokediff.data.brain import extract_brain
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan, find_scans
-from strokediff.inference.intervals import calibrate
+from strokediff.inference.intervals import Measured, narrowest
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import Model, load_model
 from strokediff.predict import Segmentation, segment_volume
@@ -52,8 +52,9 @@ def main() -> None:
     true = [head.true_ml for head in heads]
     calibration = {}
     for method in METHODS:
-        found = [head.segment(final, method).report["volume_ml"] for head in heads]
-        calibration[f"fast/{method}"] = calibrate(found, true, population=args.population)
+        reports = [head.segment(final, method).report for head in heads]
+        found = [Measured(r["volume_ml"], r["doubt_ml"]) for r in reports]
+        calibration[f"fast/{method}"] = narrowest(found, true, population=args.population)
     chosen: dict[str, dict[str, Any]] = {"decision": decisions, "calibration": calibration}
     write_bundle(args.run, args.out, chosen)
     print(chosen)

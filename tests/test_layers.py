@@ -26,11 +26,12 @@ LAYERS = {
     "baselines": 4,
     "report": 4,
     "model": 4,
-    "predict": 5,
+    "measuring": 5,
+    "predict": 6,
     "resuming": 5,
     "comparing": 5,
-    "segmenting": 6,
-    "cli": 7,
+    "segmenting": 7,
+    "cli": 8,
 }
 SEES_ONLY = {
     # Estimators take a callable; what it is made of is not their concern.

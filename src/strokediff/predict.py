@@ -26,17 +26,16 @@ from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.inference.decision import Decision
-from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
+from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
-from strokediff.inference.intervals import spread_ml
 from strokediff.inference.presets import Choice
 from strokediff.inference.tally import NoStore, Store
 from strokediff.inference.uncertainty import UNSURE, doubts, entropy, probability
+from strokediff.measuring import cut_off, measure, volume_interval
 from strokediff.model import Model
 from strokediff.networks.blocks import FrozenOnesFilter
 
 THRESHOLD = 0.5
-CUT_OFF_WARNING = 0.01
 
 LONG = 20_000
 """Network evaluations from which on it is worth to say how long they will take."""
@@ -133,17 +132,16 @@ def segment_volume(
         prob = on_grid(probability(y_0))
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
-        report = _measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
-        undecided = on_grid(probability(estimate.y_0))
+        report = measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
+        p = probability(estimate.y_0)
+        unsure = on_grid(entropy(p))
+        report["doubt_ml"] = volume.integral_ml(unsure)
+        maybe_ml = volume.mask_volume_mm3(on_grid(p) >= UNSURE) / 1000
     report["warnings"] += [
-        *_cut_off(grid.cut_off_fraction),
-        *doubts(
-            report["volume_ml"],
-            report["brain_volume_ml"],
-            volume.mask_volume_mm3((undecided >= UNSURE) & brain.mask) / 1000,
-        ),
+        *cut_off(grid.cut_off_fraction),
+        *doubts(report["volume_ml"], report["brain_volume_ml"], maybe_ml),
     ]
-    interval, kind = _interval(report, estimate, slices, model, choice)
+    interval, kind = volume_interval(report, estimate, slices, model, choice)
     counts = estimate.tally.counts
     report |= {
         "volume_interval_ml": interval,
@@ -168,7 +166,7 @@ def segment_volume(
     return Segmentation(
         mask=mask,
         prob=prob,
-        entropy=on_grid(entropy(probability(estimate.y_0))),
+        entropy=unsure,
         variance=on_grid(estimate.tally.variance / 4),
         brain=brain.mask,
         report=report,
@@ -210,62 +208,3 @@ def _without_lone_pixels(y_0: torch.Tensor) -> torch.Tensor:
     positive = (y_0 > 0).float()
     dropped = (positive > 0) & (FrozenOnesFilter()(positive) == 0)
     return torch.where(dropped, torch.full_like(y_0, -1e-2), y_0)
-
-
-def _measure(
-    volume: Volume, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
-) -> dict[str, Any]:
-    """The figures of the mask on the volume's own grid."""
-    mm3 = volume.mask_volume_mm3(mask)
-    warnings = [*volume.warnings, *brain.warnings]
-    cut = brain.truncated or _touches_border(mask)
-    return {
-        "volume_ml": mm3 / 1000,
-        "volume_mm3": mm3,
-        "n_lesions": len(lesions),
-        "lesions": lesions,
-        "brain_volume_ml": brain.volume_ml,
-        "spacing_mm": list(volume.spacing_mm),
-        "truncated": bool(cut),
-        "warnings": warnings,
-        "input": {
-            "path": str(volume.source.path),
-            "kind": volume.source.kind,
-            "shape": list(volume.source.shape),
-            "uneven_slices": volume.uneven,
-            **volume.source.details,
-        },
-    }
-
-
-def _touches_border(mask: NDArray[np.bool_]) -> bool:
-    faces = (mask[0], mask[-1], mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1])
-    return any(bool(face.any()) for face in faces)
-
-
-def _cut_off(fraction: float) -> list[str]:
-    if fraction < CUT_OFF_WARNING:
-        return []
-    return [
-        f"{fraction:.1%} of the brain lies outside the network's grid and was not searched for "
-        "lesions; a model with a larger grid is needed"
-    ]
-
-
-def _interval(
-    report: dict[str, Any], estimate: LabelEstimate, slices: Slices, model: Model, choice: Choice
-) -> tuple[list[float] | None, str]:
-    """The volume's interval, and what kind of interval it is."""
-    calibration = model.calibrations.get(choice.key)
-    if calibration is not None:
-        low, high = calibration.interval_ml(report["volume_ml"])
-        return [low, min(high, report["brain_volume_ml"])], calibration.kind
-    draws = estimate.tally.counts
-    if slices.pixel_ml is None or not len(draws) or int(draws.min()) < 2:
-        return None, "none: one draw and no calibration for this preset and method"
-    variance = float((estimate.tally.area_variance * slices.pixel_ml.double() ** 2).sum())
-    low, high = spread_ml(report["volume_ml"], variance)
-    return (
-        [low, min(high, report["brain_volume_ml"])],
-        f"90% spread of {int(draws.min())} draws or more a slice, not calibrated",
-    )

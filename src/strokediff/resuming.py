@@ -22,10 +22,10 @@ class DiskStore:
     counts as none.
     """
 
-    def __init__(self, folder: Path, key: str, every_s: float = EVERY_S) -> None:
+    def __init__(self, folder: Path, key: str, every_s: float | None = None) -> None:
         self.folder = folder
         self.digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        self.every_s = every_s
+        self.every_s = EVERY_S if every_s is None else every_s
         self._last = time.monotonic()
 
     def load(self, name: str, like: Tensor) -> Tally:

@@ -11,9 +11,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 
 from strokediff.data.phantom.dicom import write_dicom_series
 from strokediff.data.phantom.make import Phantom
+from strokediff.inference.estimator import Context, Slices
+from strokediff.inference.salient import Stratified
 
 Run = Callable[..., int]
 Segment = Callable[..., tuple[int, Path]]
@@ -172,6 +175,78 @@ def test_every_method_counts_what_it_spends(segment: Segment, scan: Path, method
     assert not (out / "preview.png").exists()
 
 
+def test_uncertainty_maps_lie_on_the_grid(segment: Segment, scan: Path) -> None:
+    """Entropy in bits, and the variance of a probability: at most 1/4 times n / (n - 1)."""
+    code, out = segment(scan, "--uncertainty", "--no-preview")
+    assert code == 0
+    names = {"lesion_entropy.nii.gz", "lesion_variance.nii.gz"}
+    assert names <= {p.name for p in out.iterdir()}
+    report = json.loads((out / "result.json").read_text())
+    images = [nib.load(out / name) for name in sorted(names)]
+    entropy, variance = (np.asarray(image.dataobj) for image in images)
+    assert all(image.shape == nib.load(scan).shape for image in images)
+    assert 0 <= entropy.min() < entropy.max() <= 1
+    assert 0 <= variance.min() < variance.max() <= 1 / 3
+    voxel_ml = abs(np.linalg.det(images[0].affine[:3, :3])) / 1000
+    assert report["doubt_ml"] == pytest.approx(entropy.sum() * voxel_ml, rel=1e-3)
+
+
+def test_a_wide_tolerance_draws_less_than_a_narrow_one(segment: Segment, scan: Path) -> None:
+    spent = {}
+    for ml in (1000, 0.5):
+        options = ("--tolerance-ml", ml, "--max-evaluations", 64, "--no-preview")
+        code, out = segment(scan, *options, out=f"tolerance{ml}")
+        assert code == 0
+        report = json.loads((out / "result.json").read_text())
+        assert (report["tolerance_ml"], report["max_evaluations"]) == (ml, 64)
+        spent[ml] = report["network_evaluations"]
+    assert 0 < spent[1000] < spent[0.5]
+
+
+def test_a_stopped_run_goes_on_with_its_draws(
+    segment: Segment, scan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mask is that of a run that was never stopped, and fewer draws are made."""
+    options = ("--max-evaluations", 64, "--no-preview")
+    _, whole = segment(scan, *options, out="whole")
+    monkeypatch.setattr("strokediff.resuming.EVERY_S", 0.0)
+    draws: list[int] = []
+    draw = Stratified.draw
+
+    def stopping(self: Stratified, slices: Slices, context: Context) -> torch.Tensor:
+        draws.append(len(slices.keys))
+        if len(draws) == 3:
+            raise KeyboardInterrupt
+        return draw(self, slices, context)
+
+    monkeypatch.setattr(Stratified, "draw", stopping)
+    assert segment(scan, *options, out="stopped")[0] != 0
+    done = sum(draws[:2])
+    code, out = segment(scan, *options, out="stopped")
+    assert code == 0
+    evaluations = json.loads((whole / "result.json").read_text())["network_evaluations"]
+    assert sum(draws[3:]) * 4 == evaluations - done * 4
+    for name in ("lesion_mask.nii.gz", "lesion_prob.nii.gz"):
+        a, b = (np.asarray(nib.load(o / name).dataobj) for o in (whole, out))
+        np.testing.assert_array_equal(a, b)
+    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+
+
+def test_a_long_run_says_first_how_long_it_takes(
+    run: Run,
+    checkpoint: Path,
+    scan: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("strokediff.predict.LONG", 10)
+    assert run("segment", scan, "-o", tmp_path / "out", "--model", checkpoint) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "network evaluations, about 0 h 01 min on cpu" in said
+    assert "the same command goes on from there" in said
+
+
 def test_a_dicom_series_beside_a_localizer(
     segment: Segment, patient: Phantom, tmp_path: Path
 ) -> None:
@@ -257,6 +332,10 @@ def test_usage_errors_are_code_2(
     assert segment(scan, "--method", "mean")[0] == 2
     assert segment(scan, "--preset", "slow")[0] == 2
     assert segment(scan, "--device", "cuda:99")[0] == 2
+    assert segment(scan, "--precision", "16")[0] == 2
+    assert segment(scan, "--fusion", "best")[0] == 2
+    assert segment(scan, "--max-evaluations", 2)[0] == 2
+    assert segment(scan, "--tolerance-ml", 0)[0] == 2
     assert run("segment", scan, "-o", tmp_path, "--model", "no-such-model") == 2
     (tmp_path / "file").write_text("")
     assert segment(scan, out="file")[0] == 2

@@ -44,6 +44,7 @@ def test_volume_is_count_times_determinant():
     assert volume.mask_volume_mm3(mask) == pytest.approx(expected)
     assert pixel_area_mm2(volume.affine) == pytest.approx(0.3)
     assert volume.mask_volume_mm3(np.zeros(SHAPE)) == 0
+    assert volume.integral_ml(mask * 0.25) == pytest.approx(expected / 4000)
 
 
 def test_index_to_world_takes_any_number_of_points():

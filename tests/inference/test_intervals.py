@@ -3,38 +3,73 @@
 import numpy as np
 import pytest
 
-from strokediff.inference.intervals import calibrate, spread_ml
+from strokediff.inference.intervals import (
+    FORMS,
+    Measured,
+    calibrate,
+    narrowest,
+    spread_ml,
+)
 
 
 def test_rank_by_hand() -> None:
     """19 scores 0.1 .. 1.9 and level 0.9: rank ceil(20 x 0.9) = 18."""
     scores = np.arange(1, 20) / 10
-    found = np.exp(scores) * 11.0 - 1.0
-    calibration = calibrate(found, np.full(19, 10.0), level=0.9)
+    found = [Measured(v) for v in np.exp(scores) * 11.0 - 1.0]
+    calibration = calibrate(found, np.full(19, 10.0).tolist(), level=0.9)
     assert calibration.quantile == pytest.approx(1.8)
 
 
-def test_coverage_on_exchangeable_patients() -> None:
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("q", [0.0, 0.3, 2.0])
+def test_the_interval_is_all_volumes_with_a_small_enough_score(form: str, q: float) -> None:
+    """A truth just inside the ends scores less than q, one just outside more."""
+    found = Measured(12.0, 5.0)
+    low, high = FORMS[form].interval(found, q)
+    assert low <= 12.0 <= high
+    for end, outwards in ((low, -1), (high, 1)):
+        if end + outwards * 1e-3 > -1:
+            assert FORMS[form].score(found, end + outwards * 1e-3) > q
+        if low < high:
+            assert FORMS[form].score(found, end - outwards * 1e-6) < q
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_coverage_on_exchangeable_patients(form: str) -> None:
+    """Whatever the form, 90 % or a little more of new patients lie inside."""
     rng = np.random.default_rng(0)
     hits = []
     for _ in range(300):
         true = rng.lognormal(2.5, 1.0, 41)
-        found = (true + 1) * np.exp(rng.normal(0.1, 0.5, 41)) - 1
-        low, high = calibrate(found[:40], true[:40]).interval_ml(found[40])
+        found = [
+            Measured((t + 1) * np.exp(rng.normal(0.1, 0.5)) - 1, rng.uniform(0, t)) for t in true
+        ]
+        low, high = calibrate(found[:40], true[:40].tolist(), form=form).interval_ml(found[40])
         hits.append(low <= true[40] <= high)
     assert 0.86 <= np.mean(hits) <= 0.96
 
 
+def test_the_narrowest_form_is_the_one_whose_scale_the_errors_have() -> None:
+    rng = np.random.default_rng(1)
+    true = rng.lognormal(2.5, 1.2, 60)
+    pairs = list(zip(true, rng.lognormal(1.0, 1.0, 60), strict=True))
+    by_ratio = [Measured(t * np.exp(rng.normal(0, 0.2)), d) for t, d in pairs]
+    alike = [Measured(max(0.0, t + rng.normal(0, 5)), d) for t, d in pairs]
+    by_doubt = [Measured(max(0.0, t + rng.normal(0, d)), d) for t, d in pairs]
+    for expected, found in (("ratio", by_ratio), ("difference", alike), ("doubt", by_doubt)):
+        assert narrowest(found, true.tolist()).form == expected
+
+
 def test_the_interval_holds_the_found_volume_and_is_never_negative() -> None:
-    calibration = calibrate([0.0, 5.0], [20.0, 4.0])
-    low, high = calibration.interval_ml(0.0)
+    calibration = calibrate([Measured(0.0), Measured(5.0)], [20.0, 4.0])
+    low, high = calibration.interval_ml(Measured(0.0))
     assert low == 0.0
     assert high > 0.0
 
 
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="as many found as true"):
-        calibrate([1.0], [])
+        calibrate([Measured(1.0)], [])
 
 
 def test_spread_of_draws() -> None:

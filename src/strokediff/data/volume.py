@@ -154,6 +154,11 @@ class Volume:
         counts = np.count_nonzero(mask, axis=(0, 1))
         return float(counts @ self.voxel_volumes_mm3)
 
+    def integral_ml(self, values: NDArray[Any]) -> float:
+        """Sum over voxels of value x volume, mL: for probabilities the expected volume."""
+        sums = values.sum(axis=(0, 1), dtype=np.float64)
+        return float(sums @ self.voxel_volumes_mm3) / 1000
+
 
 def pixel_area_mm2(affine: NDArray[np.float64]) -> float:
     """Area of one pixel of a slice: |column 0 x column 1| of the affine."""

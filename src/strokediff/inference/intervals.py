@@ -1,27 +1,104 @@
-"""An interval for the volume: conformal where the model was calibrated, else the draws' spread."""
+"""An interval for the volume: conformal where the model was calibrated, else the draws' spread.
+
+A score says how far a found volume v is from the true one, on the scale that the form of the
+interval takes for the size of errors:
+
+    ratio       |log((v + 1 mL) / (v_true + 1 mL))|     errors grow with the volume
+    difference  |v - v_true|                            errors are of one size
+    doubt       |v - v_true| / (d + 2 mL)               errors grow with the entropy's volume d
+
+With the conformal quantile q of the scores of n patients, the interval is all volumes whose
+score is at most q.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 OFFSET_ML = 1.0
 """Keeps the logarithm of small volumes tame: errors below 1 mL count little."""
+DOUBT_OFFSET_ML = 2.0
+"""No result is so sure that its error is expected to be 0."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A patient's found volume, and the entropy of the brain (bit mL): how unsure it is."""
+
+    volume_ml: float
+    doubt_ml: float = 0.0
+
+
+class Form(Protocol):
+    """A scale for the errors of volumes."""
+
+    def score(self, found: Measured, true_ml: float) -> float:
+        """How far `found` is from the truth."""
+        ...
+
+    def interval(self, found: Measured, q: float) -> tuple[float, float]:
+        """The volumes with a score of at most q, mL; the lower end may be negative."""
+        ...
+
+
+class Ratio:
+    """|log((v + 1 mL) / (v_true + 1 mL))|."""
+
+    def score(self, found: Measured, true_ml: float) -> float:
+        """How far `found` is from the truth."""
+        return abs(math.log((found.volume_ml + OFFSET_ML) / (true_ml + OFFSET_ML)))
+
+    def interval(self, found: Measured, q: float) -> tuple[float, float]:
+        """The volumes with a score of at most q, mL."""
+        v = found.volume_ml + OFFSET_ML
+        return v * math.exp(-q) - OFFSET_ML, v * math.exp(q) - OFFSET_ML
+
+
+class Difference:
+    """|v - v_true|."""
+
+    def score(self, found: Measured, true_ml: float) -> float:
+        """How far `found` is from the truth."""
+        return abs(found.volume_ml - true_ml)
+
+    def interval(self, found: Measured, q: float) -> tuple[float, float]:
+        """The volumes with a score of at most q, mL."""
+        return found.volume_ml - q, found.volume_ml + q
+
+
+class Doubt:
+    """|v - v_true| / (d + 2 mL)."""
+
+    def score(self, found: Measured, true_ml: float) -> float:
+        """How far `found` is from the truth."""
+        return abs(found.volume_ml - true_ml) / (found.doubt_ml + DOUBT_OFFSET_ML)
+
+    def interval(self, found: Measured, q: float) -> tuple[float, float]:
+        """The volumes with a score of at most q, mL."""
+        reach = q * (found.doubt_ml + DOUBT_OFFSET_ML)
+        return found.volume_ml - reach, found.volume_ml + reach
+
+
+FORMS: dict[str, Form] = {"ratio": Ratio(), "difference": Difference(), "doubt": Doubt()}
 
 
 class Calibration(BaseModel):
-    """Split-conformal quantile of |log((v + 1 mL) / (v_true + 1 mL))| over n patients.
+    """Split-conformal quantile of the scores of n patients, in one of the forms.
 
-    With probability `level` or more a new patient from the same population lies within the
-    quantile (Vovk et al. 2005; the patients must be exchangeable, so no promise holds on
-    scanners unlike the calibration's).
+    With probability `level` or more a new patient from the same population lies in the interval
+    (Vovk et al. 2005; the patients must be exchangeable, so no promise holds on scanners unlike
+    the calibration's).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    form: Literal["ratio", "difference", "doubt"] = "ratio"
     quantile: float = Field(ge=0)
     level: float = Field(gt=0, lt=1)
     n: int = Field(ge=1)
@@ -30,30 +107,52 @@ class Calibration(BaseModel):
     @property
     def kind(self) -> str:
         """What the interval is, in words."""
-        return f"{self.level:.0%} conformal, calibrated on {self.n} {self.population}"
+        return f"{self.level:.0%} conformal ({self.form}), calibrated on {self.n} {self.population}"
 
-    def interval_ml(self, volume_ml: float) -> tuple[float, float]:
+    def interval_ml(self, found: Measured) -> tuple[float, float]:
         """The interval around a found volume, mL; never below 0."""
-        v = volume_ml + OFFSET_ML
-        low = max(0.0, v * math.exp(-self.quantile) - OFFSET_ML)
-        return low, v * math.exp(self.quantile) - OFFSET_ML
+        low, high = FORMS[self.form].interval(found, self.quantile)
+        return max(0.0, low), high
 
 
 def calibrate(
-    found_ml: Sequence[float],
+    found: Sequence[Measured],
+    true_ml: Sequence[float],
+    level: float = 0.9,
+    population: str = "patients",
+    form: str = "ratio",
+) -> Calibration:
+    """The ceil((n + 1) level)-th smallest score of n patients; the largest if n is too small."""
+    if len(found) != len(true_ml) or not len(found):
+        raise ValueError(
+            f"expected as many found as true volumes, got {len(found)}, {len(true_ml)}"
+        )
+    scores = sorted(FORMS[form].score(f, t) for f, t in zip(found, true_ml, strict=True))
+    rank = min(len(scores), math.ceil((len(scores) + 1) * level))
+    return Calibration.model_validate(
+        {
+            "form": form,
+            "quantile": scores[rank - 1],
+            "level": level,
+            "n": len(scores),
+            "population": population,
+        }
+    )
+
+
+def narrowest(
+    found: Sequence[Measured],
     true_ml: Sequence[float],
     level: float = 0.9,
     population: str = "patients",
 ) -> Calibration:
-    """The ceil((n + 1) level)-th smallest score of n patients; the largest if n is too small."""
-    found, true = np.asarray(found_ml), np.asarray(true_ml)
-    if len(found) != len(true) or not len(found):
-        raise ValueError(f"expected as many found as true volumes, got {len(found)}, {len(true)}")
-    scores = np.sort(np.abs(np.log((found + OFFSET_ML) / (true + OFFSET_ML))))
-    rank = min(len(scores), math.ceil((len(scores) + 1) * level))
-    return Calibration(
-        quantile=float(scores[rank - 1]), level=level, n=len(scores), population=population
-    )
+    """The form whose intervals are narrowest on average over the patients, each at its quantile."""
+    calibrations = [calibrate(found, true_ml, level, population, form) for form in FORMS]
+
+    def width(calibration: Calibration) -> float:
+        return float(np.mean([np.diff(calibration.interval_ml(f)) for f in found]))
+
+    return min(calibrations, key=width)
 
 
 def spread_ml(volume_ml: float, variance_ml2: float, z: float = 1.645) -> tuple[float, float]:

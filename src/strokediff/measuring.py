@@ -1,0 +1,78 @@
+"""What result.json says of a mask: volumes, lesions, the interval, and what to be warned of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.data.brain import BrainMask
+from strokediff.data.volume import Volume
+from strokediff.inference.estimator import LabelEstimate, Slices
+from strokediff.inference.intervals import Measured, spread_ml
+from strokediff.inference.presets import Choice
+from strokediff.model import Model
+
+CUT_OFF_WARNING = 0.01
+
+
+def measure(
+    volume: Volume, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
+) -> dict[str, Any]:
+    """The figures of the mask on the volume's own grid."""
+    mm3 = volume.mask_volume_mm3(mask)
+    warnings = [*volume.warnings, *brain.warnings]
+    cut = brain.truncated or _touches_border(mask)
+    return {
+        "volume_ml": mm3 / 1000,
+        "volume_mm3": mm3,
+        "n_lesions": len(lesions),
+        "lesions": lesions,
+        "brain_volume_ml": brain.volume_ml,
+        "spacing_mm": list(volume.spacing_mm),
+        "truncated": bool(cut),
+        "warnings": warnings,
+        "input": {
+            "path": str(volume.source.path),
+            "kind": volume.source.kind,
+            "shape": list(volume.source.shape),
+            "uneven_slices": volume.uneven,
+            **volume.source.details,
+        },
+    }
+
+
+def _touches_border(mask: NDArray[np.bool_]) -> bool:
+    faces = (mask[0], mask[-1], mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1])
+    return any(bool(face.any()) for face in faces)
+
+
+def cut_off(fraction: float) -> list[str]:
+    """A warning if that share of the brain lies outside the network's grid."""
+    if fraction < CUT_OFF_WARNING:
+        return []
+    return [
+        f"{fraction:.1%} of the brain lies outside the network's grid and was not searched for "
+        "lesions; a model with a larger grid is needed"
+    ]
+
+
+def volume_interval(
+    report: dict[str, Any], estimate: LabelEstimate, slices: Slices, model: Model, choice: Choice
+) -> tuple[list[float] | None, str]:
+    """The volume's interval, and what kind of interval it is."""
+    calibration = model.calibrations.get(choice.key)
+    if calibration is not None:
+        measured = Measured(report["volume_ml"], report["doubt_ml"])
+        low, high = calibration.interval_ml(measured)
+        return [low, min(high, report["brain_volume_ml"])], calibration.kind
+    draws = estimate.tally.counts
+    if slices.pixel_ml is None or not len(draws) or int(draws.min()) < 2:
+        return None, "none: one draw and no calibration for this preset and method"
+    variance = float((estimate.tally.area_variance * slices.pixel_ml.double() ** 2).sum())
+    low, high = spread_ml(report["volume_ml"], variance)
+    return (
+        [low, min(high, report["brain_volume_ml"])],
+        f"90% spread of {int(draws.min())} draws or more a slice, not calibrated",
+    )
