@@ -177,8 +177,7 @@ def segmented(
     model: Model, cohort: Cohort, name: str, arm: Arm
 ) -> Iterator[tuple[str, CaseMetrics]]:
     """One patient by every method, as `strokediff segment` does it, on the network's grid."""
-    patient = cohort.read(name)
-    batch = slices_of(patient, "ablation")
+    patient, batch = slices_of(cohort, name, model, "ablation")
     pixel, depth = cohort.grid.spacing_mm, slice_spacing_mm(cohort, name)
     for method, chosen in fast_estimators(model.process.T).items():
         if method not in arm.methods:
@@ -201,10 +200,10 @@ def segmented(
 
 
 def slice_spacing_mm(cohort: Cohort, name: str) -> float:
-    spacing = cohort.patients[name].get("spacing_mm")
-    if not spacing:
+    spacing = cohort.slice_spacing_mm(name)
+    if spacing is None:
         raise InputError(f"{cohort.path}: no spacing of {name}. Prepare the cohort again.")
-    return float(spacing[2])
+    return spacing
 
 
 if __name__ == "__main__":

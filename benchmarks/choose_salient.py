@@ -43,8 +43,7 @@ def main() -> None:
     with denoiser_on(model.network, model.device) as network, torch.inference_mode():
         context = Context(network, model.process, model.noise)
         for name in cohort.split["val"]:
-            patient = cohort.read(name)
-            slices = slices_of(patient, "choose")
+            patient, slices = slices_of(cohort, name, model, "choose")
             truth = patient.y[slices.keys] > 0
             for fraction, chosen in estimators.items():
                 y_0 = chosen.estimate(slices, context).y_0

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from network_grid import slices_of
 
-from strokediff.data.cohort import open_cohort
+from strokediff.data.cohort import Patient, open_cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.evaluation.summary import volume_correlation
@@ -106,7 +106,7 @@ def main() -> None:
         key = {"sha256": model.card["sha256"], "slices": args.slices, "curves": costs}
         kept = json.loads(file.read_text()) if file.is_file() else {}
         if kept.get("key") != key:
-            slices, truth = some_slices(cohort.read(name), args.slices)
+            slices, truth = some_slices(*slices_of(cohort, name, model, "inference"), args.slices)
             found = dict(scored(model, chosen, slices, truth))
             kept = {"key": key, "found": found}
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +130,8 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def some_slices(patient: Any, n: int) -> tuple[Slices, np.ndarray]:
+def some_slices(patient: Patient, slices: Slices, n: int) -> tuple[Slices, np.ndarray]:
     """n evenly spaced slices with brain (0: all of them), and their true lesion."""
-    slices = slices_of(patient, "inference")
     if n and n < len(slices.keys):
         index = np.linspace(0, len(slices.keys) - 1, n + 2)[1:-1].round().astype(int).tolist()
         slices = replace(slices.rows(index, [0] * n), draws=())

@@ -39,6 +39,7 @@ class Model:
     card: dict[str, Any]
     decisions: dict[str, Decision]
     calibrations: dict[str, Calibration]
+    neighbours: int = 0
 
 
 def load_model(path: Path, device: torch.device) -> Model:
@@ -71,6 +72,7 @@ def load_model(path: Path, device: torch.device) -> Model:
         },
         decisions=_from_metrics(checkpoint, "decision", Decision),
         calibrations=_from_metrics(checkpoint, "calibration", Calibration),
+        neighbours=config.training.network.neighbours,
     )
 
 

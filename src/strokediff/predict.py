@@ -23,6 +23,7 @@ from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, extract_brain
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.lesions import Lesions
+from strokediff.data.neighbours import beside, neighbour_step
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.inference.decision import Decision
@@ -124,7 +125,8 @@ def segment_volume(
                 store=store(_draws_depend_on(model, slices, choice, precision)),
             )
             if total >= LONG:
-                foresee(total, total * seconds_a_row(network, slices.x_0, context.pack))
+                seen = slices.seen(slices.x_0)
+                foresee(total, total * seconds_a_row(network, seen, context.pack))
             estimate = estimator.estimate(slices, context)
     with watch.stage("postprocess"):
         on_grid = partial(_on_grid, grid, slices.keys)
@@ -177,12 +179,15 @@ def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int) -> Sli
     """The slices that show enough brain."""
     used = with_brain(grid.m)
     increments = torch.from_numpy(volume.slice_increments_mm[used])
+    step = neighbour_step(float(np.median(volume.slice_increments_mm)))
+    around = beside(grid.x, model.neighbours, step)[used] if model.neighbours else None
     return Slices(
         x_0=torch.from_numpy(grid.x[used])[:, None],
         m=torch.from_numpy(grid.m[used])[:, None],
         keys=used.tolist(),
         seed=seed,
         pixel_ml=increments * model.grid.spacing_mm**2 / 1000,
+        beside=None if around is None else torch.from_numpy(around),
     )
 
 

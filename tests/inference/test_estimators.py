@@ -226,3 +226,24 @@ def test_strided_transitions_keep_the_marginal_of_the_forward_process(
 def test_salient_refuses_settings_outside_its_definition(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected T_i"):
         Salient(**{"T_i": 4, **bad})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("estimator", EXACT, ids=label_of)
+def test_neighbours_reach_the_network_clean_and_in_their_rows(
+    estimator: Estimator, slices: Slices, process: SynchronousProcess
+) -> None:
+    """Each slice's neighbours hold its own number; only the first channel is ever noised."""
+    n, (_, height, width) = len(slices.keys), slices.shape
+    beside = torch.arange(1.0, n + 1)[:, None, None, None].expand(n, 2, height, width)
+    slices = dataclasses.replace(slices, x_0=torch.zeros_like(slices.x_0), beside=beside)
+
+    def network(seen: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert seen.shape[1] == 3
+        assert torch.equal(seen[:, 1], seen[:, 2])
+        label = seen[:, 1:2] / n * 2 - 1  # -1/3, 1/3 and 1 for the three slices
+        return Oracle(process, torch.zeros_like(label), label)(seen[:, :1], t)
+
+    found = estimator.estimate(slices, Context(network, process, IsotropicNoise())).y_0
+    inside = slices.m[0, 0] > 0
+    assert [bool((y[0][inside] > 0).all()) for y in found] == [False, True, True]
+    assert [bool((y[0][inside] > 0).any()) for y in found] == [False, True, True]

@@ -15,6 +15,7 @@ CONFIGS = [
     NetworkConfig(base=8, multipliers=(1, 2), patch=2, label_form="clean"),
     NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
     NetworkConfig(base=16, noise_base=8, multipliers=(1, 2, 3), label_form="clean"),
+    NetworkConfig(base=8, multipliers=(1, 2), patch=2, neighbours=2),
 ]
 
 
@@ -27,10 +28,15 @@ def build(config: NetworkConfig) -> TwoStreamUNet:
     return net
 
 
+def seen(config: NetworkConfig, n: int) -> torch.Tensor:
+    """The noisy slice and its neighbours."""
+    return torch.randn(n, 1 + 2 * config.neighbours, 32, 32)
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_shapes_and_gradients_reach_every_weight(config: NetworkConfig) -> None:
     net = build(config)
-    eps_hat, y_t_hat = net(torch.randn(2, 1, 32, 32), torch.tensor([3, 400]))
+    eps_hat, y_t_hat = net(seen(config, 2), torch.tensor([3, 400]))
     assert eps_hat.shape == y_t_hat.shape == (2, 1, 32, 32)
     (eps_hat.square().sum() + y_t_hat.square().sum()).backward()
     without = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
@@ -41,7 +47,7 @@ def test_shapes_and_gradients_reach_every_weight(config: NetworkConfig) -> None:
 def test_the_encoder_is_computed_once(config: NetworkConfig) -> None:
     net, calls = build(config), []
     net.encoder.register_forward_hook(lambda *_: calls.append(1))
-    net(torch.randn(1, 1, 32, 32), torch.tensor([3]))
+    net(seen(config, 1), torch.tensor([3]))
     assert len(calls) == 1
 
 
@@ -84,7 +90,7 @@ def test_without_noise_none_is_predicted_and_the_others_do_not_notice(
     """eps_hat = 0 at t = 0, and a sample's answer is the one it gets in a batch of its own."""
     net, x_t, t = (
         build(config).train(training),
-        torch.randn(3, 1, 32, 32),
+        seen(config, 3),
         torch.tensor([0, 250, 0]),
     )
     with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):

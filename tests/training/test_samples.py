@@ -79,3 +79,45 @@ def test_augmentation_moves_the_brains_edge_both_ways_and_shows_the_rim(tmp_path
     bright = [float((s["x"] > 0.5).sum()) for s in drawn]
     assert np.corrcoef(areas, bright)[0, 1] > 0.9
     assert all(float((s["y"] > 0).sum()) < 40 for s in drawn)
+
+
+@pytest.mark.parametrize(("slice_mm", "step"), [(5.0, 1), (2.5, 2)])
+def test_neighbours_are_the_patients_own_each_in_its_mask(
+    tmp_path: Path, slice_mm: float, step: int
+) -> None:
+    """Slice k of a patient is k + 1 everywhere; beyond its ends and outside each mask is 0."""
+    writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
+    values = np.arange(1, 7, dtype=np.float16)[:, None, None] / 10
+    x = values * np.ones((6, SIDE, SIDE), np.float16)
+    m = np.ones((6, SIDE, SIDE), np.uint8)
+    m[::2, :4] = 0
+    for name in ("a", "b"):
+        writer.add(Patient(name, x, m.copy(), m), spacing_mm=[1.0, 1.0, slice_mm])
+    writer.finish(split={"train": ["a", "b"], "val": [], "test": []}, origin={})
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False, neighbours=1)
+    for n in range(40):
+        sample = made[n]
+        assert sample["beside"].shape == (2, SIDE, SIDE)
+        k = round(float(sample["x"].max()) * 10) - 1
+        for channel, at in enumerate((k - step, k + step)):
+            expected = torch.zeros(SIDE, SIDE)
+            if 0 <= at < 6:
+                expected = torch.from_numpy((x[at] * m[at]).astype(np.float32))
+            assert torch.equal(sample["beside"][channel], expected)
+
+
+def test_neighbours_are_augmented_with_their_slice(tmp_path: Path) -> None:
+    """Three equal slices stay alike under every turn, shift and flip; noise is each one's own."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-0.5, 0.5, (1, SIDE, SIDE)).repeat(3, 0).astype(np.float16)
+    m = np.ones((3, SIDE, SIDE), np.uint8)
+    y = np.zeros_like(m)
+    y[1, 5:9, 5:9] = 1
+    writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
+    writer.add(Patient("one", x, y, m))
+    writer.finish(split={"train": ["one"], "val": [], "test": []}, origin={})
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, neighbours=1)
+    for n in range(20):
+        sample = made[n]
+        for other in sample["beside"]:
+            assert torch.corrcoef(torch.stack([sample["x"].flatten(), other.flatten()]))[0, 1] > 0.9

@@ -41,4 +41,4 @@ class PlainTask:
 
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
         """2 p - 1 inside the brain, so that 0 is the threshold; -1 outside."""
-        return (2.0 * module(x_0 * m).float().sigmoid() - 1.0) * m - (1.0 - m)
+        return (2.0 * module(x_0[:, :1]).float().sigmoid() - 1.0) * m - (1.0 - m)

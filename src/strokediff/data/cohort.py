@@ -48,6 +48,11 @@ class Cohort:
     origin: dict[str, Any]
     patients: dict[str, dict[str, Any]]
 
+    def slice_spacing_mm(self, name: str) -> float | None:
+        """The distance between a patient's slices; None if it is unknown."""
+        spacing = self.patients[name].get("spacing_mm")
+        return float(spacing[2]) if spacing else None
+
     def read(self, name: str) -> Patient:
         """Read one patient's arrays."""
         group = require("zarr", "train").open_group(str(self.path / "patients.zarr"), mode="r")

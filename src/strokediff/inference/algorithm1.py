@@ -110,7 +110,7 @@ class Algorithm1:
         t = times(self.T_i, slices)
         eps = context.draw(slices, "infer", "start")
         x_t = process.noised(slices.x_0, eps, t)  # 2: the noised image by (11)
-        eps_hat, y_t = context.predict(x_t, t, m)  # 2-3: the label stream's y_t, and the noise
+        eps_hat, y_t = context.predict(x_t, t, slices)  # 2-3: the label stream's y_t, and the noise
         for before, after in pairwise(self.visited):  # 4
             t, s = times(before, slices), times(after, slices)
             x_0 = process.clean(x_t, eps_hat, t)  # 5
@@ -119,7 +119,7 @@ class Algorithm1:
             kick = scale * self._transition(before, slices, context)
             x_t = process.jump_mean(x_0, eps_hat, t, s) + kick  # 7
             y_t = process.jump_mean(y_0, eps_hat, t, s) + d * kick  # 8
-            eps_hat, _ = context.predict(x_t, s, m)  # 9
+            eps_hat, _ = context.predict(x_t, s, slices)  # 9
         return process.clean(y_t, eps_hat, times(1, slices)) * m  # 11: at t = 1, y_0_hat
 
     def _transition(self, t: int, slices: Slices, context: Context) -> Tensor:

@@ -27,7 +27,8 @@ class Slices:
 
     `keys` names each slice for its seeds and `draws` numbers the draw that each row is for (all 0
     if left out); `seed` is the case's. `pixel_ml` (S,) is the volume of a pixel, for estimators
-    that stop by volume.
+    that stop by volume. `beside` (S, 2 neighbours, H, W) are the slices next to each, for networks
+    that see them, each in its own mask.
     """
 
     x_0: Tensor
@@ -36,6 +37,7 @@ class Slices:
     seed: int
     draws: Sequence[int] = ()
     pixel_ml: Tensor | None = None
+    beside: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -57,7 +59,13 @@ class Slices:
             keys=[self.keys[i] for i in index],
             draws=list(draws),
             pixel_ml=None if self.pixel_ml is None else self.pixel_ml[at],
+            beside=None if self.beside is None else self.beside[at],
         )
+
+    def seen(self, x_t: Tensor) -> Tensor:
+        """What the network sees: x_t inside the mask, and the clean neighbours, if any."""
+        masked = x_t * self.m
+        return masked if self.beside is None else torch.cat([masked, self.beside], dim=1)
 
     def noise_seeds(self, *what: int | str) -> list[int]:
         """One seed a row for what `what` names."""
@@ -90,11 +98,11 @@ class Context:
     advance: Callable[[int], None] = field(default=lambda evaluations: None)
     store: Store = field(default_factory=NoStore)
 
-    def predict(self, x_t: Tensor, t: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
-        """The network's (eps_hat, y_t_hat), masked by m."""
-        eps_hat, y_t_hat = self.network(x_t * m, t)
+    def predict(self, x_t: Tensor, t: Tensor, slices: Slices) -> tuple[Tensor, Tensor]:
+        """The network's (eps_hat, y_t_hat) for the slices' x_t, masked."""
+        eps_hat, y_t_hat = self.network(slices.seen(x_t), t)
         self.advance(len(x_t))
-        return eps_hat * m, y_t_hat * m
+        return eps_hat * slices.m, y_t_hat * slices.m
 
     def draw(self, slices: Slices, *what: int | str) -> Tensor:
         """Noise for every row, masked."""

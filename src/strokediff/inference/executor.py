@@ -90,9 +90,9 @@ def denoiser_on(
             torch.set_num_threads(before)
 
 
-def seconds_a_row(network: Network, x_0: Tensor, rows: int) -> float:
-    """How long the network takes for one of `rows` rows at once, measured on x_0 at t = 1."""
-    x = x_0[torch.arange(rows) % len(x_0)]
+def seconds_a_row(network: Network, seen: Tensor, rows: int) -> float:
+    """How long the network takes for one of `rows` rows at once, measured at t = 1."""
+    x = seen[torch.arange(rows) % len(seen)]
     t = torch.ones(rows, dtype=torch.long)
     network(x, t)  # the first call is slower
     start = time.perf_counter()

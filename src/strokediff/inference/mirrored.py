@@ -34,7 +34,9 @@ class Mirrored:
     def draw(self, slices: Slices, context: Context) -> Tensor:
         """y_0_hat (S, 1, H, W), one draw a row."""
         odd = torch.tensor([n % 2 == 1 for n in slices.numbers()])
-        seen = replace(slices, x_0=_flipped(slices.x_0, odd), m=_flipped(slices.m, odd))
+        beside = None if slices.beside is None else _flipped(slices.beside, odd)
+        x_0, m = _flipped(slices.x_0, odd), _flipped(slices.m, odd)
+        seen = replace(slices, x_0=x_0, m=m, beside=beside)
         return _flipped(self.inner.draw(seen, context), odd)
 
 

@@ -25,7 +25,7 @@ def salient_weights(t: Tensor, T_i: int, nu: float) -> Tensor:
 def label_at(t: Tensor, eps: Tensor, slices: Slices, context: Context) -> Tensor:
     """y_0_hat(x_t) with x_t the image noised by eps; t is (S,)."""
     x_t = context.process.noised(slices.x_0, eps, t)
-    eps_hat, y_t_hat = context.predict(x_t, t, slices.m)
+    eps_hat, y_t_hat = context.predict(x_t, t, slices)
     return context.process.clean(y_t_hat, eps_hat, t)
 
 

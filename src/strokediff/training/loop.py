@@ -101,6 +101,7 @@ class Run:
             seed=self.config.seed,
             lesion_share=self.config.lesion_share,
             augment=self.config.augment,
+            neighbours=self.config.network.neighbours,
         )
         size = self.config.batch_size
         loader: Any = torch.utils.data.DataLoader(
@@ -143,7 +144,8 @@ class Run:
             return None
         raw = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.module.load_state_dict(average.weights)
-        result = validate(self.task, self.module, self.cohort, device)
+        neighbours = self.config.network.neighbours
+        result = validate(self.task, self.module, self.cohort, device, neighbours)
         self.module.load_state_dict(raw)
         self.history.append({"step": done, **result.figures})
         return result

@@ -31,7 +31,10 @@ class Task(Protocol):
         ...
 
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
-        """y_0 for clean slices (S, 1, H, W), positive where there is lesion."""
+        """y_0 for clean slices, positive where there is lesion.
+
+        x_0 is (S, 1 + 2 neighbours, H, W): the slice and then its neighbours, each in its mask.
+        """
         ...
 
 
@@ -58,12 +61,18 @@ class DiffusionTask:
             self.times.draw(1, self.process.T, generator(seed))
             for seed in sample_seeds(self.config.seed, batch["number"], "t")
         ]
-        return self.objective(module, x_0, y_0, m, eps, torch.cat(at).to(x_0.device))
+        beside = batch["beside"]
+
+        def predict(x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+            found: tuple[Tensor, Tensor] = module(torch.cat([x_t, beside], dim=1), t)
+            return found
+
+        return self.objective(predict, x_0, y_0, m, eps, torch.cat(at).to(x_0.device))
 
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
         """The direct estimate, t = 0."""
         t = torch.zeros(len(x_0), dtype=torch.long, device=x_0.device)
-        _, y_t_hat = module(x_0 * m, t)
+        _, y_t_hat = module(x_0, t)
         return y_t_hat * m
 
 

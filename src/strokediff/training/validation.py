@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohort import Cohort, Patient
+from strokediff.data.neighbours import beside, neighbour_step
 from strokediff.training.tasks import Task
 
 BATCH = 32
@@ -24,7 +25,9 @@ class Validation:
 
 
 @torch.inference_mode()
-def validate(task: Task, module: nn.Module, cohort: Cohort, device: torch.device) -> Validation:
+def validate(
+    task: Task, module: nn.Module, cohort: Cohort, device: torch.device, neighbours: int = 0
+) -> Validation:
     """Dice and volume error of every validation patient on the network's grid.
 
     Both empty gives Dice 1; patients without lesion are left out of vdp.
@@ -32,7 +35,7 @@ def validate(task: Task, module: nn.Module, cohort: Cohort, device: torch.device
     dice, vdp, picture = [], [], np.zeros((0, 0), dtype=np.float32)
     for name in cohort.split["val"]:
         patient = cohort.read(name)
-        x, m = (torch.from_numpy(a.astype(np.float32))[:, None] for a in (patient.x, patient.m))
+        x, m = with_neighbours(patient, neighbours, cohort.slice_spacing_mm(name))
         y_0 = torch.cat([_label(task, module, a, b, device) for a, b in _batches(x, m)])
         found, truth = (y_0[:, 0] > 0).numpy(), patient.y > 0
         total = int(found.sum() + truth.sum())
@@ -47,6 +50,15 @@ def validate(task: Task, module: nn.Module, cohort: Cohort, device: torch.device
     if vdp:
         figures["vdp"] = float(np.mean(vdp))
     return Validation(figures, picture)
+
+
+def with_neighbours(
+    patient: Patient, neighbours: int, slice_mm: float | None
+) -> tuple[Tensor, Tensor]:
+    """Every slice with its neighbours (Z, 1 + 2 neighbours, S, S), masked; m (Z, 1, S, S)."""
+    x = patient.x.astype(np.float32) * patient.m
+    seen = np.concatenate([x[:, None], beside(x, neighbours, neighbour_step(slice_mm))], axis=1)
+    return torch.from_numpy(seen), torch.from_numpy(patient.m.astype(np.float32))[:, None]
 
 
 def _batches(x: Tensor, m: Tensor) -> list[tuple[Tensor, Tensor]]:
