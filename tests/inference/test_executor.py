@@ -1,10 +1,12 @@
 """Numbers depend on neither batch size nor thread count, to the last bit."""
 
+import time
+
 import pytest
 import torch
 
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.inference.executor import denoiser_on
+from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 
@@ -57,3 +59,36 @@ def test_an_error_in_a_worker_reaches_the_caller() -> None:
         denoiser_on(broken, torch.device("cpu"), threads=2) as run,
     ):
         run(torch.zeros(9, 1, 8, 8), torch.zeros(9, dtype=torch.long))
+
+
+def test_bf16_is_near_and_as_independent_of_batches(network: TwoStreamUNet) -> None:
+    """Half precision changes the numbers a little, and not from batch to batch."""
+    x, t, cpu = torch.randn(9, 1, 32, 32), torch.full((9,), 20), torch.device("cpu")
+    with denoiser_on(network, cpu, threads=2) as run:
+        single = run(x, t)[1]
+    with denoiser_on(network, cpu, threads=2, precision="bf16") as run:
+        half = run(x, t)[1]
+        alone = torch.cat([run(x[i : i + 1], t[i : i + 1])[1] for i in range(9)])
+    assert torch.equal(half, alone)
+    assert not torch.equal(half, single)
+    torch.testing.assert_close(half, single, atol=0.05, rtol=0.05)
+
+
+def test_auto_precision_is_single_on_a_cpu() -> None:
+    cpu = torch.device("cpu")
+    assert resolved_precision("auto", cpu) == "32"
+    assert resolved_precision("bf16", cpu) == "bf16"
+
+
+def test_seconds_are_for_one_row_of_a_full_pack(network: TwoStreamUNet) -> None:
+    """The rows are repeated to fill the pack, and the first call does not count."""
+    sizes: list[int] = []
+
+    def counted(x_t: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(len(x_t))
+        time.sleep(0.5 if len(sizes) == 1 else 0.02)
+        return x_t, x_t
+
+    each = seconds_a_row(counted, torch.zeros(3, 1, 8, 8), rows=10)
+    assert sizes == [10, 10]
+    assert 0.002 <= each < 0.05
