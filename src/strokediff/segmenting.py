@@ -183,9 +183,16 @@ def _write_pictures(
     sx, sy = volume.pixel_spacing_mm
     areas = found.mask.sum(axis=(0, 1)) * sx * sy
     key_slice = render_key_slice(
-        volume.hu, found.mask, found.prob, found.brain, pixel_spacing_mm=volume.pixel_spacing_mm
+        volume.hu,
+        found.mask,
+        found.brain,
+        {"Probability of lesion": found.prob, "Entropy, bits": found.entropy},
+        pixel_spacing_mm=volume.pixel_spacing_mm,
     )
-    caption = "The slice with the largest area of lesion: plain, outlined, and its probability."
+    caption = (
+        "The slice with the largest area of lesion: plain, outlined, its probability, and its "
+        "entropy: where the model is unsure."
+    )
     write_report(
         folder / "report.html",
         report,

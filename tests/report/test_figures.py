@@ -50,14 +50,22 @@ def test_the_same_input_gives_the_same_picture(tmp_path):
 
 def test_the_outline_lies_on_the_patients_side(tmp_path):
     # The lesion is on the patient's right (x = 34 of 48), so left in each of the three panels.
-    png = render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(3.0, 3.0))
+    png = render_key_slice(HU, LESION, BRAIN, pixel_spacing_mm=(3.0, 3.0))
     columns = orange(png)[:, 1]
     assert len(columns) and columns.min() > 0.5 and columns.max() < 0.75
 
 
+def test_every_map_has_a_panel_of_its_own():
+    plain, mapped = (
+        pixels(render_key_slice(HU, LESION, BRAIN, maps, pixel_spacing_mm=(3.0, 3.0)))
+        for maps in ({}, {"Probability": LESION * 1.0, "Entropy": LESION * 1.0})
+    )
+    assert mapped.shape[1] == pytest.approx(2 * plain.shape[1], rel=0.02)
+
+
 def test_anisotropic_pixels_keep_the_heads_shape():
-    wide = pixels(render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(6.0, 3.0)))
-    tall = pixels(render_key_slice(HU, LESION, None, BRAIN, pixel_spacing_mm=(3.0, 6.0)))
+    wide = pixels(render_key_slice(HU, LESION, BRAIN, pixel_spacing_mm=(6.0, 3.0)))
+    tall = pixels(render_key_slice(HU, LESION, BRAIN, pixel_spacing_mm=(3.0, 6.0)))
     assert wide.shape[1] == tall.shape[1] and wide.shape[0] < 0.6 * tall.shape[0]
 
 
@@ -65,7 +73,8 @@ def test_anisotropic_pixels_keep_the_heads_shape():
 @pytest.mark.parametrize("brain", [None, EMPTY, BRAIN], ids=["none", "empty", "brain"])
 def test_every_kind_of_mask_can_be_drawn(tmp_path, mask, brain):
     assert preview(tmp_path / "p.png", mask=mask, brain=brain).startswith(b"\x89PNG")
-    png = render_key_slice(HU, mask, mask * 0.5, brain, pixel_spacing_mm=(3.0, 3.0))
+    maps = {"Probability": mask * 0.5, "Entropy": mask * 1.0}
+    png = render_key_slice(HU, mask, brain, maps, pixel_spacing_mm=(3.0, 3.0))
     assert png.startswith(b"\x89PNG")
 
 

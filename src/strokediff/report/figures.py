@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -126,19 +127,20 @@ def write_preview(
 def render_key_slice(
     hu: NDArray[Any],
     mask: NDArray[Any],
-    prob: NDArray[Any] | None = None,
     brain: NDArray[Any] | None = None,
+    maps: Mapping[str, NDArray[Any]] = MappingProxyType({}),
     *,
     pixel_spacing_mm: tuple[float, float],
 ) -> bytes:
-    """The slice with the most lesion as PNG: plain, outlined, and the probability over it.
+    """The slice with the most lesion as PNG: plain, outlined, and with each map over it.
 
-    The plain picture is there because an outline hides the faint edge that it follows.
+    `maps` are values in [0, 1] by caption. The plain picture is there because an outline hides the
+    faint edge that it follows.
     """
     crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
     k = key_slice(mask)
     width, height = crop.size_mm
-    captions = ["CT", "CT with outline"] + ([] if prob is None else ["Probability of lesion"])
+    captions = ["CT", "CT with outline", *maps]
     total = len(captions) * (width + GAP_MM) + GAP_MM
     inches = 4.0 * len(captions)
     top = 26 * total / (72.0 * inches)
@@ -150,8 +152,8 @@ def render_key_slice(
         )
         drawn = mask if n == 1 else np.zeros_like(mask)
         _draw_slice(canvas, crop, hu, drawn, k, corner, 10.0)
-        if n == 2 and prob is not None:
-            _draw_probability(canvas, crop, prob, k, corner)
+        if caption in maps:
+            _draw_map(canvas, crop, maps[caption], k, corner)
     return canvas.png()
 
 
@@ -219,12 +221,12 @@ def _label_slice(
         canvas.text(x + width - 4, bottom, f"{area_cm2:.1f} cm²", 7, **style)
 
 
-def _draw_probability(
-    canvas: Canvas, crop: Crop, prob: NDArray[Any], k: int, corner: tuple[float, float]
+def _draw_map(
+    canvas: Canvas, crop: Crop, values: NDArray[Any], k: int, corner: tuple[float, float]
 ) -> None:
-    """The probability as colour over the slice, more opaque where it is higher, and its scale."""
+    """Values in [0, 1] as colour over the slice, more opaque where they are higher; their scale."""
     (x, y), (width, height) = corner, crop.size_mm
-    shown = np.clip(crop.axial(prob, k).astype(np.float32), 0.0, 1.0)
+    shown = np.clip(crop.axial(values, k).astype(np.float32), 0.0, 1.0)
     canvas.axes.imshow(
         shown,
         cmap="inferno",

@@ -169,6 +169,7 @@ def computed_rows(result: Mapping[str, Any]) -> list[Row]:
         ("Tolerance of the volume, mL", result.get("tolerance_ml")),
         ("Most evaluations a slice", result.get("max_evaluations")),
         ("Samples", result.get("n_samples")),
+        ("Entropy over the brain, bit mL", _rounded(result.get("doubt_ml"))),
         ("Network evaluations", f"{evaluations:,}" if isinstance(evaluations, int) else None),
         ("Device", result.get("device")),
         ("Precision", result.get("precision")),
@@ -235,6 +236,10 @@ def _point(centroid_mm: Sequence[float] | None) -> str:
     sides = (("right", "left"), ("anterior", "posterior"), ("superior", "inferior"))
     pairs = zip(centroid_mm, sides, strict=True)
     return ", ".join(f"{abs(v):.0f} {plus if v >= 0 else minus}" for v, (plus, minus) in pairs)
+
+
+def _rounded(value: Any) -> str | None:
+    return f"{value:.1f}" if isinstance(value, float) else None
 
 
 def _seconds(seconds: Any) -> str | None:
