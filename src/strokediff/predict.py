@@ -51,10 +51,10 @@ Foresee = Callable[[int, float], None]
 class Segmentation:
     """What was found, on the volume's grid (X, Y, Z).
 
-    `prob` is (y_0 - threshold + 1) / 2 in [0, 1]; `mask` is prob >= 0.5 inside the brain without
-    the lesions smaller than the least. Threshold and least volume are the model's own for the
-    method (0 if it was not tuned). `entropy` (bits) and `variance` (between draws) are those of
-    the probability (y_0 + 1) / 2. `report` is result.json.
+    `prob` is `probability(y_0, threshold)`; `mask` is prob >= 0.5 inside the brain without the
+    lesions smaller than the least. Threshold and least volume are the model's own for the method
+    (0 if it was not tuned). `entropy` (bits) and `variance` (between draws) are those of the
+    probability (1 + y_0) / 2, whatever the threshold. `report` is result.json.
     """
 
     mask: NDArray[np.bool_]
@@ -130,8 +130,8 @@ def segment_volume(
             estimate = estimator.estimate(slices, context)
     with watch.stage("postprocess"):
         on_grid = partial(_on_grid, grid, slices.keys)
-        y_0 = _without_lone_pixels(estimate.y_0 - decision.threshold)
-        prob = on_grid(probability(y_0))
+        label = on_grid(_without_lone_pixels(estimate.y_0, decision.threshold), elsewhere=-1.0)
+        prob = probability(torch.from_numpy(label), decision.threshold).numpy() * brain.mask
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
         report = measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
@@ -195,9 +195,11 @@ def _draws_depend_on(model: Model, slices: Slices, choice: Choice, precision: st
     return f"{model.card['sha256']} {slices.seed} {choice} {precision} {model.device} {__version__}"
 
 
-def _on_grid(grid: SliceGrid, used: Sequence[int], values: torch.Tensor) -> NDArray[np.float32]:
-    """Values (S, 1, H, W) of the slices `used` on the volume's grid; 0 in the others."""
-    every = np.zeros(grid.mask.shape, np.float32)
+def _on_grid(
+    grid: SliceGrid, used: Sequence[int], values: torch.Tensor, elsewhere: float = 0.0
+) -> NDArray[np.float32]:
+    """Values (S, 1, H, W) of the slices `used` on the volume's grid, `elsewhere` in the others."""
+    every = np.full(grid.mask.shape, elsewhere, np.float32)
     every[list(used)] = values[:, 0].numpy()
     return grid.to_volume(every)
 
@@ -208,8 +210,8 @@ def case_seed(seed: int, volume: Volume) -> int:
     return derive_seed(seed, digest)
 
 
-def _without_lone_pixels(y_0: torch.Tensor) -> torch.Tensor:
+def _without_lone_pixels(y_0: torch.Tensor, threshold: float) -> torch.Tensor:
     """The frozen all-ones filter: pixels that it drops end just below the threshold."""
-    positive = (y_0 > 0).float()
+    positive = (y_0 > threshold).float()
     dropped = (positive > 0) & (FrozenOnesFilter()(positive) == 0)
-    return torch.where(dropped, torch.full_like(y_0, -1e-2), y_0)
+    return torch.where(dropped, torch.full_like(y_0, threshold - 1e-2), y_0)

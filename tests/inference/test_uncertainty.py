@@ -11,6 +11,16 @@ def test_probability_of_a_label() -> None:
     assert probability(y_0).tolist() == [0.0, 0.0, 0.5, 0.75, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("threshold", [-0.4, 0.0, 0.6])
+def test_a_threshold_is_read_as_one_half_and_certainty_stays_certain(threshold: float) -> None:
+    y_0 = torch.linspace(-1, 1, 201)
+    p = probability(y_0, threshold)
+    assert p[0] == 0 and p[-1] == 1
+    assert float(probability(torch.tensor(threshold), threshold)) == pytest.approx(0.5)
+    assert (p.diff() > 0).all()
+    assert torch.equal(p >= 0.5, y_0 >= threshold)
+
+
 def test_entropy_is_in_bits_and_finite() -> None:
     found = entropy(torch.tensor([0.0, 0.5, 1.0, 0.11]))
     torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 0.0, 0.4999]), atol=1e-4, rtol=0)

@@ -12,9 +12,15 @@ IMPLAUSIBLE_SHARE = 0.5
 """No patient who is scanned for a stroke has lost half of the brain to it."""
 
 
-def probability(y_0: Tensor) -> Tensor:
-    """(1 + y_0) / 2 in [0, 1]: the label's mean on {-1, 1} read as the probability of lesion."""
-    return ((1 + y_0) / 2).clamp(0, 1)
+def probability(y_0: Tensor, threshold: float = 0.0) -> Tensor:
+    """(1 + y_0) / 2 in [0, 1]: the label's mean on {-1, 1} read as the probability of lesion.
+
+    With another `threshold` the two halves are stretched so that it is read as 1/2, and -1 and 1
+    still as 0 and 1: p = (1 + y_0) / (1 + threshold) / 2 below it.
+    """
+    below = (1 + y_0) / (1 + threshold) / 2
+    above = 1 - (1 - y_0) / (1 - threshold) / 2
+    return torch.where(y_0 < threshold, below, above).clamp(0, 1)
 
 
 def entropy(p: Tensor) -> Tensor:
