@@ -77,6 +77,25 @@ def test_packs_change_nothing(pack: int, context: Context) -> None:
     assert torch.equal(packed.y_0, alone.y_0)
 
 
+@pytest.mark.parametrize("repeats", [2, 30])
+def test_memory_does_not_grow_with_the_draws(repeats: int, context: Context) -> None:
+    """No call sees more rows than a pack, and what is kept has the size of the head."""
+    rows: list[int] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watched(Coin):
+        def draw(self, slices: Slices, context: Context) -> torch.Tensor:
+            rows.append(len(slices.keys))
+            return super().draw(slices, context)
+
+    slices = head(0.5, 0.2, 0.9)
+    small = dataclasses.replace(context, pack=4)
+    tally = Repeated(Watched(), repeats).estimate(slices, small).tally
+    assert max(rows) == 4
+    assert sum(rows) == 3 * repeats
+    assert sum(t.numel() for t in tally.tensors()) == 2 * slices.x_0.numel() + 3 * 3
+
+
 class Kept:
     """A store in memory; it keeps what it is told after `stop` packs, then breaks off."""
 
