@@ -3,9 +3,10 @@
     python benchmarks/make_bundle.py RUN/model --data SRC -o src/strokediff/models/NAME
 
 SRC is the folder that the run's cohort was prepared from. The validation patients (split.json)
-go through the whole pipeline with every fast method. The threshold of y_0 and the least lesion with
-the least volume error at nearly the best Dice, and the conformal quantile of the volume errors
-with them, go into metrics.json under "decision" and "calibration". Test patients are never touched.
+go through the whole pipeline with the fast methods (--methods; all unless said). The threshold of
+y_0 and the least lesion with the least volume error at nearly the best Dice, and the conformal
+quantile of the volume errors with them, go into metrics.json under "decision" and "calibration".
+Test patients are never touched.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,20 +40,22 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--population", default="patients", help="e.g. phantoms")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     model = replace(load_model(args.run, torch.device("cpu")), decisions={})
     names = set(json.loads((args.run / "split.json").read_text())["val"])
-    heads = [Head(scan, model) for scan in find_scans(args.data) if scan.name in names]
+    scans = [scan for scan in find_scans(args.data) if scan.name in names]
+    heads = [Head(scan, model, args.methods) for scan in scans]
     kinds = [head.kind for head in heads]
     decisions = {
         f"fast/{method}": choose([head.scores[method] for head in heads], kinds, method)
-        for method in METHODS
+        for method in args.methods
     }
     final = replace(model, decisions=decisions)
     true = [head.true_ml for head in heads]
     calibration = {}
-    for method in METHODS:
+    for method in args.methods:
         reports = [head.segment(final, method).report for head in heads]
         found = [Measured(r["volume_ml"], r["doubt_ml"]) for r in reports]
         calibration[f"fast/{method}"] = narrowest(found, true, population=args.population)
@@ -76,7 +80,7 @@ def write_bundle(run: Path, out: Path, chosen: dict[str, dict[str, Any]]) -> Non
 class Head:
     """A validation patient: estimated once with every method, scored at every decision."""
 
-    def __init__(self, scan: LabelledScan, model: Model) -> None:
+    def __init__(self, scan: LabelledScan, model: Model, methods: Sequence[str]) -> None:
         self.kind = scan.group
         self.volume = read_nifti(scan.image)
         self.brain = extract_brain(self.volume)
@@ -85,7 +89,7 @@ class Head:
         self.true_ml = self.volume.mask_volume_mm3(truth) / 1000
         self.scores = {
             method: scores(self.volume, self.segment(model, method).prob, self.brain.mask, truth)
-            for method in METHODS
+            for method in methods
         }
         print(scan.name, round(self.true_ml, 1), flush=True)
 
