@@ -101,7 +101,9 @@ class Preset(BaseModel):
     training: TrainingConfig
 
 
-_TINY = NetworkConfig(base=24, multipliers=(1, 2, 3, 4), patch=2, label_form="clean")
+_TINY = NetworkConfig(
+    base=16, noise_base=8, multipliers=(1, 2, 4, 5, 6), patch=1, label_form="clean"
+)
 _SMALL = NetworkConfig(
     base=32, multipliers=(1, 2, 4, 8), patch=1, linear_attention=True, label_form="clean"
 )
