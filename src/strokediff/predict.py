@@ -122,7 +122,7 @@ def segment_volume(
                 model.noise,
                 threshold=decision.threshold,
                 advance=lambda done: advance(done, total),
-                store=store(_draws_depend_on(model, slices, choice, precision)),
+                store=store(f"{_draws_depend_on(model, slices, choice, precision)} {decision}"),
             )
             if total >= LONG:
                 seen = slices.seen(slices.x_0)

@@ -179,9 +179,9 @@ def test_the_interval_is_called_what_it_is():
     text = page_of({**RESULT, **conformal}).text
     assert "The interval is 90% conformal, calibrated on 40 patients" in text
     assert "samples that the model drew" not in text
-    drawn = {"volume_interval_kind": "smallest and largest of 8 draws, not calibrated"}
+    drawn = {"volume_interval_kind": "90% spread of 8 draws or more a slice, not calibrated"}
     assert (
-        "lie apart (smallest and largest of 8 draws, not calibrated)"
+        "lie apart (90% spread of 8 draws or more a slice, not calibrated)"
         in page_of({**RESULT, **drawn}).text
     )
 

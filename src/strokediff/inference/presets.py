@@ -70,22 +70,26 @@ class Limits:
     tolerance_ml: float | None = None
     max_evaluations: int | None = None
 
-    def on(self, repeated: Repeated, share: int = 1) -> Repeated:
-        """The same sampler within the limits; it may spend one part in `share` of them."""
-        if self.tolerance_ml is None and self.max_evaluations is None:
+    @property
+    def given(self) -> bool:
+        """Whether there are any."""
+        return (self.tolerance_ml, self.max_evaluations) != (None, None)
+
+    def on(self, repeated: Repeated, spent: int = 0, share: int = 1) -> Repeated:
+        """The same sampler within the limits: a part in `share` of what `spent` leaves of them."""
+        if not self.given:
             return repeated
         cost = repeated.sampler.evaluations()
-        most = (self.max_evaluations or max(MOST_EVALUATIONS, repeated.evaluations())) // share
-        if most < cost:
+        most = self.max_evaluations or max(MOST_EVALUATIONS, repeated.evaluations())
+        if (most - spent) // share < cost:
             raise UsageError(
                 f"max evaluations = {self.max_evaluations}: one draw of '{repeated.name}' takes "
-                f"{cost * share}. Allow as many, or choose another preset or method."
+                f"{cost * share + spent}. Allow as many, or choose another preset or method."
             )
-        if self.tolerance_ml is None:
-            return replace(repeated, repeats=most // cost)
-        if self.tolerance_ml <= 0:
+        if self.tolerance_ml is not None and self.tolerance_ml <= 0:
             raise UsageError(f"tolerance = {self.tolerance_ml} mL: expected more than 0.")
-        return replace(repeated, repeats=most // cost, tolerance=Tolerance(self.tolerance_ml))
+        tolerance = Tolerance(self.tolerance_ml) if self.tolerance_ml else None
+        return replace(repeated, repeats=(most - spent) // share // cost, tolerance=tolerance)
 
 
 @dataclass(frozen=True)
@@ -113,16 +117,26 @@ class Choice:
         noise = _named("transition noise", self.transition, TRANSITIONS)
         chosen = _named("preset", self.preset, PRESETS)
         fusion = _named("fusion", self.fusion, FUSIONS)
-        limits = self.limits
+        limits, direct = self.limits, chosen.direct
+        if self.method == "avg" and limits.given:
+            raise UsageError(
+                "method 'avg' draws no noise, so a tolerance or a most of evaluations says nothing "
+                "to it. Leave them out, or choose sal, infer or all."
+            )
+        if self.method != "all" and self.fusion != "union":
+            raise UsageError(
+                f"fusion '{self.fusion}': method '{self.method}' is one estimate, with nothing to "
+                "fuse. Use --method all."
+            )
         makers: dict[str, Callable[[], Estimator]] = {
-            "avg": lambda: chosen.direct,
+            "avg": lambda: direct,
             "sal": lambda: limits.on(chosen.salient(T)),
             "infer": lambda: limits.on(chosen.markov(T, noise)),
             "all": lambda: Fused(
                 [
-                    chosen.direct,
-                    limits.on(chosen.salient(T), share=2),
-                    limits.on(chosen.markov(T, noise), share=2),
+                    direct,
+                    limits.on(chosen.salient(T), direct.evaluations(), share=2),
+                    limits.on(chosen.markov(T, noise), direct.evaluations(), share=2),
                 ],
                 fusion,
             ),
