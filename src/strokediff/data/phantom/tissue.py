@@ -114,7 +114,7 @@ def haematoma(
     rim = fit(upsample(rim, tuple(2 * n - 1 for n in rim.shape)), tuple(2 * n for n in rim.shape))
     rim = np.clip(3.0 * rim[tuple(slice(n) for n in mask.shape)], 0, 1)
     hu = hu + rim * lesion.rim_hu * (0.5 * tissue.grey + tissue.white)
-    clot = lesion.contrast_hu + 3.0 * smooth_field(rng, mask.shape, 8.0)
+    clot = lesion.contrast_hu + 5.0 * smooth_field(rng, mask.shape, 8.0)
     if lesion.ventricular > 0:
         mask = np.maximum(mask, ventricular_blood(lesion, atlas))
     return hu + mask * (clot - hu), mask
