@@ -1,0 +1,59 @@
+"""Lesion by lesion: which true lesions were touched, and which found ones touch none.
+
+A lesion is a set of voxels connected through faces, edges or corners (26 neighbours). A true lesion
+is detected if at least one predicted voxel lies in it; a predicted one is false if it contains no
+true voxel. Size plays no part, so that a small infarct counts as much as a large one.
+
+    sensitivity = detected / true lesions, over all lesions of all patients
+    false positives a patient = false lesions / patients
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Numbers of lesions: the true ones, those of them that were detected, and the false ones."""
+
+    n_true: int
+    n_detected: int
+    n_false: int
+
+
+def detect(*, mask_pred: NDArray[Any], mask_true: NDArray[Any]) -> Detection:
+    """Count the lesions of two masks (X, Y, Z) on one grid; raises `ValueError` on other shapes."""
+    if mask_pred.shape != mask_true.shape:
+        raise ValueError(f"expected masks of one shape, got {mask_pred.shape}, {mask_true.shape}")
+    pred, true = mask_pred.astype(bool), mask_true.astype(bool)
+    n_true, n_detected = _touched(true, pred)
+    n_pred, n_right = _touched(pred, true)
+    return Detection(n_true=n_true, n_detected=n_detected, n_false=n_pred - n_right)
+
+
+def sensitivity(found: Sequence[Detection]) -> float | None:
+    """Detected over true lesions of all patients; `None` if there is no true lesion."""
+    total = sum(d.n_true for d in found)
+    return sum(d.n_detected for d in found) / total if total else None
+
+
+def false_positives_a_patient(found: Sequence[Detection]) -> float:
+    """False lesions over patients; raises `ValueError` without patients."""
+    if not found:
+        raise ValueError("a rate needs at least one patient")
+    return sum(d.n_false for d in found) / len(found)
+
+
+def _touched(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:
+    """The number of lesions in `mask`, and of those that `other` touches."""
+    labels, n = cc3d.connected_components(
+        np.ascontiguousarray(mask), connectivity=26, return_N=True
+    )
+    return int(n), len(np.unique(labels[mask & other]))

@@ -1,0 +1,60 @@
+"""Laws: exact p values of small samples, Holm's table, and the right rate of false alarms."""
+
+import numpy as np
+import pytest
+
+from strokediff.evaluation.significance import against, holm, paired_p
+
+
+def test_exact_p_of_five_patients_that_all_gain():
+    # Every one of the 2^5 signs is as likely; all + and all - are the two extremes.
+    assert paired_p([1.1, 2.2, 3.3, 4.4, 5.5], [1, 2, 3, 4, 5]) == pytest.approx(2 / 2**5)
+
+
+def test_symmetric_in_the_two_methods():
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 20)).tolist()
+    assert paired_p(a, b) == pytest.approx(paired_p(b, a))
+
+
+def test_no_difference_is_no_evidence():
+    assert paired_p([1, 2, 3], [1, 2, 3]) == 1
+    assert paired_p([None, 1.0], [2.0, None]) == 1
+
+
+def test_patients_without_a_value_are_left_out_of_the_pair():
+    assert paired_p([1.1, None, 2.2, 3.3, 9], [1, 5, 2, 3, None]) == paired_p(
+        [1.1, 2.2, 3.3], [1, 2, 3]
+    )
+
+
+def test_holm_by_hand():
+    # Holm (1979): 0.01 * 4, 0.02 * 3, then 0.03 * 2 = 0.06, and 0.04 may not fall below it.
+    assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_methods_without_a_difference_are_rarely_called_different():
+    rng = np.random.default_rng(2)
+    alarms = 0
+    for _ in range(200):
+        reference = rng.normal(size=15)
+        methods = {str(k): (reference + rng.normal(size=15)).tolist() for k in range(5)}
+        found = against(reference.tolist(), methods)
+        alarms += any(d.significant for d in found.values())
+    assert alarms <= 0.05 * 200 + 3 * np.sqrt(200 * 0.05 * 0.95)
+
+
+def test_a_real_difference_is_seen_with_its_size():
+    rng = np.random.default_rng(3)
+    reference = rng.random(30)
+    better = reference + 0.1 + 0.02 * rng.normal(size=30)
+    found = against(reference.tolist(), {"better": better.tolist(), "same": reference.tolist()})
+    assert found["better"].significant and found["better"].mean == pytest.approx(0.1, abs=0.02)
+    assert not found["same"].significant and found["same"].n == 30
+
+
+def test_lists_of_other_lengths_are_refused():
+    with pytest.raises(ValueError):
+        paired_p([1, 2], [1])
