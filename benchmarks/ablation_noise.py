@@ -21,20 +21,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from ablation_report import METHODS, write_report
-from network_grid import slices_of
-from once import fast_estimators
 
 from strokediff.data.cohort import Cohort, open_cohort
 from strokediff.data.files import write_json
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
-from strokediff.inference.estimator import Context
-from strokediff.inference.executor import denoiser_on
+from strokediff.inference.presets import Choice
 from strokediff.model import Model, load_model
-from strokediff.networks.blocks import FrozenOnesFilter
+from strokediff.predicting.diffusion import DiffusionPredictor
+from strokediff.predicting.prediction import on_axes, patient_volume
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import NoiseConfig, TrainingConfig, changed, preset
@@ -44,29 +41,21 @@ Scores = dict[str, list[CaseMetrics]]
 """Every patient's metrics, by method."""
 
 
-class AlwaysClean:
-    """t = 0: the network sees the clean slice, as a plain segmentation network does."""
-
-    def draw(self, n: int, T: int, generator: torch.Generator) -> torch.Tensor:
-        """n zeros."""
-        return torch.zeros(n, dtype=torch.long)
-
-
 @dataclass(frozen=True)
 class Arm:
-    """A noise to train with; `clean` trains at t = 0 alone, where no noise enters."""
+    """A noise to train with, and how t is drawn; None leaves that to the preset."""
 
     noise: NoiseConfig
-    clean: bool = False
+    times: str | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The estimates that such a network can give."""
-        return METHODS[:1] if self.clean else METHODS
+        """The estimates that such a network can give: one that never saw t > 0 only the first."""
+        return METHODS[:1] if self.times == "clean" else METHODS
 
 
 ARMS = {
-    "no-noise": Arm(NoiseConfig(), clean=True),
+    "no-noise": Arm(NoiseConfig(), times="clean"),
     "sdpm": Arm(NoiseConfig()),
     "sadpm": Arm(NoiseConfig(name="fourier", D=3000)),
     "calibrated": Arm(NoiseConfig(name="calibrated")),
@@ -87,7 +76,7 @@ def main() -> None:
         for arm in args.arms:
             folder = args.out / arm / f"seed-{seed}"
             config = configuration(args, ARMS[arm], seed)
-            trained(folder, cohort, config, ARMS[arm], args)
+            trained(folder, cohort, config, args)
             found[arm][seed] = evaluated(folder, cohort, split, ARMS[arm], args)
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
         write_report(args.out, settings, cohort, split, found)
@@ -118,14 +107,13 @@ def configuration(args: argparse.Namespace, arm: Arm, seed: int) -> TrainingConf
         precision=args.precision,
         seed=seed,
         noise=arm.noise.model_dump(),
+        time_sampler=arm.times,
         validate_every=steps,
         checkpoint_every=min(base.checkpoint_every, max(1, steps // 3)),
     )
 
 
-def trained(
-    folder: Path, cohort: Cohort, config: TrainingConfig, arm: Arm, args: argparse.Namespace
-) -> None:
+def trained(folder: Path, cohort: Cohort, config: TrainingConfig, args: argparse.Namespace) -> None:
     """Train, or go on, unless it is done; a run of another configuration is refused."""
     name = f"{folder.parent.name}/{folder.name}"
     if (folder / "model" / "config.json").is_file():
@@ -137,8 +125,6 @@ def trained(
         print(f"{name}: trained already", flush=True)
         return
     task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
-    if arm.clean:
-        task.times = AlwaysClean()
     module = build_network(config, cohort.grid.size)
     run = Run(folder, cohort, config, task, module, name=name, device=args.device)
     start = time.perf_counter()
@@ -172,38 +158,23 @@ def evaluated(
     return scores
 
 
-@torch.inference_mode()
 def segmented(
     model: Model, cohort: Cohort, name: str, arm: Arm
 ) -> Iterator[tuple[str, CaseMetrics]]:
-    """One patient by every method, as `strokediff segment` does it, on the network's grid."""
-    patient, batch = slices_of(cohort, name, model, "ablation")
-    pixel, depth = cohort.grid.spacing_mm, slice_spacing_mm(cohort, name)
-    for method, chosen in fast_estimators(model.process.T).items():
-        if method not in arm.methods:
-            continue
-        with denoiser_on(model.network, model.device) as network:
-            y_0 = chosen.estimate(batch, Context(network, model.process, model.noise)).y_0
-        positive = ((y_0 >= 0) & (batch.m > 0)).float()
-        kept = (positive * (FrozenOnesFilter()(positive) > 0))[:, 0].numpy() > 0
-        mask = np.zeros(patient.y.shape, dtype=bool)
-        mask[batch.keys] = kept
+    """One patient by every method, as `strokediff predict` does it, on the network's grid."""
+    patient = cohort.read(name)
+    volume = patient_volume(cohort, patient)
+    predictor = DiffusionPredictor(model, [Choice(method) for method in arm.methods])
+    for method, found in predictor(cohort, patient).items():
         yield (
             method,
             evaluate_case(
                 name,
-                mask_pred=mask.transpose(2, 1, 0),
-                mask_true=(patient.y > 0).transpose(2, 1, 0),
-                affine=np.diag([pixel, pixel, depth, 1.0]),
+                mask_pred=on_axes(found.mask),
+                mask_true=on_axes(patient.y),
+                affine=volume.affine,
             ),
         )
-
-
-def slice_spacing_mm(cohort: Cohort, name: str) -> float:
-    spacing = cohort.slice_spacing_mm(name)
-    if spacing is None:
-        raise InputError(f"{cohort.path}: no spacing of {name}. Prepare the cohort again.")
-    return spacing
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from network_grid import slices_of
 
 from strokediff.data.cohort import open_cohort
 from strokediff.evaluation.metrics import Confusion, volume_difference
@@ -24,6 +23,7 @@ from strokediff.inference.executor import denoiser_on
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Stratified
 from strokediff.model import load_model
+from strokediff.predicting.diffusion import slices_of
 
 
 def main() -> None:
@@ -43,7 +43,8 @@ def main() -> None:
     with denoiser_on(model.network, model.device) as network, torch.inference_mode():
         context = Context(network, model.process, model.noise)
         for name in cohort.split["val"]:
-            patient, slices = slices_of(cohort, name, model, "choose")
+            patient = cohort.read(name)
+            slices = slices_of(cohort, patient, model)
             truth = patient.y[slices.keys] > 0
             for fraction, chosen in estimators.items():
                 y_0 = chosen.estimate(slices, context).y_0

@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from network_grid import slices_of
 
 from strokediff.data.cohort import Patient, open_cohort
 from strokediff.data.files import write_json, write_text
@@ -44,6 +43,7 @@ from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Salient, Stratified
 from strokediff.model import Model, load_model
+from strokediff.predicting.diffusion import slices_of
 
 AIM_DIFFERENCE, AIM_EVALUATIONS = 0.005, 64
 
@@ -106,7 +106,9 @@ def main() -> None:
         key = {"sha256": model.card["sha256"], "slices": args.slices, "curves": costs}
         kept = json.loads(file.read_text()) if file.is_file() else {}
         if kept.get("key") != key:
-            slices, truth = some_slices(*slices_of(cohort, name, model, "inference"), args.slices)
+            patient = cohort.read(name)
+            slices = slices_of(cohort, patient, model)
+            slices, truth = some_slices(patient, slices, args.slices)
             found = dict(scored(model, chosen, slices, truth))
             kept = {"key": key, "found": found}
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,9 @@ LAYERS = {
     "resuming": 5,
     "comparing": 5,
     "segmenting": 7,
-    "cli": 8,
+    "predicting": 7,
+    "benchmark": 8,
+    "cli": 9,
 }
 SEES_ONLY = {
     # Estimators take a callable; what it is made of is not their concern.

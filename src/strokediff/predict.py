@@ -130,7 +130,7 @@ def segment_volume(
             estimate = estimator.estimate(slices, context)
     with watch.stage("postprocess"):
         on_grid = partial(_on_grid, grid, slices.keys)
-        label = on_grid(_without_lone_pixels(estimate.y_0, decision.threshold), elsewhere=-1.0)
+        label = on_grid(without_lone_pixels(estimate.y_0, decision.threshold), elsewhere=-1.0)
         prob = probability(torch.from_numpy(label), decision.threshold).numpy() * brain.mask
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
@@ -210,7 +210,7 @@ def case_seed(seed: int, volume: Volume) -> int:
     return derive_seed(seed, digest)
 
 
-def _without_lone_pixels(y_0: torch.Tensor, threshold: float) -> torch.Tensor:
+def without_lone_pixels(y_0: torch.Tensor, threshold: float) -> torch.Tensor:
     """The frozen all-ones filter: pixels that it drops end just below the threshold."""
     positive = (y_0 > threshold).float()
     dropped = (positive > 0) & (FrozenOnesFilter()(positive) == 0)

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from strokediff import __version__
+from strokediff.cli.benchmark import benchmark
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
 from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
+from strokediff.cli.predict import predict
 from strokediff.cli.prepare import prepare
 from strokediff.cli.segment import segment
 from strokediff.cli.train import train
@@ -27,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (segment, demo, phantom, prepare, train, evaluate):
+for command in (segment, demo, phantom, prepare, train, predict, evaluate, benchmark):
     app.command()(command)
 app.add_typer(noise, name="noise")
 

@@ -55,8 +55,18 @@ class CleanMixture:
         return torch.where(torch.rand(n, generator=generator) < self.clean, 0, t)
 
 
+@dataclass(frozen=True)
+class Clean:
+    """t = 0: the network sees the clean slice, as one without diffusion does."""
+
+    def draw(self, n: int, T: int, generator: torch.Generator) -> Tensor:
+        """n zeros."""
+        return torch.zeros(n, dtype=torch.long)
+
+
 TIME_SAMPLERS: dict[str, TimeSampler] = {
     "uniform": Uniform(),
     "power": Power(),
     "clean-mixture": CleanMixture(),
+    "clean": Clean(),
 }

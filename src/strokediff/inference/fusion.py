@@ -87,9 +87,12 @@ class Fused:
 
     def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
         """Estimate y_0 for every slice; the tally holds the draws of all parts."""
-        estimates = [part.estimate(slices, context) for part in self.parts]
+        return self.fuse([part.estimate(slices, context) for part in self.parts], slices.m)
+
+    def fuse(self, estimates: Sequence[LabelEstimate], m: Tensor) -> LabelEstimate:
+        """One estimate of those of the parts; m (S, 1, H, W)."""
         return LabelEstimate(
-            y_0=self.fusion(torch.stack([e.y_0 for e in estimates]), slices.m),
+            y_0=self.fusion(torch.stack([e.y_0 for e in estimates]), m),
             tally=reduce(add, (e.tally for e in estimates)),
             evaluations=sum(e.evaluations for e in estimates),
         )

@@ -37,6 +37,7 @@ class CheckpointConfig(BaseModel):
     strokediff: str = __version__
     name: str
     method: str
+    architecture: dict[str, Any] = {}
     noise: str = "isotropic"
     schedule: str = "sigmoid"
     grid: GridConfig

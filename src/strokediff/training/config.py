@@ -66,7 +66,7 @@ class TrainingConfig(BaseModel):
     noise: NoiseConfig = NoiseConfig()
     noise_loss: Literal["mse", "mahalanobis"] = "mse"
     loss: LossConfig = LossConfig()
-    time_sampler: Literal["uniform", "power", "clean-mixture"] = "uniform"
+    time_sampler: Literal["uniform", "power", "clean-mixture", "clean"] = "uniform"
     steps: int = Field(20_000, ge=1)
     batch_size: int = Field(16, ge=1)
     lr: float = 1e-4

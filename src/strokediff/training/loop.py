@@ -154,6 +154,7 @@ class Run:
         return CheckpointConfig(
             name=self.name,
             method=self.task.method,
+            architecture=self.task.architecture,
             noise=self.task.noise.name if self.task.noise else "none",
             grid=self.cohort.grid,
             training=self.config,

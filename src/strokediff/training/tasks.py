@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,15 @@ class Task(Protocol):
         """What it draws from, None for a method without noise."""
         ...
 
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What its network is made of, as plain JSON, where the configuration does not say it."""
+        ...
+
+    def example(self, size: int) -> tuple[Tensor, ...]:
+        """One slice as the network takes it, at a time with noise where it has times."""
+        ...
+
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss, their sum under "loss"."""
         ...
@@ -42,6 +51,7 @@ class DiffusionTask:
     """SDPM, and SADPM by its noise: t and noise of each sample derive from its number."""
 
     method = "sdpm"
+    architecture: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, config: TrainingConfig, process: SynchronousProcess, noise: NoiseModel
@@ -51,6 +61,11 @@ class DiffusionTask:
         self.noise = noise
         self.objective = Objective(process, config.loss, noise_error=_noise_error(config, noise))
         self.times = TIME_SAMPLERS[config.time_sampler]
+
+    def example(self, size: int) -> tuple[Tensor, ...]:
+        """x_t (1, 1 + 2 neighbours, size, size) and t = 1."""
+        channels = 1 + 2 * self.config.network.neighbours
+        return torch.zeros(1, channels, size, size), torch.ones(1, dtype=torch.long)
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss, their sum under "loss"."""

@@ -1,0 +1,76 @@
+"""How much every method of a suite may cost: grid, widths, steps and patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from strokediff.errors import UsageError
+from strokediff.networks.config import NetworkConfig
+from strokediff.training.config import Preset, TrainingConfig, changed
+from strokediff.training.config import preset as training_preset
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all methods share. `scale` is the width of the methods compared with.
+
+    `steps` and `batch_size` give the number of images seen, alike for all; None leaves them to the
+    preset. `network` replaces that of the preset. `phantoms` (train, test) replaces the number of a
+    phantom suite, and `acquisition` how its phantoms are scanned.
+    """
+
+    name: str
+    preset: str
+    scale: str
+    steps: int | None = None
+    batch_size: int | None = None
+    network: NetworkConfig | None = None
+    phantoms: tuple[int, int] | None = None
+    acquisition: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def grid(self) -> Preset:
+        """The preset whose grid the cohort is prepared on."""
+        return training_preset(self.preset)
+
+    def training(self, seed: int, **changes: Any) -> TrainingConfig:
+        """The configuration of a run; `changes` that are None change nothing."""
+        base = self.grid.training
+        steps = self.steps or base.steps
+        return changed(
+            base,
+            steps=steps,
+            batch_size=self.batch_size,
+            network=self.network.model_dump() if self.network else None,
+            validate_every=steps,
+            checkpoint_every=max(1, min(base.checkpoint_every, steps // 4)),
+            seed=seed,
+            **changes,
+        )
+
+
+BUDGETS = {
+    budget.name: budget
+    for budget in (
+        Budget(
+            "tiny",
+            preset="tiny",
+            scale="small",
+            steps=4,
+            batch_size=2,
+            network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
+            phantoms=(4, 2),
+            acquisition=(("matrix", 128), ("thickness_mm", 15.0), ("empty_fraction", 0.0)),
+        ),
+        Budget("small", preset="tiny", scale="small", steps=2000),
+        Budget("full", preset="paper", scale="full"),
+    )
+}
+
+
+def budget(name: str) -> Budget:
+    """The budget of that name, or `UsageError` naming them all."""
+    if name not in BUDGETS:
+        raise UsageError(f"no budget '{name}'; expected one of: {', '.join(BUDGETS)}")
+    return BUDGETS[name]

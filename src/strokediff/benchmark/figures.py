@@ -1,0 +1,154 @@
+"""The figures beside the table: Dice by patient, volumes, and cases to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from strokediff.benchmark.scores import RowScore
+from strokediff.data.files import write_bytes
+
+DPI = 110
+TRUE_COLOUR, FOUND_COLOUR = "#55ff55", "#ff5555"
+Scores = Mapping[str, Sequence[RowScore]]
+Titles = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One patient's slice with the largest lesion: image, truth, and every row's mask (H, W)."""
+
+    label: str
+    image: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+    found: Mapping[str, NDArray[np.bool_]]
+    dice: Mapping[str, float]
+
+
+def boxes(scores: Scores, titles: Titles) -> Figure:
+    """Dice of every patient (mean over seeds) as box plots, with the patients as dots."""
+    figure = Figure(figsize=(9, 0.42 * len(scores) + 1.2), layout="constrained")
+    axes = figure.add_subplot()
+    values = [dice_by_patient(found) for found in scores.values()]
+    axes.boxplot(
+        values, orientation="horizontal", tick_labels=[titles[n] for n in scores], showfliers=False
+    )
+    rng = np.random.default_rng(0)
+    for y, row in enumerate(values, start=1):
+        axes.plot(row, y + rng.uniform(-0.15, 0.15, len(row)), ".", color="C0", alpha=0.4)
+    axes.set(xlabel="Dice by patient", xlim=(-0.02, 1.02))
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def volumes(scores: Scores, titles: Titles, unit: str = "mL") -> Figure:
+    """Found against true volume with the identity, and Bland and Altman's plot, for every row."""
+    columns = min(4, len(scores))
+    height = 2 * math.ceil(len(scores) / columns)
+    figure = Figure(figsize=(3.1 * columns, 2.7 * height), layout="constrained")
+    axes = figure.subplots(height, columns, squeeze=False)
+    for at in axes.flat:
+        at.set_visible(False)
+    for k, (name, found) in enumerate(scores.items()):
+        pred, true = (_volumes(found, w) for w in ("volume_pred_ml", "volume_true_ml"))
+        top, low = (axes[2 * (k // columns) + i][k % columns] for i in (0, 1))
+        end = max(1e-9, float(max(pred.max(), true.max())))
+        top.plot([0, end], [0, end], color="0.6", linewidth=1)
+        top.plot(true, pred, ".", color="C0")
+        top.set(title=titles[name], xlabel=f"true, {unit}", ylabel=f"found, {unit}")
+        _bland_altman(low, pred, true, unit)
+        for at in (top, low):
+            at.set_visible(True)
+            at.grid(alpha=0.3)
+    return figure
+
+
+def panel(cases: Sequence[Case], titles: Titles) -> Figure:
+    """Every row's outline (red) beside the true one (green), one line a case."""
+    rows = list(titles)
+    size = 1.55
+    figure = Figure(figsize=(size * (len(rows) + 1), size * len(cases) * 1.12), facecolor="black")
+    axes = figure.subplots(len(cases), len(rows) + 1, squeeze=False)
+    for line, case in zip(axes, cases, strict=True):
+        _show(line[0], case.image, case.truth, None, case.label)
+        for at, name in zip(line[1:], rows, strict=True):
+            found = case.found.get(name)
+            text = titles[name] if found is None else f"{titles[name]}\n{case.dice[name]:.2f}"
+            _show(at, case.image, case.truth, found, text)
+    figure.subplots_adjust(0.005, 0.005, 0.995, 0.93, wspace=0.03, hspace=0.25)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    import io
+
+    FigureCanvasAgg(figure)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, facecolor=figure.get_facecolor())
+    write_bytes(path, picture.getvalue())
+
+
+def best_median_worst(scores: Scores) -> dict[str, int]:
+    """Patients by their mean Dice over all rows: the easiest, the middle one and the hardest.
+
+    Only patients with a lesion count; fewer come back if there are fewer.
+    """
+    first = next(iter(scores.values()))[0].patients
+    mean = np.mean([dice_by_patient(found) for found in scores.values()], axis=0)
+    there = [i for i, p in enumerate(first) if not p.metrics.truth_empty]
+    order = sorted(there, key=lambda i: float(mean[i]))
+    if not order:
+        return {}
+    chosen = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
+    return {k: v for n, (k, v) in enumerate(chosen.items()) if v not in [*chosen.values()][:n]}
+
+
+def dice_by_patient(found: Sequence[RowScore]) -> NDArray[np.float64]:
+    """(N,) Dice, the mean over seeds."""
+    return np.mean([[p.metrics.dice for p in seed.patients] for seed in found], axis=0)
+
+
+def _volumes(found: Sequence[RowScore], which: str) -> NDArray[np.float64]:
+    return np.mean([[getattr(p.metrics, which) for p in seed.patients] for seed in found], axis=0)
+
+
+def _bland_altman(
+    axes: Any, pred: NDArray[np.float64], true: NDArray[np.float64], unit: str
+) -> None:
+    """Difference against mean, with the mean difference and 1.96 standard deviations around it."""
+    apart = pred - true
+    bias, spread = float(apart.mean()), 1.96 * float(apart.std(ddof=1)) if len(apart) > 1 else 0.0
+    axes.plot((pred + true) / 2, apart, ".", color="C1")
+    for y, style in ((bias, "-"), (bias - spread, "--"), (bias + spread, "--")):
+        axes.axhline(y, color="0.4", linestyle=style, linewidth=1)
+    axes.set(xlabel=f"mean, {unit}", ylabel=f"found - true, {unit}")
+
+
+def _show(
+    axes: Any,
+    image: NDArray[np.float32],
+    truth: NDArray[np.bool_],
+    found: NDArray[np.bool_] | None,
+    text: str,
+) -> None:
+    # Rows run from back to front and columns from left to right of the patient: shown as
+    # radiologists see it, the front up and the patient's right on the left side.
+    def turned(a: NDArray[Any]) -> NDArray[Any]:
+        return a[::-1, :]
+
+    axes.imshow(turned(image), cmap="gray", vmin=-1, vmax=1)
+    for mask, colour in ((truth, TRUE_COLOUR), (found, FOUND_COLOUR)):
+        if mask is not None and mask.any():
+            axes.contour(turned(mask).astype(float), [0.5], colors=colour, linewidths=0.7)
+    axes.set_title(text, color="white", fontsize=6)
+    axes.axis("off")

@@ -1,0 +1,98 @@
+"""What a benchmark leaves of all that is done: benchmark.md, .csv, results.json, figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import torch
+
+from strokediff import __version__
+from strokediff.benchmark import figures
+from strokediff.benchmark.arms import Arm
+from strokediff.benchmark.results import Row, rows_of_table
+from strokediff.benchmark.runner import Benchmark, rows_of
+from strokediff.benchmark.scores import RowScore
+from strokediff.benchmark.tables import markdown, to_csv
+from strokediff.data.cohort import Cohort
+from strokediff.data.files import write_json, write_text
+from strokediff.data.masks import read_mask
+from strokediff.predicting.prediction import as_slices
+
+Scores = dict[str, list[RowScore]]
+
+
+def write_report(
+    benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], seeds: Sequence[int]
+) -> list[Row]:
+    """Write the report of the rows that are done; of a row, only the seeds that all rows have."""
+    scores = complete(benchmark.scores(arms, seeds))
+    if not scores:
+        return []
+    titles = {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
+    peers = [row for arm in arms if not arm.ours for row in rows_of(arm)]
+    rows = rows_of_table(scores, titles, peers)
+    out = benchmark.out
+    about = _about(benchmark, cohort, [s.seed for s in next(iter(scores.values()))])
+    write_text(out / "benchmark.md", markdown(rows, about))
+    write_text(out / "benchmark.csv", to_csv(rows))
+    write_json(out / "results.json", {**about, "rows": [row.to_dict() for row in rows]})
+    shown = {row: titles[row] for row in scores}
+    figures.save(figures.boxes(scores, shown), out / "dice.png")
+    figures.save(figures.volumes(scores, shown), out / "volumes.png")
+    cases = _cases(benchmark, cohort, arms, scores)
+    if cases:
+        figures.save(figures.panel(cases, shown), out / "cases.png")
+    return rows
+
+
+def complete(scores: Scores) -> Scores:
+    """Every row with the seeds that all rows have; rows without the first seed are left out."""
+    if not scores:
+        return {}
+    first = min(s.seed for found in scores.values() for s in found)
+    there = {row: found for row, found in scores.items() if any(s.seed == first for s in found)}
+    shared = set.intersection(*({s.seed for s in found} for found in there.values()))
+    return {row: [s for s in found if s.seed in shared] for row, found in there.items()}
+
+
+def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, Any]:
+    return {
+        "suite": benchmark.suite.name,
+        "budget": benchmark.budget.name,
+        "train": len(cohort.split["train"]),
+        "test": len(cohort.split["test"]),
+        "seeds": seeds,
+        "cohort": str(cohort.origin.get("description") or "unnamed cohort"),
+        "machine": f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}, "
+        f"{benchmark.device}",
+        "date": str(date.today()),
+        "version": __version__,
+    }
+
+
+def _cases(
+    benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], scores: Scores
+) -> list[figures.Case]:
+    seed = next(iter(scores.values()))[0].seed
+    out = []
+    for label, index in figures.best_median_worst(scores).items():
+        name = next(iter(scores.values()))[0].patients[index].metrics.case
+        patient = cohort.read(name)
+        k = int(patient.y.sum(axis=(1, 2)).argmax())
+        found, dice = {}, {}
+        for arm in arms:
+            for row, method in rows_of(arm).items():
+                if row in scores:
+                    folder = benchmark.predictions(arm, seed) / method / "masks"
+                    mask = as_slices(read_mask(folder / f"{name}.nii.gz").array)
+                    found[row] = mask[k] > 0
+                    dice[row] = scores[row][0].patients[index].metrics.dice
+        image = (patient.x[k] * patient.m[k]).astype(np.float32)
+        image = np.where(patient.m[k] > 0, image, -1.0)
+        out.append(figures.Case(f"{label}\n{name}", image, patient.y[k] > 0, found, dice))
+    return out

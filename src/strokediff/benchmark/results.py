@@ -1,0 +1,162 @@
+"""From every patient's scores to a row: means with intervals, differences that are real, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from strokediff.benchmark.scores import PatientScore, RowScore
+from strokediff.evaluation.bootstrap import Interval, bootstrap
+from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
+from strokediff.evaluation.significance import Difference, against
+from strokediff.evaluation.summary import volume_correlation
+
+PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc", "vdp")
+"""The columns of SADPM's Tables 1 and 2."""
+CALIBRATION = ("brier", "ece")
+TESTED = ("dice", "vdp", "hd95_mm")
+"""What is tested against the best of the others."""
+LOWER_IS_BETTER = {"hd_mm", "hd95_mm", "vdp", "brier", "ece", "false_positives"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table. A patient's value is the mean over the seeds that have one."""
+
+    name: str
+    title: str
+    seeds: tuple[int, ...]
+    figures: dict[str, Interval]
+    missed: float
+    empty_truth: int
+    differences: dict[str, Difference]
+    costs: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def rows_of_table(
+    scores: Mapping[str, Sequence[RowScore]], titles: Mapping[str, str], peers: Sequence[str]
+) -> list[Row]:
+    """A row for each of `scores`; `peers` are the rows of others, the best of them the reference.
+
+    The best is that with the highest mean Dice. Patients must be the same everywhere.
+    """
+    values = {name: _patients(found) for name, found in scores.items()}
+    known = [name for name in peers if name in values]
+    best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
+    differences: dict[str, dict[str, Difference]] = {name: {} for name in scores}
+    if best is not None:
+        for metric in TESTED:
+            others = {n: _listed(v[metric]) for n, v in values.items() if n != best}
+            for name, found in against(_listed(values[best][metric]), others).items():
+                differences[name][metric] = found
+    return [
+        _row(name, titles[name], scores[name], values[name], differences[name]) for name in scores
+    ]
+
+
+def reference(rows: Sequence[Row]) -> Row | None:
+    """The row that the others are tested against: the one without differences, if others have."""
+    if not any(row.differences for row in rows):
+        return None
+    return next((row for row in rows if not row.differences), None)
+
+
+def _row(
+    name: str,
+    title: str,
+    found: Sequence[RowScore],
+    values: dict[str, np.ndarray],
+    differences: dict[str, Difference],
+) -> Row:
+    n = len(found[0].patients)
+    figures = {m: bootstrap(_mean_of(values[m]), n) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
+    figures["vc"] = bootstrap(_over_seeds(found, _vc), n)
+    figures["sensitivity"] = bootstrap(_over_seeds(found, _sensitivity), n)
+    figures["false_positives"] = bootstrap(_over_seeds(found, _false_positives), n)
+    patients = [p for seed in found for p in seed.patients]
+    return Row(
+        name=name,
+        title=title,
+        seeds=tuple(seed.seed for seed in found),
+        figures=figures,
+        missed=sum(p.metrics.pred_empty and not p.metrics.truth_empty for p in patients)
+        / len(found),
+        empty_truth=sum(p.metrics.truth_empty for p in found[0].patients),
+        differences=differences,
+        costs={
+            "parameters": float(found[0].training["parameters"]),
+            "gmacs": float(found[0].training["gmacs"]),
+            "train_seconds": float(np.mean([s.training["seconds"] for s in found])),
+            "seconds_a_head": float(np.mean([p.seconds for p in patients])),
+            "evaluations_a_slice": float(np.mean([p.evaluations_a_slice for p in patients])),
+        },
+    )
+
+
+def _patients(found: Sequence[RowScore]) -> dict[str, np.ndarray]:
+    """Every metric of every patient, the mean over seeds; NaN where no seed has one."""
+    out = {}
+    for metric in (*PAPERS, *CALIBRATION):
+        if metric != "vc":
+            table = np.array([[_value(p, metric) for p in s.patients] for s in found], float)
+            out[metric] = _nanmean(table)
+    return out
+
+
+def _value(patient: PatientScore, metric: str) -> float:
+    holder: Any = patient if metric in CALIBRATION else patient.metrics
+    value = getattr(holder, metric)
+    return np.nan if value is None else float(value)
+
+
+def _nanmean(table: np.ndarray) -> np.ndarray:
+    """The mean over rows of what is there, without a warning where nothing is."""
+    there = ~np.isnan(table)
+    total = np.where(there, table, 0.0).sum(0)
+    count = there.sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _mean(values: np.ndarray) -> float:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else float("nan")
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(v) else float(v) for v in values]
+
+
+def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
+    return lambda index: _mean(values[index])
+
+
+def _over_seeds(
+    found: Sequence[RowScore], statistic: Callable[[list[PatientScore]], float | None]
+) -> Callable[[np.ndarray], float]:
+    """The mean over seeds of a figure that exists only for patients together."""
+
+    def value(index: np.ndarray) -> float:
+        own = [statistic([seed.patients[i] for i in index]) for seed in found]
+        return _mean(np.array([np.nan if v is None else v for v in own]))
+
+    return value
+
+
+def _vc(patients: list[PatientScore]) -> float | None:
+    pred = [p.metrics.volume_pred_ml for p in patients]
+    return volume_correlation(pred, [p.metrics.volume_true_ml for p in patients])[0]
+
+
+def _sensitivity(patients: list[PatientScore]) -> float | None:
+    return sensitivity([p.detection for p in patients])
+
+
+def _false_positives(patients: list[PatientScore]) -> float:
+    return false_positives_a_patient([p.detection for p in patients])

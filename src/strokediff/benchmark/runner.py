@@ -1,0 +1,171 @@
+"""Trains, predicts and scores every method of a suite; goes on where it was stopped.
+
+    OUT/benchmark.json             suite, budget, version: what may be mixed in this folder
+    OUT/cohort                     the patients, with their split
+    OUT/runs/METHOD/seed-K         the training
+    OUT/predictions/METHOD/seed-K  masks, probabilities and truth of the test patients
+    OUT/scores/ROW/seed-K.json     every patient's figures
+    OUT/failed/METHOD-seed-K.txt   why a method failed; it is tried again by the next run
+
+Several processes may share OUT: each claims one method and seed at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strokediff import __version__
+from strokediff.benchmark.arms import Arm
+from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.costs import network_costs
+from strokediff.benchmark.scores import RowScore, score_patients
+from strokediff.benchmark.suites import Suite, cohort_of
+from strokediff.data.cohort import Cohort
+from strokediff.data.files import write_json, write_text
+from strokediff.errors import UsageError
+from strokediff.model import resolve_device
+from strokediff.predicting.folder import predict_cohort, read_record
+
+Advance = Callable[[str, int, int], None]
+"""Called with (what is going on, done, total)."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A suite at a budget, in a folder."""
+
+    suite: Suite
+    budget: Budget
+    out: Path
+    data: Path | None = None
+    device: str = "auto"
+    jobs: int = 1
+    advance: Advance = lambda what, done, total: None
+
+    def cohort(self) -> Cohort:
+        """The suite's cohort; made by the first process, waited for by the others."""
+        self._claim_folder()
+        with _locked(self.out / "locks" / "cohort", wait=True):
+            return cohort_of(
+                self.suite,
+                self.out,
+                self.data,
+                self.budget,
+                self.jobs,
+                lambda done, total, name: self.advance(f"cohort {name}", done, total),
+            )
+
+    def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, str]:
+        """Every arm at every seed, seed by seed; returns what failed, and why."""
+        cohort = self.cohort()
+        failed: dict[str, str] = {}
+        for seed in seeds:
+            for arm in arms:
+                name = f"{arm.name}-seed-{seed}"
+                note = self.out / "failed" / f"{name}.txt"
+                with _locked(self.out / "locks" / name, wait=False) as mine:
+                    if not mine:
+                        continue
+                    try:
+                        self._arm(arm, seed, cohort)
+                        note.unlink(missing_ok=True)
+                    except Exception as error:  # one method must not lose the others
+                        failed[name] = f"{type(error).__name__}: {error}"
+                        write_text(note, traceback.format_exc())
+        return failed
+
+    def score_file(self, row: str, seed: int) -> Path:
+        """Where a row's scores lie."""
+        return self.out / "scores" / row / f"seed-{seed}.json"
+
+    def scores(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, list[RowScore]]:
+        """What is done so far: the scores of each row, in the order of the arms."""
+        found: dict[str, list[RowScore]] = {}
+        for arm in arms:
+            for row in rows_of(arm):
+                files = [self.score_file(row, seed) for seed in seeds]
+                done = [RowScore.read(file) for file in files if file.is_file()]
+                if done:
+                    found[row] = done
+        return found
+
+    def predictions(self, arm: Arm, seed: int) -> Path:
+        """Where an arm's predictions lie."""
+        return self.out / "predictions" / arm.name / f"seed-{seed}"
+
+    def _arm(self, arm: Arm, seed: int, cohort: Cohort) -> None:
+        rows = rows_of(arm)
+        if all(self.score_file(row, seed).is_file() for row in rows):
+            return
+        folder = self.out / "runs" / arm.name / f"seed-{seed}"
+        training = self._train(arm, folder, cohort, seed)
+        names, out = cohort.split["test"], self.predictions(arm, seed)
+        predictor = arm.predictor(folder / "model", resolve_device(self.device))
+        done = iter(range(1, len(names) + 1))
+
+        def on_patient(name: str) -> None:
+            self.advance(f"{arm.name} seed {seed}: {name}", next(done), len(names))
+
+        predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient)
+        for row, method in rows.items():
+            took = read_record(out / method)["patients"]
+            patients = score_patients(out / method, out / "truth", names, took)
+            RowScore(row, seed, training, patients).write(self.score_file(row, seed))
+
+    def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
+        """Train to the end; what it took over all its interruptions is kept beside the model."""
+        clock = folder / "clock.json"
+        spent = json.loads(clock.read_text())["seconds"] if clock.is_file() else 0.0
+        run = arm.run(folder, cohort, self.budget, seed, self.device)
+        if not (folder / "model" / "config.json").is_file():
+            start = time.perf_counter()
+            for report in run.train(resume=True):
+                self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
+                if report.step % run.config.checkpoint_every == 0:
+                    write_json(clock, {"seconds": spent + time.perf_counter() - start})
+            spent += time.perf_counter() - start
+            write_json(clock, {"seconds": spent})
+        costs = network_costs(run.module, run.task.example(cohort.grid.size))
+        images = run.config.steps * run.config.batch_size
+        return {"seconds": spent, "images": images, **costs}
+
+    def _claim_folder(self) -> None:
+        """Refuse a folder of another suite, budget or version."""
+        file = self.out / "benchmark.json"
+        own = {"suite": self.suite.name, "budget": self.budget.name, "version": __version__}
+        if file.is_file():
+            kept = json.loads(file.read_text())
+            if any(kept.get(key) != value for key, value in own.items()):
+                raise UsageError(
+                    f"{self.out}: holds a benchmark of {kept}, and this is {own}. Choose another "
+                    "folder with -o."
+                )
+            return
+        write_json(file, own)
+
+
+def rows_of(arm: Arm) -> dict[str, str]:
+    """Folder of a row's scores -> the name its predictor gives it."""
+    several = len(arm.rows) > 1
+    return {f"{arm.name}-{method}" if several else arm.name: method for method in arm.rows}
+
+
+@contextmanager
+def _locked(file: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a lock that the system lets go of when the process ends, however it ends."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -1,0 +1,139 @@
+"""The rows as Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
+from strokediff.evaluation.bootstrap import Interval
+
+OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
+SHAPE = {"hd_mm": "HD mm", "hd95_mm": "HD95 mm", "vc": "VC", "vdp": "VDP"}
+MORE = {
+    "sensitivity": "lesions found",
+    "false_positives": "false lesions a patient",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+DIGITS = {"hd_mm": 1, "hd95_mm": 1, "false_positives": 2, "brier": 4, "ece": 4}
+
+
+def markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
+    """Four tables: the papers' Table 1 and 2, lesions and calibration, and costs."""
+    best = reference(rows)
+    lines = [_about(about), ""]
+    parts = (
+        ("Overlap (Table 1 of the papers)", OVERLAP),
+        ("Shape and volume (Table 2)", SHAPE),
+        ("Lesion by lesion, and calibration of the probabilities", MORE),
+    )
+    for title, columns in parts:
+        lines += [f"**{title}**", "", *_table(rows, columns), ""]
+    lines += ["**Cost**", "", *_costs(rows), ""]
+    lines += _notes(rows, best)
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """One line a row: every figure with its interval, the tests and the costs."""
+    text = io.StringIO()
+    names = [*OVERLAP, *SHAPE, *MORE]
+    header = ["row", "title", "seeds"]
+    header += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    header += ["missed", *(f"{name}_p_holm" for name in TESTED)]
+    header += list(rows[0].costs) if rows else []
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        line: dict[str, Any] = {"row": row.name, "title": row.title, "missed": row.missed}
+        line["seeds"] = " ".join(map(str, row.seeds))
+        for name in names:
+            own = row.figures[name]
+            line |= {name: own.value, f"{name}_low": own.low, f"{name}_high": own.high}
+        line |= {f"{name}_p_holm": d.p_holm for name, d in row.differences.items()}
+        writer.writerow(line | row.costs)
+    return text.getvalue()
+
+
+def _about(about: Mapping[str, Any]) -> str:
+    return (
+        f"{about['suite']}, budget {about['budget']}: {about['train']} patients to train on, "
+        f"{about['test']} to test, seeds {', '.join(map(str, about['seeds']))}; "
+        f"{about['cohort']}. {about['machine']}, {about['date']}, strokediff {about['version']}."
+    )
+
+
+def _table(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+    lines = [
+        f"| method | {' | '.join(columns.values())} |",
+        f"| --- |{' --- |' * len(columns)}",
+    ]
+    tops = {name: _top(rows, name) for name in columns}
+    for row in rows:
+        cells = [_cell(row, name, tops[name]) for name in columns]
+        lines.append(f"| {row.title} | {' | '.join(cells)} |")
+    return lines
+
+
+def _top(rows: Sequence[Row], name: str) -> float | None:
+    values = [v for row in rows if (v := row.figures[name].value) is not None]
+    if not values:
+        return None
+    return min(values) if name in LOWER_IS_BETTER else max(values)
+
+
+def _cell(row: Row, name: str, top: float | None) -> str:
+    own = row.figures[name]
+    if own.value is None:
+        return "-"
+    digits = DIGITS.get(name, 3)
+    value = f"{own.value:.{digits}f}"
+    value = f"**{value}**" if own.value == top else value
+    mark = "*" if name in row.differences and row.differences[name].significant else ""
+    return f"{value}{mark}{_interval(own, digits)}"
+
+
+def _interval(own: Interval, digits: int) -> str:
+    if own.low is None or own.high is None:
+        return ""
+    return f" [{own.low:.{digits}f}, {own.high:.{digits}f}]"
+
+
+def _costs(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        "| method | parameters, M | GMACs an evaluation | evaluations a slice | training, min | "
+        "s a head |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        c = row.costs
+        lines.append(
+            f"| {row.title} | {c['parameters'] / 1e6:.2f} | {c['gmacs']:.2f} | "
+            f"{c['evaluations_a_slice']:.0f} | {c['train_seconds'] / 60:.1f} | "
+            f"{c['seconds_a_head']:.2f} |"
+        )
+    return lines
+
+
+def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
+    notes = [
+        "Means over patients in 3D, each the mean over seeds; brackets: 95 % bootstrap over "
+        "patients. Bold: the best of a column.",
+    ]
+    if best is not None:
+        notes.append(
+            f"\\*: differs from {best.title}, the best of the others by Dice (paired Wilcoxon over "
+            "patients, Holm-corrected over the rows, p < 0.05; tested are Dice, VDP and HD95)."
+        )
+    missed = ", ".join(f"{row.title} {row.missed:g}" for row in rows if row.missed)
+    if missed:
+        notes.append(
+            "Patients in whom nothing was found though there is a lesion count with Dice 0 and the "
+            f"diagonal of the box as HD and HD95: {missed} (mean over seeds)."
+        )
+    if rows and rows[0].empty_truth:
+        notes.append(f"Without a lesion: {rows[0].empty_truth} patients, left out of VDP.")
+    return notes

@@ -1,0 +1,93 @@
+"""`strokediff benchmark`: every method on the same patients, in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def benchmark(
+    suite: Annotated[str, typer.Option(help="Cohort to compare on; see --list.")] = "",
+    budget: Annotated[str, typer.Option(help="tiny (minutes), small (hours) or full.")] = "small",
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the suite.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that 'strokediff import' wrote, for real patients.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(help="A method, or several with commas; may be repeated. All if not given."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many trainings of each method.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Scans read at once.")] = 1,
+    list_: Annotated[bool, typer.Option("--list", help="Name suites, budgets, methods.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train, predict and score every method on one suite, with the same images seen.
+
+    Goes on where it was stopped; several processes may share -o. A method that fails does not lose
+    the others: it is named at the end, with exit code 4, and tried again by the next call.
+    """
+    from rich.console import Console
+
+    from strokediff.benchmark.arms import arms as chosen_arms
+    from strokediff.benchmark.budgets import budget as chosen_budget
+    from strokediff.benchmark.report import write_report
+    from strokediff.benchmark.runner import Benchmark
+    from strokediff.benchmark.suites import suite as chosen_suite
+    from strokediff.cli.progress import progress_bar
+    from strokediff.errors import PartialFailure, UsageError
+
+    if list_:
+        _print_list()
+        return
+    if not suite or out is None:
+        raise UsageError("give --suite and -o (or --list to see what there is).")
+    names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
+    arms = chosen_arms(names)
+    wanted = list(range(seeds))
+    with progress_bar(quiet) as bar:
+        task = bar.add_task(suite, total=None)
+
+        def advance(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        made = Benchmark(
+            chosen_suite(suite), chosen_budget(budget), out, data, device, jobs, advance
+        )
+        failed = made.run(arms, wanted)
+        rows = write_report(made, made.cohort(), arms, wanted)
+    if rows and not quiet:
+        Console().print((out / "benchmark.md").read_text(), markup=False, highlight=False)
+    if failed:
+        listed = "".join(f"\n  {name}: {why}" for name, why in failed.items())
+        raise PartialFailure(
+            f"{len(failed)} of {len(arms) * len(wanted)} trainings failed; the others are in "
+            f"{out}. Tracebacks lie in {out / 'failed'}; the same command tries again.{listed}"
+        )
+
+
+def _print_list() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from strokediff.benchmark.arms import ARMS
+    from strokediff.benchmark.budgets import BUDGETS
+    from strokediff.benchmark.suites import SUITES
+
+    console = Console()
+    suites, methods, budgets = Table("suite", "patients"), Table("method", "rows"), Table("budget")
+    for suite in SUITES.values():
+        suites.add_row(suite.name, suite.about)
+    for arm in ARMS.values():
+        methods.add_row(arm.name, ", ".join(arm.rows.values()))
+    budgets.add_column("grid")
+    budgets.add_column("steps")
+    for b in BUDGETS.values():
+        size, pixel = b.grid.size, b.grid.spacing_mm
+        steps = b.steps or b.grid.training.steps
+        budgets.add_row(b.name, f"{size} x {size} of {pixel} mm", f"{steps:,}")
+    for table in (suites, methods, budgets):
+        console.print(table)

@@ -1,0 +1,62 @@
+"""`strokediff predict`: a trained method over the patients of a prepared cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    data: Annotated[Path, typer.Argument(help="Cohort written by 'strokediff prepare'.")],
+    model: Annotated[
+        str, typer.Option(help="Checkpoint folder of any method, or a bundled model's name.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for masks and truth.")],
+    split: Annotated[str, typer.Option(help="Patients to predict: test, val or train.")] = "test",
+    method: Annotated[
+        str, typer.Option(help="avg, sal, infer or all (SDPM, SADPM); others have their own.")
+    ] = "sal",
+    preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Fixes the noise of every patient.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Predict a cohort's patients on its own grid, ready for 'strokediff evaluate'.
+
+    Unlike 'segment', which takes scans, this takes a prepared cohort: brain and grid are its own,
+    so that every method is judged on the same pixels. Finished patients are kept.
+    """
+    from rich.console import Console
+
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data.cohort import SPLITS, open_cohort
+    from strokediff.errors import InputError, UsageError
+    from strokediff.inference.presets import Choice
+    from strokediff.model import resolve_device
+    from strokediff.models import model_path
+    from strokediff.predicting.folder import predict_cohort
+    from strokediff.predicting.load import load_predictor
+
+    if split not in SPLITS:
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join(SPLITS)}")
+    cohort = open_cohort(data)
+    names = cohort.split[split]
+    if not names:
+        raise InputError(f"{data}: no patients in split '{split}'. Prepare it with --{split} > 0.")
+    name, predictor = load_predictor(
+        model_path(model), cohort, Choice(method, preset), resolve_device(device), seed
+    )
+    with progress_bar(quiet) as bar:
+        task = bar.add_task(name, total=len(names))
+        predict_cohort(cohort, names, predictor, [name], out, lambda _: bar.advance(task))
+    done = out / name
+    Console(quiet=quiet).print(
+        f"{len(names)} patients in {out}. Score them with:\n"
+        f"  strokediff evaluate {done / 'masks'} {out / 'truth'} -o {done / 'metrics.csv'} "
+        f"--probabilities {done / 'probabilities'}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )

@@ -1,0 +1,105 @@
+"""Predictions in a folder, as `strokediff evaluate` reads them.
+
+    OUT/METHOD/masks/NAME.nii.gz            lesion, 0 or 1
+    OUT/METHOD/probabilities/NAME.nii.gz    probability of lesion, float32
+    OUT/METHOD/predict.json                 what was run, and what each patient took
+    OUT/truth/NAME.nii.gz                   the cohort's own label, on the same grid
+
+A patient's record is written last, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from strokediff import __version__
+from strokediff.data.cohort import Cohort
+from strokediff.data.files import write_json
+from strokediff.data.nifti import save_like
+from strokediff.data.volume import Volume
+from strokediff.errors import UsageError
+from strokediff.predicting.prediction import Prediction, Predictor, on_axes, patient_volume
+
+RECORD = "predict.json"
+
+
+def predict_cohort(
+    cohort: Cohort,
+    names: Sequence[str],
+    predictor: Predictor,
+    methods: Sequence[str],
+    out: Path,
+    on_patient: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Predict the patients `names` into `out`; those that are there already are kept.
+
+    `methods` are the names that the predictor gives. Raises `UsageError` if `out` holds the
+    predictions of something else.
+    """
+    records = {method: _Record(out / method, predictor.settings) for method in methods}
+    for name in names:
+        if not all(name in record for record in records.values()):
+            patient = cohort.read(name)
+            volume = patient_volume(cohort, patient)
+            _save(volume, patient.y, out / "truth", "uint8")
+            for method, found in predictor(cohort, patient).items():
+                folder = out / method
+                _save(volume, found.mask, folder / "masks", "uint8")
+                _save(volume, found.prob, folder / "probabilities", "float32")
+                records[method].add(name, found)
+        on_patient(name)
+
+
+class _Record:
+    """predict.json of one method."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.file = folder / RECORD
+        self.content: dict[str, Any] = {
+            "settings": dict(settings),
+            "version": __version__,
+            "patients": {},
+        }
+        if self.file.is_file():
+            kept = read_record(folder)
+            if any(kept.get(key) != self.content[key] for key in ("settings", "version")):
+                raise UsageError(
+                    f"{folder}: holds predictions of another model, choice or version "
+                    f"({RECORD}). Choose another folder, or remove this one."
+                )
+            self.content["patients"] = kept["patients"]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.content["patients"]
+
+    def add(self, name: str, found: Prediction) -> None:
+        self.content["patients"][name] = {
+            "network_evaluations": found.evaluations,
+            "evaluations_a_slice": found.evaluations / max(1, found.slices),
+            "seconds": round(found.seconds, 3),
+        }
+        write_json(self.file, self.content)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """predict.json of one method's folder; `UsageError` if it is none."""
+    file = folder / RECORD
+    try:
+        content = json.loads(file.read_text())
+        if not isinstance(content["patients"], dict):
+            raise TypeError("'patients' is no object")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{file}: not a record of predictions ({error}). Remove the folder and predict again."
+        ) from None
+    return dict(content)
+
+
+def _save(volume: Volume, slices: NDArray[Any], folder: Path, dtype: str) -> None:
+    file = folder / f"{volume.source.path.name}.nii.gz"
+    save_like(volume, on_axes(slices), file, dtype=dtype, description=f"strokediff {__version__}")

@@ -1,0 +1,36 @@
+"""A predictor from a checkpoint of any method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from strokediff.baselines.registry import BASELINES
+from strokediff.data.cohort import Cohort
+from strokediff.errors import InputError
+from strokediff.inference.presets import Choice
+from strokediff.model import load_model
+from strokediff.predicting.diffusion import DiffusionPredictor
+from strokediff.predicting.peer import load_peer
+from strokediff.predicting.prediction import Predictor
+from strokediff.training.checkpoint import read_checkpoint
+
+
+def load_predictor(
+    path: Path, cohort: Cohort, choice: Choice, device: torch.device, seed: int = 0
+) -> tuple[str, Predictor]:
+    """The name of its predictions and the predictor; `choice` is of SDPM and SADPM alone.
+
+    Raises `InputError` if the checkpoint is of another grid than the cohort.
+    """
+    config = read_checkpoint(path).config
+    if config.grid != cohort.grid:
+        raise InputError(
+            f"{path}: trained on {config.grid.size} pixels of {config.grid.spacing_mm} mm, and "
+            f"{cohort.path} has {cohort.grid.size} of {cohort.grid.spacing_mm} mm. Prepare the "
+            "cohort with the preset that the model was trained with."
+        )
+    if config.method in BASELINES:
+        return config.method, load_peer(path, device, seed)
+    return choice.method, DiffusionPredictor(load_model(path, device), [choice], seed)

@@ -1,0 +1,77 @@
+"""Laws: a row is the mean over patients of the mean over seeds; tests are against the best peer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strokediff.benchmark.report import complete
+from strokediff.benchmark.results import reference, rows_of_table
+from strokediff.benchmark.scores import RowScore
+from strokediff.errors import InputError
+
+from .conftest import row
+
+TRUE = [100, 120, 140, 160, 180, 200, 220, 240]
+
+
+def made(name: str, seed: int, short: int) -> RowScore:
+    return row(name, seed, *((t - short - 2 * i, t) for i, t in enumerate(TRUE)))
+
+
+def test_figures_by_hand() -> None:
+    scores = {"a": [row("a", 0, (50, 100), (100, 100)), row("a", 1, (100, 100), (0, 100))]}
+    (only,) = rows_of_table(scores, {"a": "A"}, [])
+    dice = only.figures["dice"].value
+    assert dice == pytest.approx(((2 / 3 + 1) / 2 + (1 + 0) / 2) / 2)
+    assert only.figures["vdp"].value == pytest.approx((0.25 + 0.5) / 2)
+    assert only.figures["sensitivity"].value == pytest.approx((1 + 0.5) / 2)
+    assert only.missed == 0.5
+    assert only.costs["train_seconds"] == 60 and only.costs["evaluations_a_slice"] == 4
+    assert only.figures["auc"].value is None  # no probabilities were given
+    assert reference([only]) is None
+
+
+def test_the_best_peer_is_the_reference_and_ours_is_tested_against_it() -> None:
+    scores = {
+        "worse": [made("worse", 0, 60)],
+        "better": [made("better", 0, 30)],
+        "ours": [made("ours", 0, 5)],
+    }
+    rows = rows_of_table(scores, {n: n.title() for n in scores}, ["worse", "better"])
+    best = reference(rows)
+    assert best is not None and best.name == "better"
+    by_name = {r.name: r for r in rows}
+    assert by_name["ours"].differences["dice"].mean > 0
+    assert by_name["ours"].differences["dice"].significant
+    assert by_name["worse"].differences["dice"].mean < 0
+    assert by_name["ours"].differences["vdp"].mean < 0
+
+
+def test_only_seeds_that_all_rows_have_are_compared() -> None:
+    scores = {
+        "a": [made("a", 0, 10), made("a", 1, 10)],
+        "b": [made("b", 0, 10)],
+        "late": [made("late", 1, 10)],
+    }
+    kept = complete(scores)
+    assert {name: [s.seed for s in found] for name, found in kept.items()} == {"a": [0], "b": [0]}
+    assert complete({}) == {}
+
+
+def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
+    own = made("a", 3, 10)
+    own.write(tmp_path / "a.json")
+    assert RowScore.read(tmp_path / "a.json") == own
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(InputError, match=r"a\.json: damaged"):
+        RowScore.read(tmp_path / "a.json")
+
+
+def test_a_row_without_a_value_has_none_rather_than_a_number() -> None:
+    (only,) = rows_of_table({"a": [row("a", 0, (0, 0), (10, 0))]}, {"a": "A"}, [])
+    assert only.figures["vdp"].value is None and only.figures["sensitivity"].value is None
+    assert only.empty_truth == 2
+    assert np.isfinite(only.figures["dice"].value or np.nan)

@@ -1,0 +1,126 @@
+"""Laws: a stopped benchmark goes on, a failing method loses nothing, and rows can be made again."""
+
+from __future__ import annotations
+
+import fcntl
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from strokediff.benchmark.arms import DiffusionArm
+from strokediff.benchmark.budgets import BUDGETS, Budget
+from strokediff.benchmark.report import write_report
+from strokediff.benchmark.runner import Benchmark
+from strokediff.benchmark.suites import GivenSuite
+from strokediff.data.cohort import CohortWriter, Patient
+from strokediff.data.preprocess import GridConfig
+from strokediff.errors import UsageError
+from strokediff.training.loop import Run
+
+SIDE = 16
+BUDGET = replace(BUDGETS["tiny"], steps=2)
+AVG = DiffusionArm("sdpm", "SDPM", methods=("avg",))
+BOTH = DiffusionArm("both", "Both", methods=("avg", "sal"))
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Fails while it trains."""
+
+    name: str = "broken"
+    ours: bool = False
+    rows: Any = None
+
+    def run(self, folder: Path, cohort: Any, budget: Budget, seed: int, device: str) -> Run:
+        raise RuntimeError("no memory")
+
+    def predictor(self, checkpoint: Path, device: Any) -> Any:
+        raise AssertionError
+
+
+BROKEN = Broken(rows={"broken": "Broken"})
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path) -> Benchmark:
+    """With its cohort in place: two patients to train on, two to test."""
+    out = tmp_path / "out"
+    folder = out / "cohort"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    writer = CohortWriter(folder, GridConfig(size=SIDE, spacing_mm=8.0))
+    names = [f"p{i}" for i in range(4)]
+    for name in names:
+        y = np.zeros((4, SIDE, SIDE), np.uint8)
+        y[2, 4:8, 4:8] = 1
+        x = (rng.normal(0, 0.2, y.shape) + 0.6 * y).astype(np.float16)
+        writer.add(Patient(name, x, y, np.ones_like(y)), spacing_mm=[1.0, 1.0, 5.0])
+    split = {"train": names[:2], "val": [], "test": names[2:]}
+    writer.finish(split=split, origin={"description": "test phantoms"})
+    return Benchmark(GivenSuite("phe-sich", "given"), BUDGET, out, device="cpu")
+
+
+def test_a_method_is_trained_predicted_scored_and_reported(benchmark: Benchmark) -> None:
+    assert benchmark.run([BOTH], [0]) == {}
+    rows = write_report(benchmark, benchmark.cohort(), [BOTH], [0])
+    assert [r.title for r in rows] == ["Both ŷ_avg", "Both ŷ_sal"]
+    assert rows[0].costs["evaluations_a_slice"] == 2 and rows[0].costs["parameters"] > 100
+    assert rows[0].costs["gmacs"] > 0 and rows[0].costs["train_seconds"] > 0
+    for name in ("benchmark.md", "benchmark.csv", "results.json", "dice.png", "cases.png"):
+        assert (benchmark.out / name).stat().st_size > 100
+    scored = benchmark.scores([BOTH], [0])["both-sal"][0]
+    assert [p.metrics.case for p in scored.patients] == ["p2", "p3"]
+    assert scored.training["images"] == BUDGET.steps * BUDGET.batch_size
+
+
+def test_what_is_done_is_not_done_again(benchmark: Benchmark) -> None:
+    benchmark.run([AVG], [0])
+    model = benchmark.out / "runs" / "sdpm" / "seed-0" / "model" / "model.safetensors"
+    before = model.stat().st_mtime_ns
+    score = benchmark.score_file("sdpm", 0)
+    first = benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics
+    score.unlink()
+    benchmark.run([AVG], [0])
+    assert model.stat().st_mtime_ns == before
+    assert benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics == first
+
+
+def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(
+    benchmark: Benchmark,
+) -> None:
+    failed = benchmark.run([BROKEN, AVG], [0])
+    assert failed == {"broken-seed-0": "RuntimeError: no memory"}
+    note = benchmark.out / "failed" / "broken-seed-0.txt"
+    assert "Traceback" in note.read_text()
+    rows = write_report(benchmark, benchmark.cohort(), [BROKEN, AVG], [0])
+    assert [r.name for r in rows] == ["sdpm"]
+    mended = DiffusionArm("broken", "Mended", methods=("avg",))
+    assert benchmark.run([mended, AVG], [0]) == {}
+    assert not note.exists()
+
+
+def test_what_another_process_has_claimed_is_left_to_it(benchmark: Benchmark) -> None:
+    lock = benchmark.out / "locks" / "sdpm-seed-0"
+    lock.parent.mkdir()
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert benchmark.run([AVG], [0]) == {}
+        assert benchmark.scores([AVG], [0]) == {}
+    benchmark.run([AVG], [0])
+    assert set(benchmark.scores([AVG], [0])) == {"sdpm"}
+
+
+def test_a_folder_of_another_budget_is_refused(benchmark: Benchmark) -> None:
+    benchmark.cohort()
+    other = replace(benchmark, budget=BUDGETS["small"])
+    with pytest.raises(UsageError, match="holds a benchmark of"):
+        other.run([AVG], [0])
+
+
+def test_real_patients_must_be_given(tmp_path: Path) -> None:
+    made = Benchmark(GivenSuite("phe-sich", "given"), BUDGET, tmp_path)
+    with pytest.raises(UsageError, match="strokediff import phe-sich SRC DST"):
+        made.cohort()

@@ -1,0 +1,55 @@
+"""Laws: the tables say what the rows hold: the best in bold, real differences marked, misses."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from strokediff.benchmark.results import rows_of_table
+from strokediff.benchmark.tables import markdown, to_csv
+
+from .conftest import row
+from .test_results import made
+
+ABOUT = {
+    "suite": "s", "budget": "tiny", "train": 4, "test": 8, "seeds": [0], "cohort": "c",
+    "machine": "m", "date": "d", "version": "v",
+}  # fmt: skip
+
+
+def rows():
+    scores = {
+        "unet": [made("unet", 0, 60)],
+        "unetr": [made("unetr", 0, 40)],
+        "sdpm": [made("sdpm", 0, 5)],
+    }
+    return rows_of_table(scores, {n: n.upper() for n in scores}, ["unet", "unetr"])
+
+
+def test_markdown_marks_the_best_and_what_is_real() -> None:
+    text = markdown(rows(), ABOUT)
+    overlap = text[text.index("Overlap") : text.index("Shape")]
+    line = next(part for part in overlap.splitlines() if part.startswith("| SDPM"))
+    dice = line.split("|")[2]
+    assert "**" in dice and "*" in dice.replace("**", "") and "[" in dice
+    assert "differs from UNETR" in text
+    # Lower is better in VDP.
+    shape = text[text.index("Shape") : text.index("Lesion by lesion")]
+    assert "**" in next(p for p in shape.splitlines() if p.startswith("| SDPM")).split("|")[5]
+    counts = {part.count("|") for part in overlap.splitlines() if part.startswith("|")}
+    assert len(counts) == 1
+
+
+def test_missed_patients_are_named() -> None:
+    scores = {"a": [row("a", 0, (0, 10), (10, 10))]}
+    text = markdown(rows_of_table(scores, {"a": "A"}, []), ABOUT)
+    assert "A 1 (mean over seeds)" in text
+
+
+def test_csv_holds_every_figure() -> None:
+    table = list(csv.DictReader(io.StringIO(to_csv(rows()))))
+    assert [line["row"] for line in table] == ["unet", "unetr", "sdpm"]
+    assert float(table[2]["dice"]) > float(table[0]["dice"])
+    assert float(table[2]["dice_low"]) <= float(table[2]["dice"]) <= float(table[2]["dice_high"])
+    assert table[1]["dice_p_holm"] == "" and float(table[2]["dice_p_holm"]) < 0.05
+    assert float(table[0]["parameters"]) == 1000

@@ -1,0 +1,66 @@
+"""Laws: shared draws give what each method alone gives; the model's own decision is applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from strokediff.data.cohort import Cohort
+from strokediff.inference.decision import Decision
+from strokediff.inference.presets import METHODS, Choice
+from strokediff.model import Model, load_model
+from strokediff.predicting.diffusion import DiffusionPredictor
+
+
+@pytest.fixture
+def model(checkpoint: Path) -> Model:
+    return load_model(checkpoint, torch.device("cpu"))
+
+
+def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    together = DiffusionPredictor(model, [Choice(method) for method in METHODS])(cohort, patient)
+    for method in METHODS:
+        alone = DiffusionPredictor(model, [Choice(method)])(cohort, patient)[method]
+        np.testing.assert_array_equal(together[method].prob, alone.prob)
+        np.testing.assert_array_equal(together[method].mask, alone.mask)
+        assert together[method].evaluations == alone.evaluations
+    # `all` counts what its parts took, though nothing was drawn twice.
+    parts = sum(together[method].evaluations for method in METHODS[:3])
+    assert together["all"].evaluations == parts
+    assert together["all"].seconds >= sum(together[m].seconds for m in METHODS[:3])
+
+
+def test_nothing_is_found_outside_the_brain_and_the_mask_is_half_of_the_probability(
+    cohort: Cohort, model: Model
+) -> None:
+    patient = cohort.read("p1")
+    found = DiffusionPredictor(model)(cohort, patient)["sal"]
+    outside = patient.m == 0
+    assert found.mask.any() and not found.mask.all()
+    assert not found.mask[outside].any() and not found.prob[outside].any()
+    np.testing.assert_array_equal(found.mask, (found.prob >= 0.5) & (patient.m > 0))
+
+
+def test_the_seed_and_the_name_fix_the_noise(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    first, again = (DiffusionPredictor(model)(cohort, patient)["sal"] for _ in range(2))
+    np.testing.assert_array_equal(first.prob, again.prob)
+    other = DiffusionPredictor(model, seed=1)(cohort, patient)["sal"]
+    assert not np.array_equal(first.prob, other.prob)
+
+
+def test_the_models_decision_is_applied_and_recorded(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    plain = DiffusionPredictor(model)(cohort, patient)["sal"]
+    strict = {"fast/sal": Decision(threshold=0.5)}
+    fewer = DiffusionPredictor(replace(model, decisions=strict))
+    assert fewer(cohort, patient)["sal"].mask.sum() < plain.mask.sum()
+    assert fewer.settings["decisions"]["sal"]["threshold"] == 0.5
+    large = {"fast/sal": Decision(least_lesion_ml=1e6)}
+    none = DiffusionPredictor(replace(model, decisions=large))(cohort, patient)["sal"]
+    assert not none.mask.any()
