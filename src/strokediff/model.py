@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +42,22 @@ class Model:
     decisions: dict[str, Decision]
     calibrations: dict[str, Calibration]
     neighbours: int = 0
+    compiled: bool = False
+
+
+def compiled(model: Model) -> Model:
+    """The model with its network compiled (torch.compile), which takes a minute or two at first.
+
+    Its answers differ from the network's own by rounding. Raises `UsageError` where there is no
+    compiler: on a CPU, PyTorch needs one for C++.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if model.device.type == "cpu" and shutil.which(compiler) is None:
+        raise UsageError(
+            f"--compile needs a C++ compiler on a CPU, and there is no '{compiler}'. Install one, "
+            "name it in CXX, or leave --compile out."
+        )
+    return replace(model, network=torch.compile(model.network), compiled=True)
 
 
 def load_model(path: Path, device: torch.device) -> Model:

@@ -161,6 +161,7 @@ def segment_volume(
         "seed": seed,
         "device": str(model.device),
         "precision": precision,
+        "compiled": model.compiled,
         "seconds": watch.seconds,
         "version": __version__,
         "research_use_only": True,
@@ -192,7 +193,10 @@ def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int) -> Sli
 
 
 def _draws_depend_on(model: Model, slices: Slices, choice: Choice, precision: str) -> str:
-    return f"{model.card['sha256']} {slices.seed} {choice} {precision} {model.device} {__version__}"
+    return (
+        f"{model.card['sha256']} {model.compiled} {slices.seed} {choice} {precision} "
+        f"{model.device} {__version__}"
+    )
 
 
 def _on_grid(

@@ -364,3 +364,25 @@ def test_a_corrupt_checkpoint_is_refused(
     (copy / "model.safetensors").write_bytes(b"x" * 100)
     assert run("segment", scan, "-o", tmp_path / "out", "--model", copy) == 3
     assert "corrupt checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="PyTorch compiles with g++, not here")
+def test_a_compiled_network_finds_the_same(segment: Segment, scan: Path) -> None:
+    _, plain = segment(scan, "--method", "avg", "--no-preview", out="plain")
+    code, out = segment(scan, "--method", "avg", "--no-preview", "--compile", out="compiled")
+    assert code == 0
+    probs = [nib.load(o / "lesion_prob.nii.gz").get_fdata() for o in (plain, out)]
+    np.testing.assert_allclose(probs[0], probs[1], atol=1e-3)
+    assert json.loads((out / "result.json").read_text())["compiled"] is True
+    assert json.loads((plain / "result.json").read_text())["compiled"] is False
+
+
+def test_compiling_without_a_compiler_is_refused(
+    segment: Segment,
+    scan: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    code, _ = segment(scan, "--compile")
+    assert code == 2 and "no 'no-such-compiler'" in capsys.readouterr().err

@@ -44,6 +44,9 @@ def segment(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default all.")] = None,
     precision: Annotated[str, typer.Option(help="auto, 32 or bf16.")] = "auto",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first; pays on long runs.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Fixes every draw of noise.")] = 0,
     series: Annotated[str | None, typer.Option(help="UID of the DICOM series to use.")] = None,
     preview: Annotated[
@@ -56,7 +59,7 @@ def segment(
     from strokediff.data.discover import discover
     from strokediff.inference.executor import PRECISIONS
     from strokediff.inference.presets import Choice, Limits
-    from strokediff.model import load_model, resolve_device
+    from strokediff.model import compiled, load_model, resolve_device
     from strokediff.models import model_path
     from strokediff.segmenting import Job, check_writable, segment_cases
 
@@ -68,7 +71,7 @@ def segment(
     loaded = load_model(model_path(model), resolve_device(device))
     choice.estimator(loaded.process.T)  # refuses what does not fit before a scan is read
     job = Job(
-        model=loaded,
+        model=compiled(loaded) if compile_ else loaded,
         choice=choice,
         seed=seed,
         threads=threads,
