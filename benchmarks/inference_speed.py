@@ -1,11 +1,13 @@
 """Seconds a head of 30 slices for every way to ask the same network.
 
     python benchmarks/inference_speed.py [--sizes 224 448] [--networks tiny paper] [--device cpu]
+                                         [--compile]
 
 The network is untrained: its weights do not change how long it takes. Beside the presets stand the
 same network asked once a slice, slice by slice; the mean over 8 mirrored and turned views, as
 nnU-Net's test-time augmentation; and 9 samples of 100 steps, as SegDiff and MedSegDiff draw. A row
 that would take longer than --most-seconds is computed from the time of a packed batch, and says so.
+With --compile the network is compiled first (torch.compile); its first call is timed apart.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["tiny", "paper"])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--most-seconds", type=float, default=60)
     args = parser.parse_args()
     device = torch.device(args.device)
@@ -52,6 +55,9 @@ def main() -> None:
             config = preset(network).training
             module = build_network(config, size).eval().to(device)
             head = some_head(size)
+            if args.compile:
+                module = torch.compile(module)
+                print(f"{network}, {size}: compiled in {first_call(module, device, size):.0f} s")
             with denoiser_on(module, device, precision=precision) as denoiser:
                 process = SynchronousProcess(sigmoid_schedule(config.T))
                 context = Context(denoiser, process, IsotropicNoise())
@@ -60,6 +66,14 @@ def main() -> None:
                     guess = each * evaluations * SLICES
                     took = f"{guess:,.0f} (computed)" if guess > args.most_seconds else timed(run)
                     print(f"| {network} | {size} | {what} | {evaluations:,} | {took} |", flush=True)
+
+
+def first_call(module: torch.nn.Module, device: torch.device, size: int) -> float:
+    """Seconds of the call that compiles, in the shape that the executor uses."""
+    with denoiser_on(module, device, threads=1) as denoiser:
+        start = time.perf_counter()
+        denoiser(torch.zeros(1, 1, size, size), torch.ones(1, dtype=torch.long))
+        return time.perf_counter() - start
 
 
 def some_head(size: int) -> Slices:
