@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from strokediff.baselines import (
     dyn_unet,
+    medsegdiff,
+    segdiff,
     segresnet,
     swin_unetr,
     unet,
@@ -23,6 +25,8 @@ _PAIRS: tuple[tuple[Baseline, Baseline], ...] = (
     (swin_unetr.SMALL, swin_unetr.FULL),
     (dyn_unet.SMALL, dyn_unet.FULL),
     (unet_plus_plus.SMALL, unet_plus_plus.FULL),
+    (segdiff.SMALL, segdiff.FULL),
+    (medsegdiff.SMALL, medsegdiff.FULL),
 )
 
 BASELINES: dict[str, dict[str, Baseline]] = {
