@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from strokediff.baselines.unet import PlainTask, build_unet
+from strokediff.baselines.registry import baseline
 from strokediff.data.preprocess import SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.training.checkpoint import read_checkpoint
@@ -21,7 +21,8 @@ class PlainUNet:
         checkpoint = read_checkpoint(path)
         self.grid = checkpoint.config.grid
         self.validation = set(json.loads((path / "split.json").read_text())["val"])
-        self.module = build_unet().eval()
+        self.unet = baseline("unet")
+        self.module = self.unet.build(self.grid.size).eval()
         self.module.load_state_dict(checkpoint.weights)
 
     @torch.inference_mode()
@@ -30,5 +31,5 @@ class PlainUNet:
         grid = SliceGrid(self.grid, volume, brain)
         slices = grid.image(volume.hu)
         x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
-        y_0 = PlainTask().label(self.module, x, m)
+        y_0 = self.unet.predict(self.module, x, m, range(len(x)))
         return grid.to_volume(((y_0[:, 0] + 1) / 2).numpy())

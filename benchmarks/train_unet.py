@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from strokediff.baselines.unet import PlainTask, build_unet
+from strokediff.baselines.registry import baseline
 from strokediff.cli.train import follow
 from strokediff.data.cohort import open_cohort
 from strokediff.training.config import TrainingConfig, preset
@@ -31,14 +31,15 @@ def main() -> None:
     tiny = preset("tiny").training
     changes = {"steps": args.steps or tiny.steps, "precision": args.precision}
     config = TrainingConfig(**{**tiny.model_dump(), **changes})
+    unet, cohort = baseline("unet"), open_cohort(args.data)
     torch.manual_seed(config.seed)
     run = Run(
         folder=args.out,
-        cohort=open_cohort(args.data),
+        cohort=cohort,
         config=config,
-        task=PlainTask(),
-        module=build_unet().to(memory_format=torch.channels_last),
-        name="unet",
+        task=unet,
+        module=unet.build(cohort.grid.size).to(memory_format=torch.channels_last),
+        name=unet.name,
         device="cpu",
     )
     follow(run, resume=args.resume, quiet=args.quiet)

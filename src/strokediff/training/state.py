@@ -14,7 +14,10 @@ from strokediff.errors import InputError
 
 
 class Average:
-    """Exponential moving average of the weights, taken every few steps."""
+    """Exponential moving average of the weights, taken every few steps.
+
+    What cannot be averaged, such as a table of indices, is kept as it is now.
+    """
 
     def __init__(self, module: nn.Module, decay: float, every: int) -> None:
         self.decay = decay
@@ -28,7 +31,10 @@ class Average:
         count = step // self.every
         decay = min(self.decay, (1 + count) / (10 + count))
         for key, value in module.state_dict().items():
-            self.weights[key].lerp_(value.detach(), 1 - decay)
+            if value.is_floating_point():
+                self.weights[key].lerp_(value.detach(), 1 - decay)
+            else:
+                self.weights[key].copy_(value)
 
 
 def save_state(

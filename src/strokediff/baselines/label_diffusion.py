@@ -1,0 +1,167 @@
+"""What the diffusions of the label alone share: schedule, loss and sampler; the image conditions.
+
+The forward process noises the label y_0 (DDPM, Ho et al. 2020, equation (4)), not the image, and
+a network predicts its noise from the noisy label, the clean image and t. Everything is confined to
+the brain, as the other methods here are: y_t is 0 outside it, and only pixels inside train.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.baselines.base import in_brain
+from strokediff.core.process import SynchronousProcess
+from strokediff.core.schedule import Schedule, from_betas
+from strokediff.core.seeds import derive_seed
+from strokediff.noise.base import generator
+from strokediff.noise.isotropic import IsotropicNoise
+from strokediff.training.samples import sample_seeds
+
+Noise = Callable[[Tensor, Tensor], Tensor]
+"""(y_t (S, 1, H, W), t (S,)) -> eps_hat (S, 1, H, W)."""
+
+
+def linear_schedule(T: int) -> Schedule:
+    """beta[t] rises linearly from 1e-4 to 0.02 over T = 1000 steps, and as far over any other T.
+
+    Both are multiplied by 1000 / T, as in the released code of both methods. Without, y_T would
+    keep a third of its signal at T = 100, and sampling could not start from pure noise.
+    """
+    scale = 1000.0 / T
+    return from_betas(torch.linspace(1e-4 * scale, 0.02 * scale, T, dtype=torch.float64))
+
+
+def spaced_times(T: int, steps: int) -> list[int]:
+    """T = t_0 > t_1 > ... > t_steps = 0, evenly spaced: the times that a sampler visits."""
+    if not 1 <= steps <= T:
+        raise ValueError(f"steps must be in 1..{T}, got {steps}")
+    return [round(T * k / steps) for k in range(steps, -1, -1)]
+
+
+class Denoiser(nn.Module, ABC):
+    """(y_t, x, t) -> eps_hat. What depends on the image alone is computed once a slice."""
+
+    @abstractmethod
+    def guide(self, x: Tensor) -> Tensor:
+        """What the network makes of slices x (S, 1, H, W) whatever y_t and t."""
+
+    @abstractmethod
+    def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
+        """eps_hat (S, 1, H, W) of noisy labels (S, 1, H, W) at times t (S,)."""
+
+    def forward(self, y_t: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """eps_hat (S, 1, H, W)."""
+        return self.denoise(y_t, self.guide(x), t)
+
+
+def sample_label(
+    process: SynchronousProcess, noise: Noise, m: Tensor, seeds: Sequence[int], times: list[int]
+) -> Tensor:
+    """One draw of y_0 in [-1, 1] a slice by the reverse chain over `times`; -1 outside the brain.
+
+    DDPM equations (6) and (7) on the sub-sequence of times, with the posterior's own variance, and
+    y_0_hat clipped to [-1, 1] as in the released code of both methods. The noise of a slice at a
+    time derives from its seed.
+    """
+    shape = (1, *m.shape[2:])
+
+    def white(t: int) -> Tensor:
+        drawn = [derive_seed(seed, "label", t) for seed in seeds]
+        return IsotropicNoise().draw(drawn, shape, m.device)
+
+    y = white(times[0])
+    for t, s in pairwise(times):
+        at, to = (torch.full((len(m),), time, dtype=torch.long) for time in (t, s))
+        eps_hat = noise(y * m, at.to(m.device)).float()
+        y_0 = process.clean(y, eps_hat, at).clamp(-1, 1)
+        signal = process.alpha_bar(at, y).sqrt() * y_0
+        eps = (y - signal) / process.gamma(at, y).sqrt()
+        y = process.jump_mean(y_0, eps, at, to)
+        if s:
+            y = y + process.jump_variance(at, to, y).sqrt() * white(s)
+    return in_brain(y, m)
+
+
+class LabelDiffusion(ABC):
+    """A DDPM of the label that is sampled several times, its samples fused into one label.
+
+    `samples` chains of `steps` steps out of the T that were trained; `quick_steps` is the length of
+    the one chain that validation sees. `seed` fixes t and noise of every training sample.
+    """
+
+    name: str
+    title: str
+    method: str
+    noise = None
+    T: int
+    steps: int
+    samples: int
+    quick_steps: int
+    seed: int
+
+    @abstractmethod
+    def build(self, size: int) -> nn.Module:
+        """The untrained `Denoiser` for slices of size x size."""
+
+    @abstractmethod
+    def fuse(self, samples: Tensor, m: Tensor) -> Tensor:
+        """Samples (K, S, 1, H, W) and masks (S, 1, H, W) -> y_0 (S, 1, H, W) in [-1, 1]."""
+
+    @property
+    def process(self) -> SynchronousProcess:
+        """The forward process; of its pair only the label is noised."""
+        return SynchronousProcess(linear_schedule(self.T))
+
+    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Mean squared error of eps_hat inside the brain, under "loss": DDPM equation (14)."""
+        y_0, m = batch["y"], batch["m"]
+        seeds = sample_seeds(self.seed, batch["number"], "noise")
+        eps = IsotropicNoise().draw(seeds, tuple(y_0.shape[1:]), y_0.device).to(y_0)
+        drawn = [
+            torch.randint(1, self.T + 1, (1,), generator=generator(seed))
+            for seed in sample_seeds(self.seed, batch["number"], "t")
+        ]
+        t = torch.cat(drawn)
+        y_t = self.process.noised(y_0, eps, t) * m
+        eps_hat = module(y_t, batch["x"] * m, t.to(y_0.device))
+        error = ((eps_hat.float() - eps) * m).square()
+        return {"loss": error.sum() / m.sum().clamp(min=1.0)}
+
+    def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
+        """One short chain, the same noise for every slice and every call."""
+        seeds = [derive_seed("validation")] * len(x_0)
+        return self.draw(module, x_0, m, seeds, samples=1, steps=self.quick_steps)[0]
+
+    @torch.inference_mode()
+    def predict(self, module: nn.Module, x: Tensor, m: Tensor, seeds: Sequence[int]) -> Tensor:
+        """The fused label; sample k of a slice derives from (its seed, k)."""
+        return self.fuse(self.draw(module, x, m, seeds, samples=self.samples, steps=self.steps), m)
+
+    def evaluations(self) -> int:
+        """samples x steps; what depends on the image alone runs once a slice besides."""
+        return self.samples * self.steps
+
+    def draw(
+        self, module: Any, x: Tensor, m: Tensor, seeds: Sequence[int], *, samples: int, steps: int
+    ) -> Tensor:
+        """Samples of y_0, not fused: (samples, S, 1, H, W), -1 outside the brain."""
+        if len(seeds) != len(x):
+            raise ValueError(f"expected a seed for each of {len(x)} slices, got {len(seeds)}")
+        guide = module.guide(x[:, :1] * m)
+
+        def noise(y_t: Tensor, t: Tensor) -> Tensor:
+            found: Tensor = module.denoise(y_t, guide, t)
+            return found
+
+        process, times = self.process, spaced_times(self.T, steps)
+        drawn = [
+            sample_label(process, noise, m, [derive_seed(seed, k) for seed in seeds], times)
+            for k in range(samples)
+        ]
+        return torch.stack(drawn)

@@ -1,0 +1,82 @@
+"""What the networks that segment in one pass share: their loss and how logits become a label."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.baselines.base import in_brain
+from strokediff.extras import require
+
+OUTSIDE = -20.0
+"""The logit outside the brain: there the answer is given, so it must not pull on the loss."""
+
+
+class OnePass(ABC):
+    """From slice to logits, trained with Dice plus cross-entropy inside the brain.
+
+    A network with deep supervision has several outputs, the one that counts first; `weights` says
+    how much each weighs in the loss.
+    """
+
+    name: str
+    title: str
+    method: str
+    noise = None
+
+    @abstractmethod
+    def build(self, size: int) -> nn.Module:
+        """The untrained network for slices of size x size."""
+
+    def outputs(self, module: nn.Module, x: Tensor) -> list[Tensor]:
+        """Logits (S, 1, H, W) of every output for slices (S, 1, H, W)."""
+        return [module(x)]
+
+    def weights(self, outputs: int) -> list[float]:
+        """What each output weighs in the loss; the sum is 1."""
+        return [1.0 / outputs] * outputs
+
+    def probability(self, outputs: list[Tensor]) -> Tensor:
+        """The chance of lesion, (S, 1, H, W)."""
+        return outputs[0].float().sigmoid()
+
+    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Dice plus cross-entropy inside the brain, weighted over the outputs, under "loss"."""
+        m = batch["m"]
+        found = self.outputs(module, batch["x"] * m)
+        terms = zip(self.weights(len(found)), found, strict=True)
+        weighted = [weight * dice_ce(logits, batch["y"], m) for weight, logits in terms]
+        return {"loss": torch.stack(weighted).sum()}
+
+    def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
+        """2 p - 1 inside the brain, so that 0 is the threshold; -1 outside."""
+        return in_brain(2.0 * self.probability(self.outputs(module, x_0[:, :1] * m)) - 1.0, m)
+
+    @torch.inference_mode()
+    def predict(self, module: nn.Module, x: Tensor, m: Tensor, seeds: Sequence[int]) -> Tensor:
+        """As `label`: nothing is drawn, so the seeds make no difference."""
+        return self.label(module, x, m)
+
+    def evaluations(self) -> int:
+        """One."""
+        return 1
+
+
+def dice_ce(logits: Tensor, y: Tensor, m: Tensor) -> Tensor:
+    """Dice plus cross-entropy of logits and a label y in {-1, +1} inside m, all (B, 1, H, W).
+
+    Dice is taken over the whole batch, so that slices without lesion do no harm.
+    """
+    inside = logits.float() * m + OUTSIDE * (1 - m)
+    loss: Tensor = _dice_ce()(inside, (y > 0).float() * m)
+    return loss
+
+
+@cache
+def _dice_ce() -> Any:
+    return require("monai.losses", "train").DiceCELoss(sigmoid=True, batch=True)
