@@ -57,7 +57,8 @@ def compiled(model: Model) -> Model:
             f"--compile needs a C++ compiler on a CPU, and there is no '{compiler}'. Install one, "
             "name it in CXX, or leave --compile out."
         )
-    return replace(model, network=torch.compile(model.network), compiled=True)
+    network: Any = torch.compile(model.network)
+    return replace(model, network=network, compiled=True)
 
 
 def load_model(path: Path, device: torch.device) -> Model:

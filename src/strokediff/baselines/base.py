@@ -35,6 +35,10 @@ class Baseline(Task, Protocol):
         """
         ...
 
+    def seeded(self, seed: int) -> Baseline:
+        """The same method, what it draws in training fixed by `seed`."""
+        ...
+
     def evaluations(self) -> int:
         """How often `predict` runs the network on a slice."""
         ...

@@ -113,6 +113,11 @@ class LabelDiffusion(ABC):
     def fuse(self, samples: Tensor, m: Tensor) -> Tensor:
         """Samples (K, S, 1, H, W) and masks (S, 1, H, W) -> y_0 (S, 1, H, W) in [-1, 1]."""
 
+    def example(self, size: int) -> tuple[Tensor, ...]:
+        """y_t and x (1, 1, size, size), and t = 1."""
+        slice_ = torch.zeros(1, 1, size, size)
+        return slice_, slice_, torch.ones(1, dtype=torch.long)
+
     @property
     def process(self) -> SynchronousProcess:
         """The forward process; of its pair only the label is noised."""

@@ -13,7 +13,7 @@ this file, do not have; nor do we learn the sampler's variance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -107,6 +107,10 @@ class MedSegDiff(LabelDiffusion):
         """A `MedSegDiffNetwork`; the map of the FF-Parser fixes the size."""
         check_multiple(self.name, size, self.widths.stride)
         return MedSegDiffNetwork(self.widths, size)
+
+    def seeded(self, seed: int) -> MedSegDiff:
+        """The same, t and noise of its training fixed by `seed`."""
+        return replace(self, seed=seed)
 
     def fuse(self, samples: Tensor, m: Tensor) -> Tensor:
         """STAPLE over the samples of each slice apart: the method is one of 2D images."""

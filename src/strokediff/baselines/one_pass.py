@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,14 @@ class OnePass(ABC):
     @abstractmethod
     def build(self, size: int) -> nn.Module:
         """The untrained network for slices of size x size."""
+
+    def seeded(self, seed: int) -> Self:
+        """Nothing is drawn, so the seed makes no difference."""
+        return self
+
+    def example(self, size: int) -> tuple[Tensor, ...]:
+        """One slice (1, 1, size, size)."""
+        return (torch.zeros(1, 1, size, size),)
 
     def outputs(self, module: nn.Module, x: Tensor) -> list[Tensor]:
         """Logits (S, 1, H, W) of every output for slices (S, 1, H, W)."""

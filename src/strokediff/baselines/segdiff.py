@@ -7,7 +7,7 @@ is x. The label is the mean over several samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +113,10 @@ class SegDiff(LabelDiffusion):
         """A `SegDiffNetwork`."""
         check_multiple(self.name, size, self.widths.stride)
         return SegDiffNetwork(self.widths, self.image)
+
+    def seeded(self, seed: int) -> SegDiff:
+        """The same, t and noise of its training fixed by `seed`."""
+        return replace(self, seed=seed)
 
     def fuse(self, samples: Tensor, m: Tensor) -> Tensor:
         """The mean over the samples."""

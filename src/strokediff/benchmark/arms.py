@@ -94,16 +94,25 @@ class PeerArm:
     @property
     def rows(self) -> Mapping[str, str]:
         """One row."""
-        return {self.name: BASELINES[self.name].title}
+        return {self.name: baseline(self.name).title}
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
-        peer = baseline(self.name, budget.scale)
+        peer = baseline(self.name, budget.scale).seeded(seed)
         config = budget.training(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = peer.build(cohort.grid.size).to(memory_format=torch.channels_last)
-        return Run(folder, cohort, config, peer, module, name=self.name, device=device)
+            module = peer.build(cohort.grid.size)
+        return Run(
+            folder,
+            cohort,
+            config,
+            task=peer,
+            module=module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+            name=self.name,
+            device=device,
+            scale=budget.scale,
+        )
 
     def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
         """The trained network."""

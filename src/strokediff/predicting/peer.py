@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from torch import nn
 
 from strokediff.baselines.base import Baseline
+from strokediff.baselines.registry import SCALES, baseline
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort, Patient
+from strokediff.errors import InputError
 from strokediff.predicting.prediction import Prediction
+from strokediff.training.checkpoint import read_checkpoint
 
 BATCH = 8
 
@@ -43,14 +47,32 @@ class PeerPredictor:
         prob = np.zeros(patient.m.shape, np.float32)
         x = torch.from_numpy(patient.x[used].astype(np.float32) * patient.m[used])[:, None]
         m = torch.from_numpy(patient.m[used].astype(np.float32))[:, None]
+        x, m = x.to(self.device), m.to(self.device)
         seeds = [derive_seed(self.seed, patient.name, int(k)) for k in used]
-        # All of a head at once where the method fuses over it (STAPLE); it batches within.
-        y_0 = self.peer.predict(self.module, x.to(self.device), m.to(self.device), seeds)
-        prob[used] = ((y_0.float().cpu() + 1) / 2 * m)[:, 0].numpy()
+        parts = [
+            self.peer.predict(self.module, x[i : i + BATCH], m[i : i + BATCH], seeds[i : i + BATCH])
+            for i in range(0, len(x), BATCH)
+        ]
+        if parts:
+            prob[used] = ((torch.cat(parts).float().cpu() + 1) / 2 * m.cpu())[:, 0].numpy()
         mask = (prob >= 0.5) & (patient.m > 0)
         spent = time.perf_counter() - start
         evaluations = self.peer.evaluations() * len(used)
         return {self.peer.name: Prediction(mask, prob, evaluations, len(used), spent)}
 
 
-def load_peer(path, device, seed=0): ...
+def load_peer(path: Path, device: torch.device, seed: int = 0) -> PeerPredictor:
+    """Read a checkpoint of one of `BASELINES`; `InputError` if its weights do not fit."""
+    checkpoint = read_checkpoint(path)
+    config = checkpoint.config
+    peer = baseline(config.method, config.scale or SCALES[0])
+    module = peer.build(config.grid.size)
+    try:
+        module.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: the weights do not fit '{config.method}' at scale '{config.scale}' "
+            f"({str(error).splitlines()[0]}). Copy the whole folder again or train again."
+        ) from None
+    card = {"name": config.name, "method": config.method, "sha256": config.sha256}
+    return PeerPredictor(peer, module.eval().to(device), device, card, seed)

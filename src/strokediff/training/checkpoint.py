@@ -37,7 +37,7 @@ class CheckpointConfig(BaseModel):
     strokediff: str = __version__
     name: str
     method: str
-    architecture: dict[str, Any] = {}
+    scale: str = ""
     noise: str = "isotropic"
     schedule: str = "sigmoid"
     grid: GridConfig

@@ -45,7 +45,10 @@ class StepReport:
 
 @dataclass
 class Run:
-    """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end."""
+    """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end.
+
+    `scale` is the width of a network that `config` does not describe.
+    """
 
     folder: Path
     cohort: Cohort
@@ -55,6 +58,7 @@ class Run:
     name: str
     device: str = "auto"
     workers: int = 0
+    scale: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def train(self, *, resume: bool) -> Iterator[StepReport]:
@@ -154,7 +158,7 @@ class Run:
         return CheckpointConfig(
             name=self.name,
             method=self.task.method,
-            architecture=self.task.architecture,
+            scale=self.scale,
             noise=self.task.noise.name if self.task.noise else "none",
             grid=self.cohort.grid,
             training=self.config,

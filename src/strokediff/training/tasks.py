@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +26,6 @@ class Task(Protocol):
         """What it draws from, None for a method without noise."""
         ...
 
-    @property
-    def architecture(self) -> dict[str, Any]:
-        """What its network is made of, as plain JSON, where the configuration does not say it."""
-        ...
-
     def example(self, size: int) -> tuple[Tensor, ...]:
         """One slice as the network takes it, at a time with noise where it has times."""
         ...
@@ -51,7 +46,6 @@ class DiffusionTask:
     """SDPM, and SADPM by its noise: t and noise of each sample derive from its number."""
 
     method = "sdpm"
-    architecture: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, config: TrainingConfig, process: SynchronousProcess, noise: NoiseModel
