@@ -30,8 +30,8 @@ Noise = Callable[[Tensor, Tensor], Tensor]
 def linear_schedule(T: int) -> Schedule:
     """beta[t] rises linearly from 1e-4 to 0.02 over T = 1000 steps, and as far over any other T.
 
-    Both are multiplied by 1000 / T, as in the released code of both methods. Without, y_T would
-    keep a third of its signal at T = 100, and sampling could not start from pure noise.
+    Both are multiplied by 1000 / T, as in SegDiff's released code. Without, alpha_bar[T] would be
+    0.36 at T = 100, and sampling could not start from pure noise.
     """
     scale = 1000.0 / T
     return from_betas(torch.linspace(1e-4 * scale, 0.02 * scale, T, dtype=torch.float64))
@@ -65,9 +65,9 @@ def sample_label(
 ) -> Tensor:
     """One draw of y_0 in [-1, 1] a slice by the reverse chain over `times`; -1 outside the brain.
 
-    DDPM equations (6) and (7) on the sub-sequence of times, with the posterior's own variance, and
-    y_0_hat clipped to [-1, 1] as in the released code of both methods. The noise of a slice at a
-    time derives from its seed.
+    DDPM equations (6) and (7) on the sub-sequence of times: the posterior's own variance, where
+    SegDiff's released code has beta by default, and y_0_hat clipped to [-1, 1] as it does. The
+    noise of a slice at a time derives from its seed.
     """
     shape = (1, *m.shape[2:])
 
