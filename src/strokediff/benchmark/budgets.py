@@ -63,7 +63,7 @@ BUDGETS = {
             phantoms=(4, 2),
             acquisition=(("matrix", 128), ("thickness_mm", 15.0), ("empty_fraction", 0.0)),
         ),
-        Budget("small", preset="tiny", scale="small", steps=2000),
+        Budget("small", preset="tiny", scale="small", steps=1500),
         Budget("full", preset="paper", scale="full"),
     )
 }
