@@ -1,4 +1,4 @@
-"""Laws: a method of others predicts from its checkpoint as it did in memory, one slice like many."""
+"""Laws: a method of others predicts from its checkpoint as it did in memory."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ BUDGETS = {
             batch_size=2,
             network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
             phantoms=(4, 2),
-            acquisition=(("matrix", 128), ("thickness_mm", 15.0), ("empty_fraction", 0.0)),
+            acquisition=(("matrix", 128), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
         ),
         Budget("small", preset="tiny", scale="small", steps=1500),
         Budget("full", preset="paper", scale="full"),

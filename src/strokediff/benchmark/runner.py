@@ -34,6 +34,8 @@ from strokediff.errors import UsageError
 from strokediff.model import resolve_device
 from strokediff.predicting.folder import predict_cohort, read_record
 
+CLAIM = "benchmark.json"
+
 Advance = Callable[[str, int, int], None]
 """Called with (what is going on, done, total)."""
 
@@ -52,9 +54,9 @@ class Benchmark:
 
     def cohort(self) -> Cohort:
         """The suite's cohort; made by the first process, waited for by the others."""
-        self._claim_folder()
+        self._check_folder()
         with _locked(self.out / "locks" / "cohort", wait=True):
-            return cohort_of(
+            cohort = cohort_of(
                 self.suite,
                 self.out,
                 self.data,
@@ -62,6 +64,8 @@ class Benchmark:
                 self.jobs,
                 lambda done, total, name: self.advance(f"cohort {name}", done, total),
             )
+            write_json(self.out / CLAIM, self._contents)
+        return cohort
 
     def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, str]:
         """Every arm at every seed, seed by seed; returns what failed, and why."""
@@ -137,19 +141,20 @@ class Benchmark:
         images = run.config.steps * run.config.batch_size
         return {"seconds": spent, "images": images, **costs}
 
-    def _claim_folder(self) -> None:
+    @property
+    def _contents(self) -> dict[str, Any]:
+        """What may be mixed in the folder."""
+        return {"suite": self.suite.name, "budget": self.budget.name, "version": __version__}
+
+    def _check_folder(self) -> None:
         """Refuse a folder of another suite, budget or version."""
-        file = self.out / "benchmark.json"
-        own = {"suite": self.suite.name, "budget": self.budget.name, "version": __version__}
-        if file.is_file():
-            kept = json.loads(file.read_text())
-            if any(kept.get(key) != value for key, value in own.items()):
-                raise UsageError(
-                    f"{self.out}: holds a benchmark of {kept}, and this is {own}. Choose another "
-                    "folder with -o."
-                )
-            return
-        write_json(file, own)
+        file = self.out / CLAIM
+        kept = json.loads(file.read_text()) if file.is_file() else self._contents
+        if kept != self._contents:
+            raise UsageError(
+                f"{self.out}: holds a benchmark of {kept}, and this is {self._contents}. Choose "
+                "another folder with -o."
+            )
 
 
 def rows_of(arm: Arm) -> dict[str, str]:

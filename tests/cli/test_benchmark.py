@@ -1,0 +1,94 @@
+"""The comparison from the command line: every method trains, predicts and is scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from strokediff.benchmark import budgets
+from strokediff.benchmark.arms import ARMS
+from strokediff.benchmark.budgets import Budget
+from strokediff.networks.config import NetworkConfig
+
+Run = Callable[..., int]
+pytest.importorskip("lightning")
+pytest.importorskip("zarr")
+pytest.importorskip("monai")
+
+
+@pytest.fixture(autouse=True)
+def smallest_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer steps and phantoms than `tiny`, so that every method fits into a test."""
+    smallest = Budget(
+        "tiny",
+        preset="tiny",
+        scale="small",
+        steps=1,
+        batch_size=1,
+        network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
+        phantoms=(2, 1),
+        acquisition=(("matrix", 96), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
+    )
+    monkeypatch.setitem(budgets.BUDGETS, "tiny", smallest)
+
+
+def test_every_method_from_phantoms_to_the_table(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    suite = ["--suite", "phantom-infarct", "--budget", "tiny", "-o", out, "--device", "cpu"]
+    assert run("benchmark", *suite) == 0
+    results = json.loads((out / "results.json").read_text())
+    rows = [row["name"] for row in results["rows"]]
+    assert len(rows) == sum(len(arm.rows) for arm in ARMS.values())
+    assert (results["train"], results["test"]) == (2, 1)
+    shown = capsys.readouterr().out
+    assert all(title in shown for arm in ARMS.values() for title in arm.rows.values())
+    for picture in ("dice.png", "volumes.png", "cases.png"):
+        assert (out / picture).stat().st_size > 1000
+
+    # A row is made again by predict and evaluate.
+    model = out / "runs" / "unet" / "seed-0" / "model"
+    again = tmp_path / "again"
+    assert run("predict", out / "cohort", "--model", model, "-o", again, "--device", "cpu") == 0
+    command = capsys.readouterr().out.split("strokediff evaluate")[1].split()
+    assert run("evaluate", *command, "--quiet") == 0
+    mean = json.loads((again / "unet" / "metrics.json").read_text())["mean"]
+    row = next(row for row in results["rows"] if row["name"] == "unet")
+    for figure in ("dice", "hd95_mm", "auc"):
+        assert mean[figure] == pytest.approx(row["figures"][figure]["value"])
+
+
+def test_the_list_names_suites_methods_and_budgets(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("benchmark", "--list") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("phantom-infarct", "phe-sich", "medsegdiff", "small"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "give --suite and -o"),
+        (("--suite", "none", "-o", "x"), "no suite 'none'"),
+        (("--suite", "phe-sich", "-o", "x", "--budget", "huge"), "no budget 'huge'"),
+        (("--suite", "phe-sich", "-o", "x", "--methods", "unet,foo"), "no method 'foo'"),
+        (("--suite", "phe-sich", "-o", "x"), "strokediff import phe-sich SRC DST"),
+        (("--suite", "phantom-infarct", "-o", "x", "--data", "y"), "leave --data out"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("benchmark", *options) == 2
+    assert said in capsys.readouterr().err
