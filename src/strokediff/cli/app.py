@@ -13,6 +13,8 @@ import typer
 from strokediff import __version__
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
+from strokediff.cli.export import export
+from strokediff.cli.import_ import import_
 from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
 from strokediff.cli.prepare import prepare
@@ -27,8 +29,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (segment, demo, phantom, prepare, train, evaluate):
-    app.command()(command)
+for command in (segment, demo, phantom, import_, prepare, train, evaluate):
+    app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(export, name="export")
 app.add_typer(noise, name="noise")
 
 
