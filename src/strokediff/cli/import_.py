@@ -40,6 +40,7 @@ def import_(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
+    from strokediff.data.importing.base import Lesion
     from strokediff.data.importing.convert import convert, require_new
     from strokediff.data.importing.registry import open_layout
     from strokediff.data.importing.survey import survey
@@ -48,6 +49,7 @@ def import_(
     require_new(out)
     opened = open_layout(layout, source)
     chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
+    Lesion.chosen(opened, chosen)  # a wrong choice is told before the reading starts
     with progress_bar(quiet) as bar:
         task = bar.add_task("checking", total=None)
 

@@ -98,6 +98,7 @@ def _write_label(scan: LabelledScan, path: Path) -> None:
 
 def _write_records(folder: Path, source: Path, cohort: Cohort, name: str) -> None:
     origin = Sources.of(source).origin()
+    origin["spacing"] = origin["spacing"] if cohort.spacing_known else "unknown"
     train, val = sorted(cohort.split["train"]), sorted(cohort.split["val"])
     meta: dict[str, Any] = {
         "name": name,

@@ -95,6 +95,16 @@ def test_colour_that_is_grey_is_read_and_colour_that_is_not_is_refused(tmp_path:
     assert read_colour(tmp_path / "b.png")[5, 5] == 0xC80000
 
 
+def test_classes_may_be_indices_into_a_palette(tmp_path: Path, imported) -> None:
+    source = make.aisd(tmp_path / "src")
+    for path in (source / "mask").rglob("*.png"):
+        picture = Image.fromarray(np.asarray(Image.open(path)), mode="P")
+        picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9, 200, 0, 50])
+        picture.save(path)
+    made = imported("aisd", source, labels=("2",))
+    assert made.mask("aisd_0072723").any(axis=(0, 1)).nonzero()[0].tolist() == [2]
+
+
 def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
     path = make.save(tmp_path / "a.png", make.grey().astype(np.uint16) * 100)
     with pytest.raises(InputError, match=r"a\.png: expected an 8-bit picture, got mode I;16"):

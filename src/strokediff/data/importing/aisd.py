@@ -27,6 +27,7 @@ from strokediff.data.importing.pictures import (
     SinglePictures,
     paired,
     read_grey,
+    read_values,
 )
 
 TITLE = "AISD, acute ischaemic stroke"
@@ -78,8 +79,8 @@ class Aisd(PictureLayout):
         return Listing(tuple(cases), tuple(stray))
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
-        """The stored values are the classes."""
-        return read_grey(path).astype(np.int32)
+        """The stored values are the classes, as grey or as a palette's index."""
+        return read_values(path)
 
 
 class AisdPictures(SinglePictures):

@@ -53,6 +53,13 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     return array[..., :3].mean(axis=2).round().astype(np.uint8)
 
 
+def read_values(path: Path) -> NDArray[np.int32]:
+    """(rows, columns) of the stored numbers: of a palette the index, else grey."""
+    with _opened(path) as image:
+        is_palette = image.mode == "P"
+    return (_pixels(path, palette=True) if is_palette else read_grey(path)).astype(np.int32)
+
+
 def read_colour(path: Path) -> NDArray[np.int32]:
     """(rows, columns) of 0xRRGGBB; grey v reads as 0xvvvvvv."""
     array = _pixels(path).astype(np.int32)
@@ -171,16 +178,17 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
-def _pixels(path: Path) -> NDArray[np.uint8]:
+def _pixels(path: Path, *, palette: bool = False) -> NDArray[np.uint8]:
+    """The picture as grey or RGB; with `palette` the indices into its palette."""
     with _opened(path) as image:
         if image.mode not in ("L", "RGB", "RGBA", "P", "1"):
             raise InputError(
                 f"{path}: expected an 8-bit picture, got mode {image.mode} (16 or more bits a "
                 "pixel). Its window is not known here: export 8-bit slices, or NIfTI in HU."
             )
-        mode = image.mode
+        mode = {"P": "P" if palette else "RGB", "1": "L"}.get(image.mode, image.mode)
         try:
-            array = np.asarray(image.convert({"P": "RGB", "1": "L"}.get(mode, mode)))
+            array = np.asarray(image.convert(mode))
         except (OSError, ValueError, SyntaxError) as error:
             raise _unreadable(path, error) from error
     return array
