@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from strokediff.networks.config import NetworkConfig
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # layout_factory
 
 Run = Callable[..., int]
 

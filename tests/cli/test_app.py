@@ -32,7 +32,9 @@ def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == f"strokediff {__version__}"
 
 
-@pytest.mark.parametrize("command", ["segment", "demo", "phantom", "prepare", "train", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["segment", "demo", "phantom", "prepare", "train", "evaluate", "import", "export"]
+)
 def test_every_command_explains_itself(
     run: Run, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,3 +117,22 @@ def test_an_output_that_cannot_be_written_is_named(folders):
     (folders / "file").write_text("")
     with pytest.raises(UsageError, match=r"file/metrics\.csv: cannot be written"):
         evaluate(folders / "pred", folders / "true", folders / "file" / "metrics.csv", quiet=True)
+
+
+def test_unknown_spacing_is_reported_in_pixels(folders, capsys):
+    (folders / "cohort.json").write_text('{"spacing": "unknown"}')
+    rows, summary = run(folders, quiet=False)
+    assert "hd_px" in rows["p1"] and "hd_mm" not in rows["p1"]
+    assert float(rows["p2"]["volume_true_px"]) == 32
+    assert summary["unit"] == "px" and "volume_true_px" in summary["mean"]
+    shown = capsys.readouterr().out
+    assert "hd95_px" in shown and "hd95_mm" not in shown
+
+
+def test_the_unit_may_be_chosen(folders, capsys):
+    assert "hd_px" in run(folders, unit="px")[0]["p1"]
+    (folders / "cohort.json").write_text('{"spacing": "unknown"}')
+    assert "hd_mm" in run(folders, unit="mm", quiet=False)[0]["p1"]
+    assert "mm and mL are nominal" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--unit: expected auto, mm or px, got 'cm'"):
+        run(folders, unit="cm")

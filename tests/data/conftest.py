@@ -1,6 +1,52 @@
 """Makes the helpers beside the tests importable (pytest's importlib mode leaves sys.path alone)."""
 
+from __future__ import annotations
+
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.importing.convert import convert
+from strokediff.data.importing.registry import open_layout
+from strokediff.data.importing.survey import survey
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+class Imported:
+    """What an import wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.meta: dict[str, Any] = json.loads((path / "cohort.json").read_text())
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(p.name.removesuffix(".nii.gz") for p in (self.path / "images").iterdir())
+
+    def image(self, name: str) -> nib.Nifti1Image:
+        return nib.load(self.path / "images" / f"{name}.nii.gz")
+
+    def hu(self, name: str) -> np.ndarray:
+        return np.asarray(self.image(name).dataobj)
+
+    def mask(self, name: str) -> np.ndarray:
+        return np.asarray(nib.load(self.path / "labels" / f"{name}.nii.gz").dataobj)
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> Callable[..., Imported]:
+    """`imported(layout, source, **options)`: a folder, imported in one call."""
+
+    def call(layout: str, source: Path, **options: Any) -> Imported:
+        out = tmp_path / "dst"
+        convert(survey(open_layout(layout, source), **options), out)
+        return Imported(out)
+
+    return call

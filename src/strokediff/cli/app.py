@@ -14,6 +14,8 @@ from strokediff import __version__
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
+from strokediff.cli.export import export
+from strokediff.cli.import_ import import_
 from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
 from strokediff.cli.predict import predict
@@ -29,8 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (segment, demo, phantom, prepare, train, predict, evaluate, benchmark):
-    app.command()(command)
+COMMANDS = (segment, demo, phantom, import_, prepare, train, predict, evaluate, benchmark)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(export, name="export")
 app.add_typer(noise, name="noise")
 
 

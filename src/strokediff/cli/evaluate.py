@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from strokediff.evaluation.metrics import CaseMetrics
     from strokediff.evaluation.summary import Summary
+    from strokediff.evaluation.unit import Unit
 
 SUFFIXES = (".nii.gz", ".nii")
 SHOWN = 10
@@ -48,9 +49,16 @@ def evaluate(
             "(found without this option where `segment` wrote them for all patients)."
         ),
     ] = None,
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="mm, px (pixels, for images without spacing), or auto: px where a cohort.json "
+            "with the true masks says that spacing is unknown."
+        ),
+    ] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
-    """Score predicted lesion masks against true ones, per patient in 3D, in mm and mL.
+    """Score predicted lesion masks against true ones, per patient in 3D, in mm and mL (or pixels).
 
     Every true mask needs a prediction. A lesion that was missed altogether counts with Dice 0 and
     the diagonal of the image's box as its distance.
@@ -71,13 +79,28 @@ def evaluate(
             f"[yellow]Warning:[/] {len(extra)} predictions have no true mask and are left out: "
             f"{escape(_listed(extra))}"
         )
-    rows = _evaluate_all(pairs, console)
+    rows = _evaluate_all(pairs, _unit(unit, truth_dir, console), console)
     summary = summarize(rows)
     output_json = output.with_suffix(".json")
     write_text(output, format_csv(rows))
     write_text(output_json, format_json(summary))
     _print_summary(console, summary)
     console.print(f"Wrote {output} and {output_json}", highlight=False, markup=False)
+
+
+def _unit(name: str, truth_dir: Path, console: Console) -> Unit:
+    """The unit that was asked for, or that the truth's cohort.json calls for."""
+    from strokediff.data.sources import spacing_known_beside
+    from strokediff.evaluation.unit import Unit
+
+    known = spacing_known_beside(truth_dir)
+    if name == "auto":
+        return Unit.MM if known else Unit.PX
+    if name not in (u.value for u in Unit):
+        raise UsageError(f"--unit: expected auto, mm or px, got {name!r}.")
+    if name == "mm" and not known:
+        console.print("[yellow]Warning:[/] spacing is unknown, so mm and mL are nominal.")
+    return Unit(name)
 
 
 def pair_cases(
@@ -144,14 +167,14 @@ def _require_all(true: dict[str, Path], found: dict[str, Path], folder: Path, wh
         )
 
 
-def _evaluate_all(pairs: list[Pair], console: Console) -> list[CaseMetrics]:
+def _evaluate_all(pairs: list[Pair], unit: Unit, console: Console) -> list[CaseMetrics]:
     """The rows; every unsuitable file is reported, not only the first, and then none counts."""
     from rich.progress import track
 
     rows, problems = [], []
     for pair in track(pairs, "Evaluating", console=console, transient=True):
         try:
-            rows.append(_evaluate_pair(pair))
+            rows.append(_evaluate_pair(pair, unit))
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -160,7 +183,7 @@ def _evaluate_all(pairs: list[Pair], console: Console) -> list[CaseMetrics]:
     return rows
 
 
-def _evaluate_pair(pair: Pair) -> CaseMetrics:
+def _evaluate_pair(pair: Pair, unit: Unit) -> CaseMetrics:
     from strokediff.data.masks import check_same_grid, read_mask, read_probability
     from strokediff.evaluation.metrics import evaluate_case
 
@@ -176,6 +199,7 @@ def _evaluate_pair(pair: Pair) -> CaseMetrics:
         mask_true=true.array,
         affine=true.affine,
         prob=None if prob is None else prob.array,
+        unit=unit,
     )
 
 

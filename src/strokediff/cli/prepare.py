@@ -20,7 +20,10 @@ def prepare(
     ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Check labelled scans and write them as a cohort for training (zarr, split by patient)."""
+    """Check labelled scans and write them as a cohort for training (zarr, split by patient).
+
+    A split that an imported data set declares is kept, whatever --val and --test say.
+    """
     import os
 
     from rich.console import Console
@@ -50,8 +53,9 @@ def prepare(
         )
     counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
     lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
+    nominal = "" if made.spacing_known else " (nominal: spacing is unknown)"
     Console().print(
         f"{cohort}: {len(made.patients)} patients ({counts}); {lesions} with a lesion; "
-        f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm",
+        f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm{nominal}",
         soft_wrap=True,
     )

@@ -48,6 +48,11 @@ class Cohort:
     origin: dict[str, Any]
     patients: dict[str, dict[str, Any]]
 
+    @property
+    def spacing_known(self) -> bool:
+        """False where a source had no spacing: millimetres and mL are then nominal."""
+        return self.origin.get("spacing") != "unknown"
+
     def slice_spacing_mm(self, name: str) -> float | None:
         """The distance between a patient's slices; None if it is unknown."""
         spacing = self.patients[name].get("spacing_mm")

@@ -48,6 +48,19 @@ def read_mask(path: Path) -> Grid:
     return Grid(path=path, array=grid.array != 0, affine=grid.affine)
 
 
+def read_labels(path: Path) -> Grid:
+    """Read a mask of several classes as int32; its values must be whole numbers."""
+    grid = _read_3d(path)
+    with np.errstate(invalid="ignore"):  # beyond int32: differs below
+        values = grid.array.astype(np.int32)
+    if not np.array_equal(values, grid.array):
+        raise InputError(
+            f"{path}: expected a mask of whole numbers, one a class, got values such as "
+            f"{float(grid.array[values != grid.array][0]):g}. Give the labels, not probabilities."
+        )
+    return Grid(path=path, array=values, affine=grid.affine)
+
+
 def read_probability(path: Path) -> Grid:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
     grid = _read_3d(path)

@@ -39,12 +39,13 @@ def is_nifti_name(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_nifti(path: str | Path) -> Volume:
+def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> Volume:
     """Read a head CT in HU from .nii or .nii.gz.
 
     The sform is used when its code is above 0, else the qform. Raises `InputError` when the
     file is missing, damaged or not NIfTI, not one 3D image, has a degenerate affine or
-    impossible spacing, holds NaN, or is not a whole head in Hounsfield units.
+    impossible spacing, holds NaN, or is not a whole head in Hounsfield units. Fewer than
+    `min_slices` are no head either, unless single slices are known to be meant.
     """
     path = Path(path)
     image = _open(path)
@@ -54,7 +55,7 @@ def read_nifti(path: str | Path) -> Volume:
     sanity.check_affine(path, affine)
     orientation = nib.orientations.io_orientation(affine)
     slice_axis = int(np.flatnonzero(orientation[:, 0] == 2)[0])
-    sanity.check_size(path, shape, slice_axis)
+    sanity.check_size(path, shape, slice_axis, min_slices)
     sanity.check_spacing(path, affine @ nib.orientations.inv_ornt_aff(orientation, shape))
     values = _values(path, image).reshape(shape)
     sanity.check_hounsfield(path, values)

@@ -7,7 +7,6 @@ is extracted as `segment` does it, so that a network sees the same slices in tra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -25,14 +24,14 @@ from strokediff.data.cohort import (
     Cohort,
     CohortWriter,
     Patient,
-    held_out,
     open_cohort,
-    split_patients,
 )
 from strokediff.data.files import atomic_directory
 from strokediff.data.masks import Grid, check_same_grid, read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.preprocess import GridConfig, SliceGrid
+from strokediff.data.sanity import MIN_SLICES
+from strokediff.data.sources import Sources
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError
 
@@ -49,9 +48,14 @@ class LabelledScan:
     label: Path
 
     @property
+    def folder(self) -> Path:
+        """The folder that holds images/ and labels/."""
+        return self.image.parent.parent
+
+    @property
     def group(self) -> str:
         """Patients of one group are split alike."""
-        return self.image.parent.parent.name
+        return self.folder.name
 
 
 def find_scans(source: Path) -> list[LabelledScan]:
@@ -90,22 +94,27 @@ def prepare(
 ) -> Cohort:
     """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure.
 
-    `jobs` processes read scans at once; the cohort does not depend on how many.
+    `jobs` processes read scans at once; the cohort does not depend on how many. A split that the
+    source declares is kept (see `Sources.split`).
     """
     scans = find_scans(source)
-    held_out(len(scans), val=val, test=test)
-    sizes: dict[str, tuple[str, float]] = {}
+    sources = Sources.of(source)
+    sizes = {scan.name: (scan.group, 0.0) for scan in scans}
+    sources.split(sizes, val=val, test=test, seed=seed)  # refuses now what it would refuse later
+    shortest = [1 if sources.partial_heads(scan.folder) else MIN_SLICES for scan in scans]
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
         for done, (scan, (patient, details)) in enumerate(
-            zip(scans, _all_on_grid(scans, grid, jobs), strict=True)
+            zip(scans, _all_on_grid(scans, shortest, grid, jobs), strict=True)
         ):
             progress(done, len(scans), scan.name)
-            writer.add(patient, **details)
+            known = sources.spacing_known(scan.folder)
+            writer.add(patient, **details, spacing_known=known)
             sizes[scan.name] = (scan.group, details["volume_ml"])
         progress(len(scans), len(scans), "")
-        split = split_patients(sizes, val=val, test=test, seed=seed)
-        writer.finish(split=split, origin=_origin(source, seed))
+        split = sources.split(sizes, val=val, test=test, seed=seed)
+        origin = {"source": source.name, "split_seed": seed, **sources.origin()}
+        writer.finish(split=split, origin=origin)
     return open_cohort(out)
 
 
@@ -142,17 +151,19 @@ def _with_stem(folder: Path, name: str) -> Path | None:
 Prepared = tuple[Patient, dict[str, Any]]
 
 
-def _all_on_grid(scans: list[LabelledScan], grid: GridConfig, jobs: int) -> Iterator[Prepared]:
+def _all_on_grid(
+    scans: list[LabelledScan], shortest: list[int], grid: GridConfig, jobs: int
+) -> Iterator[Prepared]:
     """Every scan on the grid, in order."""
     if jobs <= 1:
-        yield from (_on_grid(scan, grid) for scan in scans)
+        yield from map(_on_grid, scans, shortest, repeat(grid))
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_on_grid, scans, repeat(grid))
+        yield from pool.map(_on_grid, scans, shortest, repeat(grid))
 
 
-def _on_grid(scan: LabelledScan, grid: GridConfig) -> Prepared:
-    volume = read_nifti(scan.image)
+def _on_grid(scan: LabelledScan, min_slices: int, grid: GridConfig) -> Prepared:
+    volume = read_nifti(scan.image, min_slices=min_slices)
     lesion = _mask_on(scan.label, volume)
     brain = extract_brain(volume)
     slice_grid = SliceGrid(grid, volume, brain.mask)
@@ -177,21 +188,3 @@ def _mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
     stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.affine)
     check_same_grid(mask, stored)
     return volume.from_source(mask.array)
-
-
-def _origin(source: Path, seed: int) -> dict[str, Any]:
-    """Where the scans came from; cohorts of phantoms say so in their own cohort.json."""
-    found = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
-    files = [folder / "cohort.json" for folder in found]
-    parts = [_describe(json.loads(file.read_text())) for file in files if file.is_file()]
-    return {"source": source.name, "split_seed": seed, "description": "; ".join(parts)}
-
-
-def _describe(meta: dict[str, Any]) -> str:
-    if "settings" not in meta:
-        return str(meta.get("description", "unnamed"))
-    settings = meta["settings"]
-    return (
-        f"phantoms ({len(meta.get('cases', []))} {settings['kind']}, seed {settings['seed']}, "
-        f"anatomy {'+'.join(settings['anatomies'])}, lesion shapes {settings['lesion_shapes']})"
-    )

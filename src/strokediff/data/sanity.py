@@ -21,16 +21,16 @@ BRAIN_HU = (0.0, 100.0)
 MIN_BRAIN_FRACTION = 0.005
 
 
-def check_size(path: Path, shape: tuple[int, ...], axis: int) -> None:
+def check_size(path: Path, shape: tuple[int, ...], axis: int, min_slices: int = MIN_SLICES) -> None:
     """Refuse a grid that cannot be a head CT, before its voxels are read.
 
     `axis` is the stored axis along which the slices are stacked.
     """
     if 0 in shape:
         raise InputError(f"{path}: the image is empty, its shape is {shape}. Export it again.")
-    if shape[axis] < MIN_SLICES:
+    if shape[axis] < min_slices:
         raise InputError(
-            f"{path}: expected a stack of at least {MIN_SLICES} axial slices, got {shape[axis]} "
+            f"{path}: expected a stack of at least {min_slices} axial slices, got {shape[axis]} "
             f"(shape {shape}). Give the whole head, not single slices."
         )
     plane = [n for i, n in enumerate(shape) if i != axis]

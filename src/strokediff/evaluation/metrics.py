@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.evaluation.surface import box_diagonal_mm, surface_distances
+from strokediff.evaluation.unit import Unit
 
 METRICS = (
     "dice",
@@ -47,7 +48,11 @@ METRICS = (
 
 @dataclass(frozen=True)
 class CaseMetrics:
-    """One patient's row; `None` where a value does not exist (see the policy above)."""
+    """One patient's row; `None` where a value does not exist (see the policy above).
+
+    Where `unit` is PX (spacing unknown), `hd_mm` and `hd95_mm` hold pixels and the volumes counts
+    of voxels; tables name them so (`Unit.column`).
+    """
 
     case: str
     dice: float
@@ -60,6 +65,7 @@ class CaseMetrics:
     volume_pred_ml: float
     volume_true_ml: float
     vdp: float | None
+    unit: Unit = Unit.MM
 
     @property
     def pred_empty(self) -> bool:
@@ -121,22 +127,23 @@ def evaluate_case(
     mask_true: NDArray[Any],
     affine: NDArray[np.float64],
     prob: NDArray[Any] | None = None,
+    unit: Unit = Unit.MM,
 ) -> CaseMetrics:
     """All metrics of one patient.
 
     `mask_pred`, `mask_true` and `prob` are (X, Y, Z) on one grid, the masks zero outside the
     lesion, `prob` the probability of lesion; `affine` (4, 4) takes indices to mm. For a plain
-    spacing, give `np.diag([*spacing_mm, 1])`. Raises `ValueError` on shapes that differ.
+    spacing, give `np.diag([*spacing_mm, 1])`. In `Unit.PX` only its proportions count.
+    Raises `ValueError` on shapes that differ.
     """
     for name, array in (("mask_true", mask_true), ("prob", prob)):
         if array is not None and array.shape != mask_pred.shape:
             raise ValueError(f"expected {name} of shape {mask_pred.shape}, got {array.shape}")
     pred, true = mask_pred.astype(bool, copy=False), mask_true.astype(bool, copy=False)
     counts = Confusion.of(pred, true)
-    hd_mm, hd95_mm = hausdorff_mm(mask_pred=pred, mask_true=true, affine=affine)
-    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
-    volume_pred_ml = (counts.tp + counts.fp) * voxel_ml
-    volume_true_ml = (counts.tp + counts.fn) * voxel_ml
+    hd_mm, hd95_mm = hausdorff_mm(mask_pred=pred, mask_true=true, affine=unit.scaled(affine))
+    volume_pred_ml = unit.volume(counts.tp + counts.fp, affine)
+    volume_true_ml = unit.volume(counts.tp + counts.fn, affine)
     return CaseMetrics(
         case=case,
         dice=counts.dice,
@@ -149,6 +156,7 @@ def evaluate_case(
         volume_pred_ml=volume_pred_ml,
         volume_true_ml=volume_true_ml,
         vdp=volume_difference(volume_pred_ml=volume_pred_ml, volume_true_ml=volume_true_ml),
+        unit=unit,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from strokediff import __version__
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
+from strokediff.evaluation.unit import Unit
 
 POLICY = (
     "Both masks empty: Dice, IoU, recall and precision 1, HD and HD95 0.",
@@ -18,14 +19,20 @@ POLICY = (
     "VDP against an empty truth does not exist: left out of the mean, counted in vdp_excluded.",
     "AUC is over all voxels of the image; without probabilities, or with a truth that is empty or "
     "fills the image, it does not exist and is left out, counted in auc_excluded.",
-    "HD95 is the larger of the two directed 95th percentiles between the masks' surfaces, in mm.",
+    "HD95 is the larger of the two directed 95th percentiles between the masks' surfaces.",
     "sd is the sample standard deviation over patients; vc is Pearson's r of the two volumes.",
 )
+
+UNITS = {
+    Unit.MM: "Distances are in mm, volumes in mL.",
+    Unit.PX: "Spacing is unknown: distances are in pixels of a slice, a step between slices being "
+    "the nominal one in pixels; volumes are counts of voxels.",
+}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Statistics over patients; each of `mean`, `sd`, `median`, `n` is keyed by metric.
+    """Statistics over patients; each of `mean`, `sd`, `median`, `n` is keyed by column.
 
     `vc` is `None` where it does not exist, and `vc_note` then says why. `counts` has n_cases,
     both_empty, pred_empty (of a lesion that is there), truth_empty (while a lesion was found),
@@ -39,19 +46,22 @@ class Summary:
     vc: float | None
     vc_note: str | None
     counts: dict[str, int]
+    unit: Unit = Unit.MM
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for `metrics.json`, with the counts at the top level and the policy."""
         record = asdict(self)
-        counts = record.pop("counts")
-        return {"version": __version__, **counts, **record, "policy": list(POLICY)}
+        counts, unit = record.pop("counts"), record.pop("unit")
+        policy = [*POLICY, UNITS[unit]]
+        return {"version": __version__, **counts, **record, "unit": unit.value, "policy": policy}
 
 
 def summarize(cases: Sequence[CaseMetrics]) -> Summary:
-    """Summarise one row per patient; raises `ValueError` if there is none."""
+    """Summarise one row per patient; raises `ValueError` if there is none, or units differ."""
     if not cases:
         raise ValueError("a summary needs at least one patient")
-    columns = {name: _present(cases, name) for name in METRICS}
+    unit = unit_of(cases)
+    columns = {unit.column(name): _present(cases, name) for name in METRICS}
     vc, vc_note = volume_correlation(
         [c.volume_pred_ml for c in cases], [c.volume_true_ml for c in cases]
     )
@@ -63,7 +73,16 @@ def summarize(cases: Sequence[CaseMetrics]) -> Summary:
         vc=vc,
         vc_note=vc_note,
         counts=_counts(cases),
+        unit=unit,
     )
+
+
+def unit_of(cases: Sequence[CaseMetrics]) -> Unit:
+    """The one unit of all rows; `ValueError` if they differ."""
+    units = {case.unit for case in cases}
+    if len(units) > 1:
+        raise ValueError("rows in mm and rows in pixels have no common mean")
+    return units.pop() if units else Unit.MM
 
 
 def volume_correlation(

@@ -11,16 +11,19 @@ import json
 from collections.abc import Sequence
 
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
-from strokediff.evaluation.summary import Summary
+from strokediff.evaluation.summary import Summary, unit_of
 
 COLUMNS = ("case", *METRICS)
 
 
 def format_csv(cases: Sequence[CaseMetrics]) -> str:
-    """The table as CSV with a header, in the order of `COLUMNS`, numbers to 10 digits."""
+    """The table as CSV with a header, in the order of `COLUMNS`, numbers to 10 digits.
+
+    Columns are named by the rows' unit.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([unit_of(cases).column(name) for name in COLUMNS])
     for row in cases:
         writer.writerow([row.case, *(_cell(getattr(row, name)) for name in METRICS)])
     return text.getvalue()

@@ -27,15 +27,23 @@ BONE_MM, AIR_MM = 1.2, 2.0
 def without_window(volume: Volume) -> Volume:
     """Volume with bone and air put back where a narrow window cut them; else as it is."""
     low, high = float(volume.hu.min()), float(volume.hu.max())
-    margin = TOLERANCE * (high - low)
-    at_low, at_high = volume.hu <= low + margin, volume.hu >= high - margin
+    at_low, at_high = _ends(volume, low, high)
     cut = at_low.mean() > CUT_SHARE and at_high.mean() > CUT_SHARE
-    if high - low > WIDEST_HU or not cut:
-        return volume
+    return put_back(volume, low, high) if cut and high - low <= WIDEST_HU else volume
+
+
+def put_back(volume: Volume, low: float, high: float) -> Volume:
+    """Bone and air where the image reaches the ends of the window that it is known to be cut by."""
+    at_low, at_high = _ends(volume, low, high)
     hu: Array = volume.hu.copy()
     hu[_solid(at_high, BONE_MM, volume)] = BONE_VALUE_HU
     hu[_solid(at_low, AIR_MM, volume)] = AIR_HU
     return replace(volume, hu=hu)
+
+
+def _ends(volume: Volume, low: float, high: float) -> tuple[Mask, Mask]:
+    margin = TOLERANCE * (high - low)
+    return volume.hu <= low + margin, volume.hu >= high - margin
 
 
 def _solid(mask: Mask, radius_mm: float, volume: Volume) -> Mask:

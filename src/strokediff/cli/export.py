@@ -1,0 +1,58 @@
+"""`strokediff export nnunet`: a cohort for the real nnU-Net, on the same split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+export = typer.Typer(help="Write a cohort in another tool's layout.", no_args_is_help=True)
+
+
+@export.callback()
+def _root() -> None:
+    """Keeps `nnunet` a subcommand while it is the only one."""
+
+
+@export.command()
+def nnunet(
+    source: Annotated[
+        Path, typer.Argument(help="Scans and masks that COHORT was prepared from.", metavar="SRC")
+    ],
+    out: Annotated[Path, typer.Argument(help="nnU-Net's raw folder (nnUNet_raw).", metavar="OUT")],
+    cohort: Annotated[
+        Path, typer.Option(help="Cohort written by 'strokediff prepare'; its split is used.")
+    ],
+    number: Annotated[int, typer.Option("--id", help="NNN of DatasetNNN_Name.")] = 501,
+    name: Annotated[str, typer.Option(help="Name of DatasetNNN_Name.")] = "StrokeDiff",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Write nnU-Net v2's raw data set with the cohort's split.
+
+    Predictions of its test images, named NAME.nii.gz, are scored with `strokediff evaluate`.
+    """
+    from rich.console import Console
+
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data.cohort import open_cohort
+    from strokediff.data.exporting import export_nnunet
+
+    opened = open_cohort(cohort)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("copying", total=None)
+
+        def show(done: int, total: int, case: str) -> None:
+            bar.update(task, completed=done, total=total, description=case or "copied")
+
+        made = export_nnunet(source, opened, out, number=number, name=name, progress=show)
+    counts = {split: len(names) for split, names in opened.split.items()}
+    lines = [
+        f"{made}: {counts['train']} train and {counts['val']} val in imagesTr, "
+        f"{counts['test']} test in imagesTs.",
+        f"After nnUNetv2_plan_and_preprocess -d {number}, copy splits_final.json to "
+        f"nnUNet_preprocessed/{made.name}/ and train fold 0.",
+        f"Score its predictions: strokediff evaluate PRED {made / 'labelsTs'} -o metrics.csv",
+    ]
+    for line in lines:
+        Console(quiet=quiet).print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,134 @@
+"""`strokediff import`: a public data set into a folder of scans and masks for `prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from strokediff.data.importing.survey import Survey
+
+
+def import_(
+    layout: Annotated[
+        str, typer.Argument(help="phe-sich, aisd, cpaisd, ctich, nnunet or bids.", metavar="LAYOUT")
+    ],
+    source: Annotated[Path, typer.Argument(help="Folder that holds the data set.", metavar="SRC")],
+    out: Annotated[Path, typer.Argument(help="New folder to write.", metavar="DST")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Classes that count as the lesion, names or numbers with commas between. "
+            "Default: aisd 1,2,3,5; cpaisd core,penumbra; others all."
+        ),
+    ] = None,
+    test_list: Annotated[
+        Path | None,
+        typer.Option(help="Text file of test patients, one a line, where the set declares none."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Check a public data set, say what it holds, and write it as scans and masks.
+
+    Errors (missing masks, masks without images, differing sizes, unknown label values, a patient
+    in two splits) stop the import before anything is written.
+    """
+    from rich.console import Console
+
+    from strokediff.cli.progress import progress_bar
+    from strokediff.data.importing.base import Lesion
+    from strokediff.data.importing.convert import convert, require_new
+    from strokediff.data.importing.registry import open_layout
+    from strokediff.data.importing.survey import survey
+
+    console = Console(quiet=quiet)
+    require_new(out)
+    opened = open_layout(layout, source)
+    chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
+    Lesion.chosen(opened, chosen)  # a wrong choice is told before the reading starts
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("checking", total=None)
+
+        def show(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=name or "done")
+
+        found = survey(opened, labels=chosen, test_list=test_list, progress=show)
+        bar.update(task, visible=False)
+        _print_survey(console, found)
+        found.require_sound()
+        bar.reset(task, visible=True)
+        convert(found, out, progress=show)
+    console.print(
+        f"Wrote {out}. Next: strokediff prepare {out} COHORT",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _print_survey(console: Console, found: Survey) -> None:
+    """What the data set holds, and a table of what is wrong with it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    layout, facts = found.layout, found.facts
+    lines = [
+        ("data set", layout.title),
+        ("licence", layout.licence_note),
+        ("lesion", ", ".join(found.lesion.names)),
+        ("scans", _scans(found)),
+        ("slices", f"{sum(f.slices for f in facts)}, {_lesion_slices(found)} with lesion"),
+        ("with lesion", f"{sum(f.lesion_voxels > 0 for f in facts)} scans; {_sizes(found)}"),
+        ("spacing", "known" if found.spacing_known else "unknown: sizes are in pixels"),
+        ("split", _split(found)),
+    ]
+    for name, text in lines:
+        console.print(f"{name:12} {text}", highlight=False, markup=False, soft_wrap=True)
+    if not found.findings:
+        console.print("Nothing amiss was found.")
+        return
+    table = Table("", "found", "n", "where", "what to do", title="Findings")
+    for finding in found.findings:
+        colour = "red" if finding in found.errors else "yellow"
+        cells = (finding.what, str(len(finding.where) or ""), finding.shown, finding.remedy)
+        table.add_row(f"[{colour}]{finding.severity.value}[/]", *map(escape, cells))
+    console.print(table)
+
+
+def _scans(found: Survey) -> str:
+    if found.layout.single_slices:
+        return f"{len(found.facts)} single slices of unknown patients"
+    patients = {fact.case.patient for fact in found.facts}
+    return f"{len(found.facts)} of {len(patients)} patients"
+
+
+def _lesion_slices(found: Survey) -> int:
+    return sum(fact.lesion_slices for fact in found.facts)
+
+
+def _sizes(found: Survey) -> str:
+    """Median and range of the lesions that are there."""
+    from statistics import median
+
+    facts = [fact for fact in found.facts if fact.lesion_voxels]
+    if not facts:
+        return "none"
+    if all(fact.lesion_ml is not None for fact in facts):
+        sizes, unit = [float(fact.lesion_ml or 0) for fact in facts], "mL"
+        text = f"{median(sizes):.1f} ({min(sizes):.1f} to {max(sizes):.1f})"
+    else:
+        sizes, unit = [float(fact.lesion_voxels) for fact in facts], "pixels"
+        text = f"{median(sizes):.0f} ({min(sizes):.0f} to {max(sizes):.0f})"
+    return f"size, median and range: {text} {unit}"
+
+
+def _split(found: Survey) -> str:
+    splits = [fact.case.split for fact in found.facts if fact.case.split]
+    if not splits:
+        return "none declared; `prepare` will split by patient"
+    counts = ", ".join(f"{splits.count(s)} {s}" for s in ("train", "val", "test"))
+    return f"{counts} (declared)"

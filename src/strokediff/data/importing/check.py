@@ -1,0 +1,124 @@
+"""What is wrong, or worth knowing, about a data set before anything is made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from strokediff.data.importing.base import Case, Listing
+from strokediff.errors import InputError
+
+SHOWN = 5
+
+
+class Severity(Enum):
+    """An error stops the import, a warning is kept in cohort.json."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found, where (files or patients), and what to do about it."""
+
+    severity: Severity
+    what: str
+    where: tuple[str, ...]
+    remedy: str
+
+    @property
+    def shown(self) -> str:
+        """The first few places, and how many more there are."""
+        more = f" and {len(self.where) - SHOWN} more" if len(self.where) > SHOWN else ""
+        return ", ".join(self.where[:SHOWN]) + more
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.shown}. {self.remedy}"
+
+
+def error(what: str, where: Iterable[str], remedy: str) -> list[Finding]:
+    """An error if there is any place, else nothing."""
+    return _finding(Severity.ERROR, what, where, remedy)
+
+
+def warning(what: str, where: Iterable[str], remedy: str) -> list[Finding]:
+    """A warning if there is any place, else nothing."""
+    return _finding(Severity.WARNING, what, where, remedy)
+
+
+def check_listing(listing: Listing, source: Path) -> list[Finding]:
+    """What the names of files tell, and files that are copies of each other."""
+
+    def shown(path: Path) -> str:
+        return str(path.relative_to(source))
+
+    cases = listing.cases
+    unmasked = [shown(p.image) for case in cases for p in case.pairs if p.mask is None]
+    names = [case.name for case in cases]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    return [
+        *error("images without a mask", unmasked, "Add the masks or take the images out."),
+        *error(
+            "masks without an image",
+            [shown(path) for path in listing.stray_masks],
+            "Add the images or take the masks out.",
+        ),
+        *error("the same name twice", doubled, "Rename one of them or take it out."),
+        *error(
+            "patients in two splits",
+            sorted(_in_two_splits(cases)),
+            "Keep each patient in one split.",
+        ),
+        *_copies(cases),
+        *[Finding(Severity.WARNING, note, (), "") for note in listing.notes],
+    ]
+
+
+def _finding(severity: Severity, what: str, where: Iterable[str], remedy: str) -> list[Finding]:
+    places = tuple(where)
+    return [Finding(severity, what, places, remedy)] if places else []
+
+
+def _in_two_splits(cases: Iterable[Case]) -> list[str]:
+    splits: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        if case.split:
+            splits[case.patient].add(case.split)
+    return [f"{p} ({' and '.join(sorted(s))})" for p, s in splits.items() if len(s) > 1]
+
+
+def _copies(cases: Iterable[Case]) -> list[Finding]:
+    """Cases whose images are byte for byte the same: a leak if their splits differ."""
+    by_content: dict[bytes, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_content[_digest(case)].append(case)
+    alike = [group for group in by_content.values() if len({c.patient for c in group}) > 1]
+    leaks = [group for group in alike if len({c.split for c in group}) > 1]
+    harmless = [group for group in alike if group not in leaks]
+
+    def shown(groups: list[list[Case]]) -> list[str]:
+        return [" = ".join(case.name for case in group) for group in groups]
+
+    return [
+        *error("copies of one image in two splits", shown(leaks), "Keep one of them."),
+        *warning("copies of one image", shown(harmless), "Keep one of them."),
+    ]
+
+
+def _digest(case: Case) -> bytes:
+    digest = hashlib.sha256()
+    for pair in case.pairs:
+        try:
+            with pair.image.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise InputError(
+                f"{pair.image}: cannot be read ({error.strerror}). Copy it again, or change its "
+                "permissions."
+            ) from error
+    return digest.digest()

@@ -1,0 +1,76 @@
+"""CT-ICH of PhysioNet: head CT of traumatic brain injury, haemorrhage outlined.
+
+    ct_scans/NNN.nii, masks/NNN.nii     NIfTI in HU, as PhysioNet publishes versions 1.1 to 1.3
+
+Patient demographics and diagnoses lie beside them in CSV files, which are not read. Also read:
+single slices (images/NAME.jpg, masks/NAME.png with haemorrhage in orange), as copies of version
+1.0 are found; their window is not documented, 0 to 80 HU is assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.data.importing.base import Case, Listing, Pair
+from strokediff.data.importing.names import entries, safe_name, stem
+from strokediff.data.importing.pictures import SinglePictures, read_colour
+from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+
+TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
+ORANGE, WHITE = 0xD25000, 0xFFFFFF
+
+
+class CtIch(VolumeLayout):
+    """One NIfTI a patient."""
+
+    name = "ctich"
+    title = TITLE
+    licence = "CC BY 4.0 for version 1.0; version 1.3.1 is under PhysioNet's restricted licence"
+    expected = "ct_scans/NNN.nii and masks/NNN.nii"
+
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether ct_scans/ and masks/ are there."""
+        return (source / "ct_scans").is_dir() and (source / "masks").is_dir()
+
+    @property
+    def labels(self) -> Mapping[str, tuple[int, ...]]:
+        """Masks are binary, stored as 1 or as 255."""
+        return {"haemorrhage": (1, 255)}
+
+    def list_cases(self) -> Listing:
+        """Match scans and masks by name."""
+        masks = {stem(p): p for p in entries(self.source / "masks", self.source, *SUFFIXES)}
+        scans = entries(self.source / "ct_scans", self.source, *SUFFIXES)
+        cases = tuple(
+            Case(f"ctich_{safe_name(stem(p), p)}", stem(p), (Pair(p, masks.get(stem(p))),))
+            for p in scans
+        )
+        names = {stem(p) for p in scans}
+        return Listing(cases, tuple(p for name, p in masks.items() if name not in names))
+
+
+class CtIchPictures(SinglePictures):
+    """Single slices, haemorrhage in orange."""
+
+    name = "ctich"
+    prefix = "ctich"
+    title = f"{TITLE}, single slices"
+    licence = "CC BY 4.0 (version 1.0)"
+
+    @property
+    def labels(self) -> Mapping[str, tuple[int, ...]]:
+        """One class; white is taken for it too."""
+        return {"haemorrhage": (ORANGE, WHITE)}
+
+    def read_classes(self, path: Path) -> NDArray[np.int32]:
+        """The stored colours."""
+        return read_colour(path)
+
+    def shown(self, value: int) -> str:
+        """As in HTML."""
+        return f"#{value:06x}"

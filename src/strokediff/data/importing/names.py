@@ -1,0 +1,66 @@
+"""Names and paths that come from a data set are not trusted: nothing leads out of its folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from strokediff.errors import InputError
+
+SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+
+
+def safe_name(name: str, path: Path) -> str:
+    """`name` if it may name a file of ours, else `InputError`; `path` is where it came from."""
+    if SAFE.fullmatch(name):
+        return name
+    raise InputError(
+        f"{path}: expected a name of letters, digits, '_', '-' and '.' (not first, at most 128 "
+        f"in all), got {name!r}. Rename it."
+    )
+
+
+def inside(path: Path, source: Path) -> Path:
+    """`path` if it lies in `source` once links are followed, else `InputError`."""
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: a link that leads nowhere ({error}). Remove it.") from error
+    if target.is_relative_to(source.resolve()):
+        return path
+    raise InputError(
+        f"{path}: expected a file inside {source}, but it is a link to {target}. "
+        "Copy the file into the folder, or import the folder it lies in."
+    )
+
+
+def entries(folder: Path, source: Path, *suffixes: str) -> list[Path]:
+    """What lies in a folder, sorted; with `suffixes` only files that end so, else only folders.
+
+    Hidden entries (.DS_Store, ._0001.png) are passed over. A folder that is not there is empty.
+    """
+    if not folder.is_dir():
+        return []
+    found = []
+    try:
+        there = sorted(inside(folder, source).iterdir())
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be listed ({error.strerror}). Change its permissions."
+        ) from error
+    for path in there:
+        fits = path.name.lower().endswith(suffixes) if suffixes else path.is_dir()
+        if fits and not path.name.startswith("."):
+            found.append(inside(path, source))
+    return found
+
+
+def stem(path: Path) -> str:
+    """The file's name without its suffix; `.nii.gz` is one suffix."""
+    name = path.name[:-3] if path.name.lower().endswith(".nii.gz") else path.name
+    return Path(name).stem
+
+
+def by_number(path: Path) -> tuple[tuple[int, ...], str]:
+    """Orders 1_2 before 1_10: the numbers in a name, then the name."""
+    return tuple(int(digits) for digits in re.findall(r"\d+", path.name)), path.name

@@ -1,0 +1,201 @@
+"""Sets of 8-bit pictures: slices of a window, without spacing.
+
+A picture is taken as radiologists look at it, the patient's right on its left and the front up;
+layouts turn theirs to that. The field of view and the distance of slices are nominal, so that
+tools that need millimetres run, and `spacing_known` is false. Where the window cut them, bone
+becomes 800 HU and air -1000, so that the head is whole again.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from strokediff.data.brain.windowed import put_back
+from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
+from strokediff.data.importing.names import by_number, entries, safe_name, stem
+from strokediff.data.sanity import MAX_PIXELS
+from strokediff.data.volume import Source, Volume
+from strokediff.errors import InputError
+
+FIELD_OF_VIEW_MM, SLICE_MM = 230.0, 5.0
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def nominal_affine(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """X to the patient's left and Y to the back, as pictures run; not a measurement."""
+    pixel = FIELD_OF_VIEW_MM / max(shape[:2])
+    return np.diag([-pixel, -pixel, SLICE_MM, 1.0])
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(rows, columns) from the header; `InputError` if it is no picture or is too large."""
+    with _opened(path) as image:
+        return image.height, image.width
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """(rows, columns), 0 to 255; colour is taken if its three channels are alike."""
+    array = _pixels(path)
+    if array.ndim == 2:
+        return array
+    colours = array[..., :3].astype(np.int16)
+    if np.ptp(colours, axis=2).max(initial=0) > 8:  # JPEG rounds its channels apart by a few
+        raise InputError(
+            f"{path}: expected a grey picture, got colours. Give the CT slice without overlay."
+        )
+    return array[..., :3].mean(axis=2).round().astype(np.uint8)
+
+
+def read_values(path: Path) -> NDArray[np.int32]:
+    """(rows, columns) of the stored numbers: of a palette the index, else grey."""
+    with _opened(path) as image:
+        is_palette = image.mode == "P"
+    return (_pixels(path, palette=True) if is_palette else read_grey(path)).astype(np.int32)
+
+
+def read_colour(path: Path) -> NDArray[np.int32]:
+    """(rows, columns) of 0xRRGGBB; grey v reads as 0xvvvvvv."""
+    array = _pixels(path).astype(np.int32)
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=2)
+    return array[..., 0] << 16 | array[..., 1] << 8 | array[..., 2]
+
+
+def upright(picture: NDArray[Any]) -> NDArray[Any]:
+    """A picture with the front up, rows x columns, as a slice (X, Y) of `nominal_affine`."""
+    return picture.T
+
+
+class PictureLayout(Layout):
+    """A layout whose cases are stacks of pictures of one window."""
+
+    window_hu: ClassVar[tuple[float, float]] = (0.0, 80.0)
+    """HU of grey 0 and of grey 255."""
+
+    @abstractmethod
+    def read_classes(self, path: Path) -> NDArray[np.int32]:
+        """One mask, (rows, columns) of class values; values that are no class stay as they are."""
+
+    def turned(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """A stored picture as a slice (X, Y)."""
+        return upright(picture)
+
+    def classes(self, case: Case) -> Classes:
+        """As `Layout.classes`; every picture of a case must be of one size."""
+        first = case.pairs[0].image
+        size = picture_size(first)
+        slices = []
+        for pair in case.pairs:
+            assert pair.mask is not None, "checked by check_listing"
+            for path in (pair.image, pair.mask):
+                if (found := picture_size(path)) != size:
+                    raise SizeError(_sizes(path, found, first, size))
+            slices.append(self.turned(self.read_classes(pair.mask)))
+        values = np.stack(slices, axis=2)
+        return Classes(values, nominal_affine(values.shape), spacing_known=False)
+
+    def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
+        """As `Layout.write_image`: the window undone, on the nominal grid, int16."""
+        low, high = self.window_hu
+        grey = np.stack([self.turned(read_grey(pair.image)) for pair in case.pairs], axis=2)
+        hu = (low + grey.astype(np.float32) / 255 * (high - low)).astype(np.float32)
+        affine = nominal_affine(hu.shape)
+        source = Source(case.pairs[0].image, "array", hu.shape, affine)
+        volume = Volume.from_source_array(hu, source)
+        whole = np.round(volume.to_source(put_back(volume, low, high).hu)).astype(np.int16)
+        nib.save(nib.Nifti1Image(whole, affine), path)
+        return ()
+
+
+class SinglePictures(PictureLayout):
+    """images/NAME.png with masks/NAME.png: every slice stands alone as its own case.
+
+    Whose slice it is cannot be told, so a split between them may divide a patient.
+    """
+
+    single_slices = True
+    expected = "images/NAME.png and masks/NAME.png, single slices"
+    prefix: ClassVar[str]
+
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether both folders are there and images/ holds pictures."""
+        return (source / "masks").is_dir() and bool(entries(source / "images", source, *SUFFIXES))
+
+    def list_cases(self) -> Listing:
+        """One case a picture."""
+        masks = _by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
+        images = _by_stem(entries(self.source / "images", self.source, *SUFFIXES))
+        cases = [
+            Case(f"{self.prefix}_{safe_name(name, path)}", name, (Pair(path, masks.get(name)),))
+            for name, path in images.items()
+        ]
+        stray = tuple(path for name, path in masks.items() if name not in images)
+        note = "single slices: whose they are is unknown, so a split may divide a patient"
+        return Listing(tuple(cases), stray, (note,))
+
+
+def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], list[Path]]:
+    """Slices in the order of their numbers with the masks of their names, and masks left over."""
+    mask_of, image_of = _by_stem(masks), _by_stem(images)
+    pairs = [Pair(p, mask_of.get(stem(p))) for p in sorted(images, key=by_number)]
+    return tuple(pairs), [p for name, p in mask_of.items() if name not in image_of]
+
+
+def _by_stem(paths: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(stem(path), path)
+        if other is not path:
+            raise InputError(f"{path}: the same slice as {other}. Keep one of them.")
+    return found
+
+
+def _sizes(path: Path, found: tuple[int, int], first: Path, size: tuple[int, int]) -> str:
+    return (
+        f"{path}: expected {size[1]} x {size[0]} pixels as {first.name}, got "
+        f"{found[1]} x {found[0]}. Export both at one size."
+    )
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        image = Image.open(path)
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+    if max(image.size) > MAX_PIXELS or min(image.size) < 1:
+        raise InputError(
+            f"{path}: expected a slice of at most {MAX_PIXELS} pixels a side, got "
+            f"{image.width} x {image.height}. Export it again."
+        )
+    return image
+
+
+def _pixels(path: Path, *, palette: bool = False) -> NDArray[np.uint8]:
+    """The picture as grey or RGB; with `palette` the indices into its palette."""
+    with _opened(path) as image:
+        if image.mode not in ("L", "RGB", "RGBA", "P", "1"):
+            raise InputError(
+                f"{path}: expected an 8-bit picture, got mode {image.mode} (16 or more bits a "
+                "pixel). Its window is not known here: export 8-bit slices, or NIfTI in HU."
+            )
+        mode = {"P": "P" if palette else "RGB", "1": "L"}.get(image.mode, image.mode)
+        try:
+            array = np.asarray(image.convert(mode))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise _unreadable(path, error) from error
+    return array
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path}: expected a complete PNG or JPEG, but it cannot be read "
+        f"({type(error).__name__}: {str(error)[:100]}). Copy or export it again."
+    )

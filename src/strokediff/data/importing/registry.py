@@ -1,0 +1,47 @@
+"""The layouts by the names that the user gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from strokediff.data.importing.aisd import Aisd, AisdPictures
+from strokediff.data.importing.base import Layout
+from strokediff.data.importing.bids import Bids
+from strokediff.data.importing.cpaisd import Cpaisd, CpaisdPictures
+from strokediff.data.importing.ctich import CtIch, CtIchPictures
+from strokediff.data.importing.nnunet import NnUNet
+from strokediff.data.importing.phe_sich import PheSich
+from strokediff.errors import InputError, UsageError
+
+LAYOUTS: tuple[type[Layout], ...] = (
+    PheSich,
+    Aisd,
+    AisdPictures,
+    Cpaisd,
+    CpaisdPictures,
+    CtIch,
+    CtIchPictures,
+    NnUNet,
+    Bids,
+)
+"""The first of a name that recognises a folder reads it."""
+
+
+def open_layout(name: str, source: Path) -> Layout:
+    """The layout `name` on the folder `source`; errors list what there is and what is expected."""
+    named = [layout for layout in LAYOUTS if layout.name == name]
+    if not named:
+        names = ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS))
+        raise UsageError(f"{name!r} is no layout. Expected one of: {names}.")
+    if not source.is_dir():
+        what = "a file" if source.exists() else "nothing"
+        raise InputError(f"{source}: expected a folder of {named[0].title}, found {what} there.")
+    for layout in named:
+        if layout.recognises(source):
+            return layout(source)
+    expected = "; or ".join(layout.expected for layout in named)
+    there = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
+    raise InputError(
+        f"{source}: not the layout of {name}. Expected {expected}. Found {there}. Give the folder "
+        "that holds these."
+    )

@@ -1,0 +1,205 @@
+"""Looks at a data set as a whole, masks and all, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from strokediff.data.importing.base import Case, Layout, Lesion, SizeError
+from strokediff.data.importing.check import Finding, Severity, check_listing, error, warning
+from strokediff.data.sanity import MIN_SLICES
+from strokediff.errors import InputError, UsageError
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What a case's mask showed; `lesion_ml` is None where spacing is unknown."""
+
+    case: Case
+    slices: int
+    lesion_slices: int
+    lesion_voxels: int
+    lesion_ml: float | None
+    values: frozenset[int]
+
+    @property
+    def spacing_known(self) -> bool:
+        """Whether millimetres mean anything."""
+        return self.lesion_ml is not None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A data set, the lesion chosen in it, and all that was found."""
+
+    layout: Layout
+    lesion: Lesion
+    facts: tuple[CaseFacts, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def spacing_known(self) -> bool:
+        """Whether every case's spacing is."""
+        return all(fact.spacing_known for fact in self.facts)
+
+    @property
+    def partial_heads(self) -> bool:
+        """Whether some cases are too few slices to be a head."""
+        return any(fact.slices < MIN_SLICES for fact in self.facts)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What stops the import."""
+        return [f for f in self.findings if f.severity is Severity.ERROR]
+
+    def require_sound(self) -> None:
+        """Raise `InputError` with every error if there is one."""
+        if self.errors:
+            lines = "\n".join(f"- {finding}" for finding in self.errors)
+            raise InputError(
+                f"{self.layout.source}: not imported; expected {self.layout.expected}, sound "
+                f"throughout, but found:\n{lines}"
+            )
+
+
+def survey(
+    layout: Layout,
+    *,
+    labels: tuple[str, ...] | None = None,
+    test_list: Path | None = None,
+    progress: Progress = lambda done, total, name: None,
+) -> Survey:
+    """List, read every mask, and check; raises only if there is nothing to look at."""
+    lesion = Lesion.chosen(layout, labels)
+    listing = layout.list_cases()
+    if not listing.cases:
+        raise InputError(
+            f"{layout.source}: no images found. Expected {layout.expected}. Check that the "
+            "download is complete."
+        )
+    if test_list is not None:
+        listing = replace(listing, cases=_with_test_list(listing.cases, test_list))
+    findings = check_listing(listing, layout.source)
+    facts, unsuitable = [], []
+    for done, case in enumerate(listing.cases):
+        progress(done, len(listing.cases), case.name)
+        if any(pair.mask is None for pair in case.pairs):
+            continue
+        try:
+            facts.append(_facts(layout, lesion, case))
+        except InputError as problem:
+            unsuitable.append(problem)
+    progress(len(listing.cases), len(listing.cases), "")
+    findings += _unsuitable(unsuitable) + _about(layout, lesion, facts)
+    findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
+    return Survey(layout, lesion, tuple(facts), tuple(findings))
+
+
+def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
+    classes = layout.classes(case)
+    mask = lesion.mask(classes.values)
+    voxels = int(np.count_nonzero(mask))
+    ml = voxels * abs(float(np.linalg.det(classes.affine[:3, :3]))) / 1000
+    return CaseFacts(
+        case=case,
+        slices=mask.shape[2],
+        lesion_slices=int(mask.any(axis=(0, 1)).sum()),
+        lesion_voxels=voxels,
+        lesion_ml=ml if classes.spacing_known else None,
+        values=frozenset(np.unique(classes.values).tolist()),
+    )
+
+
+def _unsuitable(problems: list[InputError]) -> list[Finding]:
+    sizes = [str(p) for p in problems if isinstance(p, SizeError)]
+    others = [str(p) for p in problems if not isinstance(p, SizeError)]
+    return [
+        *error("sizes or grids differ", sizes, ""),
+        *error("files that cannot be used", others, ""),
+    ]
+
+
+def _about(layout: Layout, lesion: Lesion, facts: list[CaseFacts]) -> list[Finding]:
+    """What the masks' values tell."""
+    known = layout.known_values
+    unexpected = {
+        fact.case.name: sorted(
+            v for v in fact.values if (v < 0 if known is None else v not in known)
+        )
+        for fact in facts
+    }
+    empty = [fact.case.name for fact in facts if not fact.lesion_voxels]
+    nowhere = bool(facts) and len(empty) == len(facts)
+    several = sorted(frozenset().union(*(fact.values for fact in facts)) - {0})
+    merged = len(several) > 1 and lesion.values is None
+    return [
+        *error(
+            "unexpected label values", _listed(layout, unexpected), f"Expected {_expected(layout)}."
+        ),
+        *error(
+            "no lesion anywhere",
+            [f"classes {', '.join(lesion.names)}"] if nowhere else [],
+            "Choose other classes with --labels.",
+        ),
+        *warning(
+            "patients without a lesion", [] if nowhere else empty, "Kept; their masks are empty."
+        ),
+        *warning(
+            "several classes count as lesion",
+            [str(value) for value in several] if merged else [],
+            "Choose with --labels if that is not meant.",
+        ),
+        *warning(
+            f"fewer than {MIN_SLICES} slices",
+            [fact.case.name for fact in facts if fact.slices < MIN_SLICES],
+            "`prepare` takes them, `segment` wants whole heads.",
+        ),
+    ]
+
+
+def _listed(layout: Layout, unexpected: Mapping[str, list[int]]) -> list[str]:
+    return [
+        f"{name} ({', '.join(layout.shown(v) for v in values[:4])}{', ...' * (len(values) > 4)})"
+        for name, values in unexpected.items()
+        if values
+    ]
+
+
+def _expected(layout: Layout) -> str:
+    if layout.labels is None:
+        return "whole numbers from 0"
+    values = ", ".join(
+        f"{'/'.join(layout.shown(v) for v in values)} {name}"
+        for name, values in layout.labels.items()
+    )
+    return f"0 background, {values}"
+
+
+def _with_test_list(cases: tuple[Case, ...], path: Path) -> tuple[Case, ...]:
+    """The split that a user's list of test patients makes: all others train."""
+    if any(case.split for case in cases):
+        raise UsageError(
+            f"--test-list {path}: the data set declares its own split. Leave the list out."
+        )
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(
+            f"{path}: expected a text file of test patients, one a line ({problem})."
+        ) from problem
+    tested = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    unknown = sorted(tested - {n for case in cases for n in (case.patient, case.name)})
+    if unknown or not tested:
+        raise InputError(
+            f"{path}: expected patients of the data set, one a line, such as {cases[0].patient}; "
+            f"got {', '.join(map(repr, unknown[:5])) or 'none'}, which it lacks. Correct the list."
+        )
+    return tuple(
+        replace(case, split="test" if tested & {case.patient, case.name} else "train")
+        for case in cases
+    )

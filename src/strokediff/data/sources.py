@@ -1,0 +1,195 @@
+"""What folders of scans say of themselves in cohort.json: origin, spacing, split.
+
+`strokediff phantom` and `strokediff import` write such files; folders without one are fine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from strokediff.data.cohort import SPLITS, split_patients
+from strokediff.errors import InputError
+
+
+@dataclass(frozen=True)
+class Record:
+    """One folder's cohort.json.
+
+    `split` maps a scan to the part that its data set declares for it, `patient` to whom it is of
+    where the data set has several scans of a patient.
+    """
+
+    description: str
+    licence: str | None = None
+    spacing_known: bool = True
+    partial_heads: bool = False
+    split: Mapping[str, str] = field(default_factory=dict)
+    patient: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, file: Path) -> Record | None:
+        """Read a cohort.json; `InputError` if it is damaged or a scan is in two splits.
+
+        None for a prepared cohort that lies among the scans.
+        """
+        try:
+            meta = json.loads(file.read_text())
+            if "grid" in meta:
+                return None
+            split = _split(file, meta.get("declared_split", {}))
+            people = {
+                n: str(entry.get("patient", n)) for n, entry in meta.get("patients", {}).items()
+            }
+            return cls(
+                description=_describe(meta),
+                licence=meta.get("licence"),
+                spacing_known=_spacing_known(meta),
+                partial_heads=meta.get("partial_heads") is True,
+                split=split,
+                patient=people,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{file}: cannot be read as the record of a cohort ({error!r}). Make the folder "
+                "again, or take the file out."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The records of a folder of scans, or of a folder of such folders, by folder."""
+
+    records: Mapping[Path, Record]
+
+    @classmethod
+    def of(cls, source: Path) -> Sources:
+        """Read every cohort.json at `source` and one level below."""
+        folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
+        files = [folder / "cohort.json" for folder in folders]
+        found = {file.parent: Record.read(file) for file in files if file.is_file()}
+        return cls({folder: record for folder, record in found.items() if record is not None})
+
+    def spacing_known(self, folder: Path) -> bool:
+        """Whether the scans of a folder have a spacing that was measured."""
+        return folder not in self.records or self.records[folder].spacing_known
+
+    def partial_heads(self, folder: Path) -> bool:
+        """Whether the scans of a folder may be a few slices only."""
+        return folder in self.records and self.records[folder].partial_heads
+
+    def origin(self) -> dict[str, Any]:
+        """What a prepared cohort keeps of them."""
+        records = list(self.records.values())
+        unknown = any(not record.spacing_known for record in records)
+        licences = dict.fromkeys(record.licence for record in records if record.licence)
+        return {
+            "description": "; ".join(record.description for record in records),
+            **({"licence": "; ".join(licences)} if licences else {}),
+            "spacing": "unknown" if unknown else "known",
+        }
+
+    def split(
+        self, scans: Mapping[str, tuple[str, float]], *, val: float, test: float, seed: int
+    ) -> dict[str, list[str]]:
+        """The split of scans (name to group and lesion volume), all of a patient's in one part.
+
+        Where a data set declares a split it is kept; if it has none for validation, that is
+        drawn from its training set. All others are drawn by `split_patients`. Raises
+        `InputError` for a patient in two parts.
+        """
+        people = self._people(scans)
+        sizes = {
+            person: (scans[names[0]][0], sum(scans[name][1] for name in names))
+            for person, names in people.items()
+        }
+        declared = self._declared(people)
+        parts = {part: [p for p, where in declared.items() if where == part] for part in SPLITS}
+        free = {person: size for person, size in sizes.items() if person not in declared}
+        drawn = []
+        if free:
+            drawn.append(split_patients(free, val=val, test=test, seed=seed))
+        if parts["train"] and not parts["val"]:
+            trained = {person: sizes[person] for person in parts.pop("train")}
+            drawn.append(split_patients(trained, val=val, test=0.0, seed=seed))
+        every = {part: sum((d[part] for d in drawn), parts.get(part, [])) for part in SPLITS}
+        if not every["train"]:
+            raise InputError(
+                f"the declared split holds nobody to train on ({len(every['val'])} val, "
+                f"{len(every['test'])} test). Add patients, or take declared_split out of "
+                "cohort.json to split anew."
+            )
+        return {
+            part: sorted(name for person in every[part] for name in people[person])
+            for part in ("test", "val", "train")
+        }
+
+    def _people(self, scans: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Scans by patient; a patient of one scan is called as it."""
+        found: dict[tuple[Path | None, str], list[str]] = defaultdict(list)
+        for name in scans:
+            home = next(((f, r) for f, r in self.records.items() if name in r.patient), None)
+            found[(home[0], home[1].patient[name]) if home else (None, name)].append(name)
+        return {sorted(names)[0]: sorted(names) for names in found.values()}
+
+    def _declared(self, people: Mapping[str, list[str]]) -> dict[str, str]:
+        parts_of = {name: part for r in self.records.values() for name, part in r.split.items()}
+        declared: dict[str, str] = {}
+        for person, names in people.items():
+            parts = sorted({parts_of[name] for name in names if name in parts_of})
+            if len(parts) > 1:
+                raise InputError(
+                    f"cohort.json: the scans {', '.join(names)} are of one patient but lie in "
+                    f"{' and '.join(parts)}. Keep each patient in one part of declared_split."
+                )
+            if parts:
+                declared[person] = parts[0]
+        return declared
+
+
+def spacing_known_beside(folder: Path) -> bool:
+    """Whether no cohort.json in `folder` or its parent says that spacing is unknown."""
+    for file in (folder / "cohort.json", folder.absolute().parent / "cohort.json"):
+        try:
+            meta = json.loads(file.read_text())
+        except (OSError, ValueError):
+            continue  # none, or none of ours
+        if isinstance(meta, dict) and not _spacing_known(meta):
+            return False
+    return True
+
+
+def _spacing_known(meta: Mapping[str, Any]) -> bool:
+    """Of an imported or of a prepared cohort; older ones did not say, and know theirs."""
+    origin = meta.get("origin")
+    told = origin if isinstance(origin, dict) else meta
+    return told.get("spacing") != "unknown"
+
+
+def _split(file: Path, declared: Mapping[str, list[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in declared:
+        if part not in SPLITS:
+            raise InputError(f"{file}: expected parts {', '.join(SPLITS)}, got {part!r}.")
+        for name in declared[part]:
+            if name in found:
+                raise InputError(
+                    f"{file}: {name} is in both {found[name]} and {part} of declared_split. Keep "
+                    "it in one."
+                )
+            found[name] = part
+    return found
+
+
+def _describe(meta: Mapping[str, Any]) -> str:
+    if "settings" not in meta:
+        return str(meta.get("description", "unnamed"))
+    settings = meta["settings"]
+    return (
+        f"phantoms ({len(meta.get('cases', []))} {settings['kind']}, seed {settings['seed']}, "
+        f"anatomy {'+'.join(settings['anatomies'])}, lesion shapes {settings['lesion_shapes']})"
+    )

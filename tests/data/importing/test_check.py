@@ -1,0 +1,232 @@
+"""Laws: every fault is found before anything is written, and all of them are named at once."""
+
+import shutil
+from pathlib import Path
+
+import layout_factory as make
+import numpy as np
+import pytest
+
+from strokediff.data.importing.check import Severity
+from strokediff.data.importing.convert import convert
+from strokediff.data.importing.names import inside, safe_name
+from strokediff.data.importing.registry import LAYOUTS, open_layout
+from strokediff.data.importing.survey import survey
+from strokediff.errors import InputError, UsageError
+
+
+def refused(layout: str, source: Path, match: str) -> None:
+    """The survey has the error, and converting stops at it and leaves nothing."""
+    found = survey(open_layout(layout, source))
+    out = source.parent / "dst"
+    with pytest.raises(InputError, match=match):
+        convert(found, out)
+    assert [p.name for p in source.parent.iterdir()] == [source.name]
+
+
+def warned(layout: str, source: Path) -> list[str]:
+    found = survey(open_layout(layout, source))
+    assert not found.errors
+    return [str(f) for f in found.findings if f.severity is Severity.WARNING]
+
+
+def test_a_sound_set_has_no_findings(tmp_path: Path) -> None:
+    assert warned("phe-sich", make.phe_sich(tmp_path / "src")) == []
+
+
+def test_missing_masks_and_masks_without_images_are_named_together(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    (source / "masks" / "0001_03.png").unlink()
+    (source / "images" / "0002_00.png").unlink()
+    refused("phe-sich", source, r"(?s)without a mask: images/0001_03\.png.*masks/0002_00\.png")
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_sizes_that_differ(tmp_path: Path, part: str) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    make.save(source / part / "0001_03.png", np.zeros((96, 90), np.uint8))
+    refused("phe-sich", source, r"0001_03\.png: expected 96 x 96 pixels .* got 90 x 96")
+
+
+def test_a_volume_on_another_grid(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path / "src")
+    moved = make.AFFINE.copy()
+    moved[0, 3] = 30
+    make.nifti(source / "masks" / "049.nii", make.labels(), moved)
+    refused("ctich", source, r"grids differ: .*049\.nii: expected the grid of .*30 mm apart")
+
+
+@pytest.mark.parametrize(
+    ("layout", "build", "mask", "value", "match"),
+    [
+        ("phe-sich", make.phe_sich, "masks/0001_03.png", 7, r"phe_0001 \(7\).*255 oedema"),
+        ("aisd", make.aisd, "mask/0072723/003.png", 6, r"aisd_0072723 \(6\).*4 invisible"),
+        (
+            "cpaisd",
+            lambda root: make.single(root, ((255, 0, 0),) * 2),
+            "masks/100.png",
+            (0, 0, 255),
+            r"cpaisd_100 \(#0000ff\)",
+        ),
+    ],
+)
+def test_unknown_label_values(tmp_path: Path, layout, build, mask, value, match) -> None:
+    source = build(tmp_path / "src")
+    make.save(source / mask, make.drawn(value))
+    refused(layout, source, f"(?s)unexpected label values: {match}")
+
+
+def test_fractions_are_no_labels(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path / "src")
+    make.nifti(source / "masks" / "049.nii", make.labels() * np.float32(0.5))
+    refused("ctich", source, r"049\.nii: expected a mask of whole numbers.* such as 0\.5")
+
+
+def test_a_patient_in_two_splits(tmp_path: Path) -> None:
+    source = make.cpaisd(tmp_path / "src")
+    shutil.copytree(source / "train" / "1.2.0", source / "test" / "1.2.0")
+    refused("cpaisd", source, r"patients in two splits: 1\.2\.0 \(test and train\)")
+
+
+def test_a_copy_under_another_name_in_another_split(tmp_path: Path) -> None:
+    source = make.cpaisd(tmp_path / "src")
+    shutil.copytree(source / "train" / "1.2.0", source / "test" / "1.2.7")
+    refused("cpaisd", source, r"copies of one image in two splits: cpaisd_1\.2\.0 = cpaisd_1\.2\.7")
+
+
+def test_a_copy_in_one_split_is_a_warning(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path / "src")
+    for part in ("ct_scans", "masks"):
+        shutil.copyfile(source / part / "049.nii", source / part / "051.nii")
+    assert "ctich_049 = ctich_051" in warned("ctich", source)[0]
+
+
+def test_patients_without_a_lesion_are_kept_with_a_warning(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path / "src")
+    make.nifti(source / "masks" / "049.nii", make.labels(0))
+    assert "patients without a lesion: ctich_049" in warned("ctich", source)[0]
+
+
+def test_no_lesion_anywhere_is_an_error(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path / "src")
+    for name in ("049", "050"):
+        make.nifti(source / "masks" / f"{name}.nii", make.labels(0))
+    refused("ctich", source, "no lesion anywhere: classes haemorrhage")
+
+
+def test_a_slice_given_twice(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    make.save(source / "images" / "0001_00.jpg", make.grey())
+    with pytest.raises(InputError, match=r"0001_00\.png: the same slice as .*0001_00\.jpg"):
+        open_layout("phe-sich", source).list_cases()
+
+
+def test_a_truncated_mask_and_a_truncated_image(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    path = source / "images" / "0002_03.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:80])
+    refused("phe-sich", source, r"0002_03\.png: expected a complete PNG")
+    path.write_bytes(whole)
+    path = source / "masks" / "0001_03.png"
+    path.write_bytes(path.read_bytes()[:60])
+    refused("phe-sich", source, r"0001_03\.png: expected a complete PNG")
+
+
+@pytest.mark.parametrize("layout", sorted({layout.name for layout in LAYOUTS}))
+def test_an_empty_folder_says_what_is_expected(tmp_path: Path, layout: str) -> None:
+    with pytest.raises(InputError, match=f"not the layout of {layout}. Expected .*Found nothing"):
+        open_layout(layout, tmp_path)
+    with pytest.raises(InputError, match="found nothing there"):
+        open_layout(layout, tmp_path / "no")
+
+
+def test_folders_without_files_say_so(tmp_path: Path) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(InputError, match="no images found. Expected images/PPPP_SS.png"):
+        survey(open_layout("phe-sich", tmp_path))
+
+
+def test_an_unknown_layout_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="one of: phe-sich, aisd, cpaisd, ctich, nnunet, bids"):
+        open_layout("isles", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".hidden", "a/b", "a b", "$(rm)", "a;b", "", "é", "x" * 200, "a\n"]
+)
+def test_names_that_are_not_safe(name: str) -> None:
+    with pytest.raises(InputError, match="expected a name of letters"):
+        safe_name(name, Path("here"))
+
+
+def test_a_folder_with_shell_characters_is_refused(tmp_path: Path) -> None:
+    source = make.aisd(tmp_path / "src", ("0072723", "$(touch x)"))
+    with pytest.raises(InputError, match=r"got '\$\(touch x\)'. Rename it"):
+        survey(open_layout("aisd", source))
+
+
+def test_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    (source / "images" / "._0001_00.png").write_bytes(b"left by macOS")
+    assert warned("phe-sich", source) == []
+
+
+def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    outside = make.save(tmp_path / "secret.png", make.grey())
+    link = source / "images" / "0001_00.png"
+    link.unlink()
+    link.symlink_to(outside)
+    with pytest.raises(InputError, match=r"0001_00\.png: expected a file inside .* is a link to"):
+        open_layout("phe-sich", source).list_cases()
+    link.unlink()
+    link.symlink_to("0001_01.png")
+    assert inside(link, source) == link
+
+
+@pytest.mark.parametrize("target", ["0001_00.png", "gone.png"])
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, target: str) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    link = source / "images" / "0001_00.png"
+    link.unlink()
+    link.symlink_to(target)
+    with pytest.raises(InputError, match=r"0001_00\.png: (a link|cannot be read)"):
+        survey(open_layout("phe-sich", source))
+
+
+def test_labels_that_are_not_there(tmp_path: Path) -> None:
+    source = make.aisd(tmp_path / "src")
+    with pytest.raises(UsageError, match=r"core is no class of aisd\. Expected .*remote \(1\)"):
+        survey(open_layout("aisd", source), labels=("1", "core"))
+    with pytest.raises(UsageError, match="nothing is no class of aisd"):
+        survey(open_layout("aisd", source), labels=())
+
+
+def test_a_list_of_test_patients(tmp_path: Path, imported) -> None:
+    source, names = make.aisd(tmp_path / "src"), tmp_path / "test.txt"
+    names.write_text("# held out\n0073410\n\n")
+    meta = imported("aisd", source, test_list=names).meta
+    assert meta["declared_split"] == {
+        "train": ["aisd_0072723"],
+        "val": [],
+        "test": ["aisd_0073410"],
+    }
+
+
+@pytest.mark.parametrize("text", ["../0073410\n", "\n", "1\n"])
+def test_a_list_of_strangers_is_refused(tmp_path: Path, text: str) -> None:
+    source, names = make.aisd(tmp_path / "src"), tmp_path / "test.txt"
+    names.write_text(text)
+    with pytest.raises(InputError, match=r"test\.txt: expected patients of the data set"):
+        survey(open_layout("aisd", source), test_list=names)
+
+
+def test_a_list_beside_a_declared_split_is_refused(tmp_path: Path) -> None:
+    names = tmp_path / "test.txt"
+    names.write_text("1.2.0")
+    with pytest.raises(UsageError, match="declares its own split"):
+        survey(open_layout("cpaisd", make.cpaisd(tmp_path / "src")), test_list=names)
+    with pytest.raises(InputError, match="expected a text file of test patients"):
+        survey(open_layout("aisd", make.aisd(tmp_path / "a")), test_list=tmp_path / "none.txt")

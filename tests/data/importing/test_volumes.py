@@ -1,0 +1,133 @@
+"""Laws: NIfTI layouts keep the image byte for byte; splits and labels are those declared."""
+
+import gzip
+import json
+from pathlib import Path
+
+import layout_factory as make
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.importing.registry import open_layout
+from strokediff.data.importing.survey import survey
+from strokediff.errors import InputError, UsageError
+
+
+def test_ctich_keeps_the_image_and_reads_both_kinds_of_masks(tmp_path: Path, imported) -> None:
+    source = make.ctich(tmp_path / "src")
+    made = imported("ctich", source)
+    assert made.names == ["ctich_049", "ctich_050"]
+    packed = (made.path / "images" / "ctich_049.nii.gz").read_bytes()
+    assert gzip.decompress(packed) == (source / "ct_scans" / "049.nii").read_bytes()
+    for name in made.names:
+        np.testing.assert_array_equal(made.mask(name), make.labels())
+        nib_mask = nib.load(made.path / "labels" / f"{name}.nii.gz")
+        np.testing.assert_array_equal(nib_mask.affine, made.image(name).affine)
+    entry = made.meta["patients"]["ctich_049"]
+    assert entry["lesion_ml"] == pytest.approx(240 * 2.4 * 2.4 * 5 / 1000)
+    assert (made.meta["spacing"], "declared_split" in made.meta) == ("known", False)
+
+
+def test_nnunet_splits_labels_and_licence(tmp_path: Path, imported) -> None:
+    source = make.nnunet(tmp_path / "src")
+    made = imported("nnunet", source)
+    assert made.meta["declared_split"] == {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
+    assert (made.meta["labels"], made.meta["licence"]) == (["infarct", "bleed"], "CC0")
+    assert (made.path / "images" / "a.nii.gz").read_bytes() == (
+        source / "imagesTr" / "a_0000.nii.gz"
+    ).read_bytes()
+    assert all(made.mask(name).any() for name in "abcd")
+
+
+def test_nnunet_labels_are_chosen_by_name(tmp_path: Path, imported) -> None:
+    made = imported("nnunet", make.nnunet(tmp_path / "src"), labels=("bleed",))
+    assert [name for name in made.names if made.mask(name).any()] == ["b"]
+
+
+def test_nnunet_regions_versions_and_what_is_ignored(tmp_path: Path) -> None:
+    regions = {"background": 0, "any": [1, 2], "ignore": 3}
+    found = survey(open_layout("nnunet", make.nnunet(tmp_path / "a", labels=regions)))
+    assert found.lesion.values == (1, 2) and not found.errors
+    assert any("'ignore' counts as no lesion" in f.what for f in found.findings)
+    old = make.nnunet(tmp_path / "b", labels={"0": "background", "1": "infarct", "2": "bleed"})
+    assert survey(open_layout("nnunet", old)).lesion.names == ("infarct", "bleed")
+
+
+def test_nnunet_without_a_split_declares_none(tmp_path: Path, imported) -> None:
+    source = make.nnunet(tmp_path / "src", test=False)
+    (source / "splits_final.json").unlink()
+    assert "declared_split" not in imported("nnunet", source).meta
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channel_names": {"0": "CT", "1": "CBF"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "T1"}}, "expected one channel, CT, got"),
+        ({"file_ending": ".nrrd"}, r"expected file_ending \.nii\.gz or \.nii, got '\.nrrd'"),
+        ({"labels": {"background": 0}}, "expected at least one class"),
+        ({"labels": {"background": "x"}}, "'labels' cannot be read"),
+    ],
+)
+def test_an_nnunet_set_that_does_not_suit_is_refused(tmp_path: Path, changes, message) -> None:
+    with pytest.raises(InputError, match=rf"dataset\.json: {message}"):
+        open_layout("nnunet", make.nnunet(tmp_path, **changes))
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        ([{"train": ["a", "c"], "val": ["c"]}], "same patient in train and val: c"),
+        ([{"train": ["a"], "val": ["../x"]}], r"names cases that imagesTr lacks: \.\./x"),
+        ([], "expected a list of folds"),
+        ({"train": []}, "expected a JSON list, got dict"),
+    ],
+)
+def test_a_wrong_fold_is_refused(tmp_path: Path, folds, message) -> None:
+    source = make.nnunet(tmp_path)
+    (source / "splits_final.json").write_text(json.dumps(folds))
+    with pytest.raises(InputError, match=message):
+        survey(open_layout("nnunet", source))
+
+
+def test_bids_matches_sessions_and_passes_over_brains(tmp_path: Path, imported) -> None:
+    made = imported("bids", make.bids(tmp_path / "src"))
+    assert made.names == ["sub-01_ses-01", "sub-01_ses-02", "sub-02"]
+    assert made.meta["patients"]["sub-01_ses-02"]["patient"] == "sub-01"
+    assert all(made.mask(name).any() for name in made.names)
+
+
+def test_two_masks_or_scans_of_one_session_are_named(tmp_path: Path) -> None:
+    source = make.bids(tmp_path)
+    make.nifti(
+        source / "derivatives" / "other" / "sub-02" / "sub-02_label-lesion_dseg.nii.gz",
+        make.labels(),
+    )
+    with pytest.raises(InputError, match=r"sub-02 has 2 lesion masks: .*manual.*, .*other"):
+        open_layout("bids", source).list_cases()
+    make.nifti(source / "sub-02" / "ct" / "sub-02_run-2_ct.nii.gz", make.hounsfield())
+    with pytest.raises(InputError, match=r"sub-02 has 2 CT images: .*run-2_ct\.nii\.gz"):
+        open_layout("bids", source).list_cases()
+
+
+def test_several_classes_in_bids_are_told_and_may_be_chosen(tmp_path: Path, imported) -> None:
+    source = make.bids(tmp_path / "src")
+    path = next(source.glob("derivatives/*/sub-02/anat/*lesion*"))
+    mask = make.labels()
+    mask[:, :, 3] *= 2
+    make.nifti(path, mask)
+    found = survey(open_layout("bids", source))
+    assert any("several classes count as lesion: 1, 2" in str(f) for f in found.findings)
+    made = imported("bids", source, labels=("2",))
+    assert made.mask("sub-02").any(axis=(0, 1)).nonzero()[0].tolist() == [3]
+    with pytest.raises(UsageError, match="expected whole numbers above 0 for bids, got 'core'"):
+        survey(open_layout("bids", source), labels=("core",))
+
+
+def test_an_image_that_is_no_head_leaves_nothing(tmp_path: Path, imported) -> None:
+    source = make.ctich(tmp_path / "src")
+    make.nifti(source / "ct_scans" / "050.nii", np.clip(make.hounsfield(), 0, 80))
+    with pytest.raises(InputError, match=r"050\.nii: not a whole head in Hounsfield units"):
+        imported("ctich", source)
+    assert [p.name for p in tmp_path.iterdir()] == ["src"]
