@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from strokediff.benchmark.results import rows_of_table
 from strokediff.benchmark.tables import markdown, to_csv
+from strokediff.evaluation.unit import Unit
 
 from .conftest import row
 from .test_results import made
@@ -53,3 +55,13 @@ def test_csv_holds_every_figure() -> None:
     assert float(table[2]["dice_low"]) <= float(table[2]["dice"]) <= float(table[2]["dice_high"])
     assert table[1]["dice_p_holm"] == "" and float(table[2]["dice_p_holm"]) < 0.05
     assert float(table[0]["parameters"]) == 1000
+
+
+def test_without_spacing_everything_is_in_pixels_and_says_so() -> None:
+    own = made("a", 0, 10)
+    patients = [replace(p, metrics=replace(p.metrics, unit=Unit.PX)) for p in own.patients]
+    pixels = rows_of_table({"a": [replace(own, patients=patients)]}, {"a": "A"}, [])
+    text = markdown(pixels, ABOUT)
+    assert "| HD px | HD95 px |" in text and "mm" not in text
+    header = to_csv(pixels).splitlines()[0].split(",")
+    assert "hd95_px" in header and "hd95_mm" not in header

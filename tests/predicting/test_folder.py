@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from strokediff.cli.evaluate import pair_cases
 from strokediff.data.cohort import Cohort, Patient
 from strokediff.data.masks import read_mask
+from strokediff.data.sources import spacing_known_beside
 from strokediff.errors import UsageError
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.predicting.folder import predict_cohort, read_record
@@ -80,3 +82,11 @@ def test_a_broken_record_is_named(cohort: Cohort, tmp_path: Path, content: str) 
     (tmp_path / "shifted" / "predict.json").write_text(content)
     with pytest.raises(UsageError, match="predict.json: not a record"):
         predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+
+
+def test_the_truth_says_whether_its_spacing_is_known(cohort: Cohort, tmp_path: Path) -> None:
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path / "a")
+    assert spacing_known_beside(tmp_path / "a" / "truth")
+    nominal = replace(cohort, origin={**cohort.origin, "spacing": "unknown"})
+    predict_cohort(nominal, ["p0"], Shifted(), ["shifted"], tmp_path / "b")
+    assert not spacing_known_beside(tmp_path / "b" / "truth")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from strokediff.benchmark.scores import RowScore
 from strokediff.data.files import write_bytes
+from strokediff.evaluation.unit import Unit
 
 DPI = 110
 TRUE_COLOUR, FOUND_COLOUR = "#55ff55", "#ff5555"
@@ -50,8 +51,10 @@ def boxes(scores: Scores, titles: Titles) -> Figure:
     return figure
 
 
-def volumes(scores: Scores, titles: Titles, unit: str = "mL") -> Figure:
+def volumes(scores: Scores, titles: Titles) -> Figure:
     """Found against true volume with the identity, and Bland and Altman's plot, for every row."""
+    first = next(iter(scores.values()))[0].patients[0].metrics.unit
+    unit = "mL" if first is Unit.MM else "voxels"
     columns = min(4, len(scores))
     height = 2 * math.ceil(len(scores) / columns)
     figure = Figure(figsize=(3.1 * columns, 2.7 * height), layout="constrained")

@@ -13,6 +13,7 @@ from strokediff.evaluation.bootstrap import Interval, bootstrap
 from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
 from strokediff.evaluation.significance import Difference, against
 from strokediff.evaluation.summary import volume_correlation
+from strokediff.evaluation.unit import Unit
 
 PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc", "vdp")
 """The columns of SADPM's Tables 1 and 2."""
@@ -29,6 +30,7 @@ class Row:
     name: str
     title: str
     seeds: tuple[int, ...]
+    unit: Unit
     figures: dict[str, Interval]
     missed: float
     empty_truth: int
@@ -85,6 +87,7 @@ def _row(
         name=name,
         title=title,
         seeds=tuple(seed.seed for seed in found),
+        unit=found[0].patients[0].metrics.unit,
         figures=figures,
         missed=sum(p.metrics.pred_empty and not p.metrics.truth_empty for p in patients)
         / len(found),

@@ -31,6 +31,7 @@ from strokediff.benchmark.suites import Suite, cohort_of
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.errors import UsageError
+from strokediff.evaluation.unit import Unit
 from strokediff.model import resolve_device
 from strokediff.predicting.folder import predict_cohort, read_record
 
@@ -119,9 +120,10 @@ class Benchmark:
             self.advance(f"{arm.name} seed {seed}: {name}", next(done), len(names))
 
         predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient)
+        unit = Unit.MM if cohort.spacing_known else Unit.PX
         for row, method in rows.items():
             took = read_record(out / method)["patients"]
-            patients = score_patients(out / method, out / "truth", names, took)
+            patients = score_patients(out / method, out / "truth", names, took, unit)
             RowScore(row, seed, training, patients).write(self.score_file(row, seed))
 
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
+from strokediff.evaluation.unit import Unit
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,12 @@ class PatientScore:
     @classmethod
     def of(cls, content: dict[str, Any]) -> PatientScore:
         """Undo `asdict`."""
-        parts = {"metrics": CaseMetrics, "detection": Detection}
-        return cls(**{k: parts[k](**v) if k in parts else v for k, v in content.items()})
+        metrics = content["metrics"]
+        parts = {
+            "metrics": CaseMetrics(**{**metrics, "unit": Unit(metrics["unit"])}),
+            "detection": Detection(**content["detection"]),
+        }
+        return cls(**{**content, **parts})
 
 
 @dataclass(frozen=True)
@@ -61,20 +66,25 @@ class RowScore:
 
 
 def score_patients(
-    folder: Path, truth: Path, names: Sequence[str], took: dict[str, dict[str, Any]]
+    folder: Path, truth: Path, names: Sequence[str], took: dict[str, dict[str, Any]], unit: Unit
 ) -> list[PatientScore]:
     """The scores of the patients `names` predicted in `folder`; `took` is what each cost."""
-    return [_score(folder, truth, name, took[name]) for name in names]
+    return [_score(folder, truth, name, took[name], unit) for name in names]
 
 
-def _score(folder: Path, truth: Path, name: str, took: dict[str, Any]) -> PatientScore:
+def _score(folder: Path, truth: Path, name: str, took: dict[str, Any], unit: Unit) -> PatientScore:
     true = read_mask(truth / f"{name}.nii.gz")
     pred = read_mask(folder / "masks" / f"{name}.nii.gz")
     prob = read_probability(folder / "probabilities" / f"{name}.nii.gz")
     for found in (pred, prob):
         check_same_grid(found, true)
     metrics = evaluate_case(
-        name, mask_pred=pred.array, mask_true=true.array, affine=true.affine, prob=prob.array
+        name,
+        mask_pred=pred.array,
+        mask_true=true.array,
+        affine=true.affine,
+        prob=prob.array,
+        unit=unit,
     )
     return PatientScore(
         metrics=metrics,

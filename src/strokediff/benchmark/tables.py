@@ -9,9 +9,10 @@ from typing import Any
 
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
 from strokediff.evaluation.bootstrap import Interval
+from strokediff.evaluation.unit import Unit
 
 OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
-SHAPE = {"hd_mm": "HD mm", "hd95_mm": "HD95 mm", "vc": "VC", "vdp": "VDP"}
+SHAPE = {"hd_mm": "HD", "hd95_mm": "HD95", "vc": "VC", "vdp": "VDP"}
 MORE = {
     "sensitivity": "lesions found",
     "false_positives": "false lesions a patient",
@@ -41,9 +42,10 @@ def to_csv(rows: Sequence[Row]) -> str:
     """One line a row: every figure with its interval, the tests and the costs."""
     text = io.StringIO()
     names = [*OVERLAP, *SHAPE, *MORE]
+    column = (rows[0].unit if rows else Unit.MM).column
     header = ["row", "title", "seeds"]
-    header += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    header += ["missed", *(f"{name}_p_holm" for name in TESTED)]
+    header += [f"{column(name)}{end}" for name in names for end in ("", "_low", "_high")]
+    header += ["missed", *(f"{column(name)}_p_holm" for name in TESTED)]
     header += list(rows[0].costs) if rows else []
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
@@ -51,9 +53,9 @@ def to_csv(rows: Sequence[Row]) -> str:
         line: dict[str, Any] = {"row": row.name, "title": row.title, "missed": row.missed}
         line["seeds"] = " ".join(map(str, row.seeds))
         for name in names:
-            own = row.figures[name]
-            line |= {name: own.value, f"{name}_low": own.low, f"{name}_high": own.high}
-        line |= {f"{name}_p_holm": d.p_holm for name, d in row.differences.items()}
+            own, key = row.figures[name], column(name)
+            line |= {key: own.value, f"{key}_low": own.low, f"{key}_high": own.high}
+        line |= {f"{column(name)}_p_holm": d.p_holm for name, d in row.differences.items()}
         writer.writerow(line | row.costs)
     return text.getvalue()
 
@@ -68,7 +70,7 @@ def _about(about: Mapping[str, Any]) -> str:
 
 def _table(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
     lines = [
-        f"| method | {' | '.join(columns.values())} |",
+        f"| method | {' | '.join(_titled(rows, columns))} |",
         f"| --- |{' --- |' * len(columns)}",
     ]
     tops = {name: _top(rows, name) for name in columns}
@@ -76,6 +78,12 @@ def _table(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
         cells = [_cell(row, name, tops[name]) for name in columns]
         lines.append(f"| {row.title} | {' | '.join(cells)} |")
     return lines
+
+
+def _titled(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+    """Column titles, distances with their unit."""
+    unit = rows[0].unit if rows else Unit.MM
+    return [f"{title} {unit}" if name.endswith("_mm") else title for name, title in columns.items()]
 
 
 def _top(rows: Sequence[Row], name: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ PIXEL_COLUMNS = {
 }
 
 
-class Unit(Enum):
+class Unit(StrEnum):
     """MM: millimetres and mL. PX: pixels of a slice, and counts of them.
 
     In PX a step along the slice is 1; a step between slices is what the stored affine, though

@@ -4,6 +4,7 @@
     OUT/METHOD/probabilities/NAME.nii.gz    probability of lesion, float32
     OUT/METHOD/predict.json                 what was run, and what each patient took
     OUT/truth/NAME.nii.gz                   the cohort's own label, on the same grid
+    OUT/truth/cohort.json                   whether its spacing is known
 
 A patient's record is written last, so that an interrupted run goes on where it stopped.
 """
@@ -41,6 +42,9 @@ def predict_cohort(
     `methods` are the names that the predictor gives. Raises `UsageError` if `out` holds the
     predictions of something else.
     """
+    known = "known" if cohort.spacing_known else "unknown"
+    described = {"description": cohort.origin.get("description", ""), "spacing": known}
+    write_json(out / "truth" / "cohort.json", described)
     records = {method: _Record(out / method, predictor.settings) for method in methods}
     for name in names:
         if not all(name in record for record in records.values()):
