@@ -18,6 +18,7 @@ from strokediff.data.files import write_bytes
 from strokediff.evaluation.unit import Unit
 
 DPI = 110
+PANEL_COLUMNS = 9
 TRUE_COLOUR, FOUND_COLOUR = "#55ff55", "#ff5555"
 Scores = Mapping[str, Sequence[RowScore]]
 Titles = Mapping[str, str]
@@ -76,18 +77,21 @@ def volumes(scores: Scores, titles: Titles) -> Figure:
 
 
 def panel(cases: Sequence[Case], titles: Titles) -> Figure:
-    """Every row's outline (red) beside the true one (green), one line a case."""
-    rows = list(titles)
-    size = 1.55
-    figure = Figure(figsize=(size * (len(rows) + 1), size * len(cases) * 1.12), facecolor="black")
-    axes = figure.subplots(len(cases), len(rows) + 1, squeeze=False)
-    for line, case in zip(axes, cases, strict=True):
-        _show(line[0], case.image, case.truth, None, case.label)
-        for at, name in zip(line[1:], rows, strict=True):
+    """Every row's outline (red) beside the true one (green), a block of pictures a case."""
+    columns = min(PANEL_COLUMNS, len(titles) + 1)
+    lines = math.ceil((len(titles) + 1) / columns)
+    size = (1.6 * columns, 1.95 * lines * len(cases))
+    figure = Figure(figsize=size, facecolor="black", layout="constrained")
+    axes = figure.subplots(lines * len(cases), columns, squeeze=False)
+    for at in axes.flat:
+        at.axis("off")
+    for k, case in enumerate(cases):
+        block = axes[k * lines : (k + 1) * lines].flat
+        _show(next(block), case, None, case.label)
+        for name, title in titles.items():
             found = case.found.get(name)
-            text = titles[name] if found is None else f"{titles[name]}\n{case.dice[name]:.2f}"
-            _show(at, case.image, case.truth, found, text)
-    figure.subplots_adjust(0.005, 0.005, 0.995, 0.93, wspace=0.03, hspace=0.25)
+            text = title if found is None else f"{title}\n{case.dice[name]:.2f}"
+            _show(next(block), case, found, text)
     return figure
 
 
@@ -137,21 +141,18 @@ def _bland_altman(
     axes.set(xlabel=f"mean, {unit}", ylabel=f"found - true, {unit}")
 
 
-def _show(
-    axes: Any,
-    image: NDArray[np.float32],
-    truth: NDArray[np.bool_],
-    found: NDArray[np.bool_] | None,
-    text: str,
-) -> None:
-    # Rows run from back to front and columns from left to right of the patient: shown as
-    # radiologists see it, the front up and the patient's right on the left side.
-    def turned(a: NDArray[Any]) -> NDArray[Any]:
-        return a[::-1, :]
+def _show(axes: Any, case: Case, found: NDArray[np.bool_] | None, text: str) -> None:
+    # Rows run from back to front and columns to the patient's right: turned by 180 degrees, as
+    # radiologists see it, the front is up and the patient's right on the left side.
+    inside = np.argwhere(case.image > case.image.min())
+    low, high = (inside.min(0), inside.max(0) + 1) if len(inside) else (0, case.image.shape)
+    (top, left), (bottom, right) = np.broadcast_to(low, 2), np.broadcast_to(high, 2)
 
-    axes.imshow(turned(image), cmap="gray", vmin=-1, vmax=1)
-    for mask, colour in ((truth, TRUE_COLOUR), (found, FOUND_COLOUR)):
-        if mask is not None and mask.any():
+    def turned(a: NDArray[Any]) -> NDArray[Any]:
+        return a[top:bottom, left:right][::-1, ::-1]
+
+    axes.imshow(turned(case.image), cmap="gray", vmin=-1, vmax=1)
+    for mask, colour in ((case.truth, TRUE_COLOUR), (found, FOUND_COLOUR)):
+        if mask is not None and turned(mask).any():
             axes.contour(turned(mask).astype(float), [0.5], colors=colour, linewidths=0.7)
-    axes.set_title(text, color="white", fontsize=6)
-    axes.axis("off")
+    axes.set_title(text, color="white", fontsize=7)

@@ -30,8 +30,6 @@ def benchmark(
     Goes on where it was stopped; several processes may share -o. A method that fails does not lose
     the others: it is named at the end, with exit code 4, and tried again by the next call.
     """
-    from rich.console import Console
-
     from strokediff.benchmark.arms import arms as chosen_arms
     from strokediff.benchmark.budgets import budget as chosen_budget
     from strokediff.benchmark.report import write_report
@@ -60,7 +58,7 @@ def benchmark(
         failed = made.run(arms, wanted)
         rows = write_report(made, made.cohort(), arms, wanted)
     if rows and not quiet:
-        Console().print((out / "benchmark.md").read_text(), markup=False, highlight=False)
+        typer.echo((out / "benchmark.md").read_text())
     if failed:
         listed = "".join(f"\n  {name}: {why}" for name, why in failed.items())
         raise PartialFailure(
