@@ -2,13 +2,16 @@
 
     python benchmarks/ablation_noise.py --data COHORT -o DIR [--steps N] [--seeds 0 1 2]
                                         [--arms no-noise sdpm sadpm ...] [--preset tiny]
+                                        [--patch 2] [--methods avg sal infer all]
 
 Same network, samples, seeds and budget in every arm; COHORT is split by patient (`strokediff
 prepare`). A run is DIR/ARM/seed-K; finished ones are skipped and interrupted ones resumed, so the
 same command goes on where it was stopped. The figures are of the test patients, or the validation
 patients where none are held out, per patient in 3D on the network's grid, with the `fast` preset.
 Each patient's figure is the mean over the seeds; intervals (95 %) are a bootstrap over patients,
-and the differences from SDPM are paired. `no-noise` has only `avg`: it has never seen t > 0.
+and the differences from SDPM are paired. Where spacing is unknown, distances are in pixels.
+--patch folds pixels into channels before the network, so that a step is cheaper. `no-noise` has
+only `avg`: it has never seen t > 0.
 Writes DIR/ablation.json and DIR/ablation.md.
 """
 
@@ -17,7 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from strokediff.data.cohort import Cohort, open_cohort
 from strokediff.data.files import write_json
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
+from strokediff.evaluation.unit import Unit
 from strokediff.inference.presets import Choice
 from strokediff.model import Model, load_model
 from strokediff.predicting.diffusion import DiffusionPredictor
@@ -48,10 +52,9 @@ class Arm:
     noise: NoiseConfig
     times: str | None = None
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The estimates that such a network can give: one that never saw t > 0 only the first."""
-        return METHODS[:1] if self.times == "clean" else METHODS
+    def methods(self, wanted: Sequence[str]) -> list[str]:
+        """Those that such a network can give: one that never saw t > 0 has `avg` only."""
+        return [m for m in wanted if self.times != "clean" or m == "avg"]
 
 
 ARMS = {
@@ -88,6 +91,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--patch", type=int)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--precision", choices=("32", "bf16"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -100,8 +105,10 @@ def arguments() -> argparse.Namespace:
 def configuration(args: argparse.Namespace, arm: Arm, seed: int) -> TrainingConfig:
     base = preset(args.preset).training
     steps = args.steps or base.steps
+    network = base.network.model_dump() | ({"patch": args.patch} if args.patch else {})
     return changed(
         base,
+        network=network,
         steps=steps,
         batch_size=args.batch_size,
         precision=args.precision,
@@ -139,17 +146,17 @@ def evaluated(
     folder: Path, cohort: Cohort, split: str, arm: Arm, args: argparse.Namespace
 ) -> Scores:
     """Every patient's metrics by method, from DIR's evaluation.json if that is of this model."""
-    file = folder / "evaluation.json"
+    file, methods = folder / "evaluation.json", arm.methods(args.methods)
     device = torch.device("cuda" if args.device.startswith("cuda") else "cpu")
     model = load_model(folder / "model", device)
     if file.is_file():
         kept = json.loads(file.read_text())
-        if (kept["sha256"], kept["split"]) == (model.card["sha256"], split):
-            rows = kept["cases"].items()
-            return {method: [CaseMetrics(**row) for row in cases] for method, cases in rows}
-    scores: Scores = {method: [] for method in arm.methods}
+        same = (kept["sha256"], kept["split"]) == (model.card["sha256"], split)
+        if same and set(methods) <= set(kept["cases"]):
+            return {m: [CaseMetrics(**row) for row in kept["cases"][m]] for m in methods}
+    scores: Scores = {method: [] for method in methods}
     for name in cohort.split[split]:
-        for method, metrics in segmented(model, cohort, name, arm):
+        for method, metrics in segmented(model, cohort, name, methods):
             scores[method].append(metrics)
         shown = {method: round(cases[-1].dice, 3) for method, cases in scores.items()}
         print(f"{folder.parent.name}/{folder.name}: {name}: {shown}", flush=True)
@@ -159,12 +166,13 @@ def evaluated(
 
 
 def segmented(
-    model: Model, cohort: Cohort, name: str, arm: Arm
+    model: Model, cohort: Cohort, name: str, methods: Sequence[str]
 ) -> Iterator[tuple[str, CaseMetrics]]:
     """One patient by every method, as `strokediff predict` does it, on the network's grid."""
     patient = cohort.read(name)
     volume = patient_volume(cohort, patient)
-    predictor = DiffusionPredictor(model, [Choice(method) for method in arm.methods])
+    unit = Unit.MM if cohort.spacing_known else Unit.PX
+    predictor = DiffusionPredictor(model, [Choice(method) for method in methods])
     for method, found in predictor(cohort, patient).items():
         yield (
             method,
@@ -173,6 +181,7 @@ def segmented(
                 mask_pred=on_axes(found.mask),
                 mask_true=on_axes(patient.y),
                 affine=volume.affine,
+                unit=unit,
             ),
         )
 

@@ -55,6 +55,7 @@ def write_report(
         "cohort": str(cohort.origin.get("description") or cohort.path.name),
         "split": split,
         "patients": len(cohort.split[split]),
+        "unit": "mm" if cohort.spacing_known else "px",
         "train_patients": len(cohort.split["train"]),
         "seeds": sorted(next(iter(found.values()))),
         "settings": settings,
@@ -109,9 +110,11 @@ def markdown(content: dict[str, Any]) -> str:
         f"{content['patients']} {content['split']} patients, seeds {content['seeds']}, "
         f"{content['machine']}, {content['date']}",
     ]
-    for method in METHODS:
+    shown_methods = {key.split("/")[1] for key in content["table"]}
+    for method in (m for m in METHODS if m in shown_methods):
         lines += ["", f"Method `{method}`:", ""]
-        lines.append("| noise | Dice | VC | VDP | HD95 mm | Dice - SDPM's | Dice by seed |")
+        head = f"| noise | Dice | VC | VDP | HD95 {content['unit']} "
+        lines.append(f"{head}| Dice - SDPM's | Dice by seed |")
         lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for key, row in content["table"].items():
             arm, own = key.split("/")
