@@ -65,7 +65,6 @@ class DiffusionPredictor:
     model: Model
     choices: Sequence[Choice] = field(default_factory=lambda: [Choice()])
     seed: int = 0
-    threads: int | None = None
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -81,7 +80,7 @@ class DiffusionPredictor:
         """The patient's predictions by method."""
         slices = slices_of(cohort, patient, self.model, self.seed)
         estimators = {c.method: c.estimator(self.model.process.T) for c in self.choices}
-        with denoiser_on(self.model.network, self.model.device, self.threads) as network:
+        with denoiser_on(self.model.network, self.model.device) as network:
             context = Context(network, self.model.process, self.model.noise)
             once = _Once(slices, context)
             timed = {method: once(estimator) for method, estimator in estimators.items()}
