@@ -85,8 +85,8 @@ class FactorNoise(ABC):
                 spread(lambda source: torch.randn(len(self._where), generator=source), sources)
             )
         eps = torch.zeros(len(seeds), len(self._white), device=device)
-        eps[:, self._where] = white.to(device) * self._white[self._where]
-        eps[:, self._pixels] += correlated
+        eps.index_copy_(1, self._where, white.to(device) * self._white[self._where])
+        eps.index_add_(1, self._pixels, correlated)
         return eps.reshape(len(seeds), *shape)
 
     def moments(self, shape: tuple[int, int, int]) -> Moments:

@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-TILE = 2**18
-"""Elements of a matrix widened at a time: 1 MB of float32, which stays in the cache."""
-ROWS = 2**14
+TILE = 2**20
+"""Elements of a matrix widened at a time: 4 MB of float32."""
+ROWS = 2**12
 """Rows of a float32 matrix that one worker multiplies at a time."""
 
 Item = TypeVar("Item")
