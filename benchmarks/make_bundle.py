@@ -21,13 +21,13 @@ from typing import Any
 
 import torch
 from decisions import choose, scores
-from once import fast_estimators
 
 from strokediff.data.brain import extract_brain
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.inference.intervals import Measured, narrowest
+from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import Model, load_model
 from strokediff.predict import Segmentation, segment_volume
@@ -84,7 +84,8 @@ class Head:
         self.kind = scan.group
         self.volume = read_nifti(scan.image)
         self.brain = extract_brain(self.volume)
-        self.estimators = fast_estimators(model.process.T)
+        T = model.process.T
+        self.estimators = shared({m: Choice(m).estimator(T) for m in methods})
         truth = self.volume.from_source(read_mask(scan.label).array)
         self.true_ml = self.volume.mask_volume_mm3(truth) / 1000
         self.scores = {

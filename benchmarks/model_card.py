@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import torch
 from decisions import choose, scores
-from once import fast_estimators
 from plain_unet import PlainUNet
 
 from strokediff.data.brain import extract_brain
@@ -36,6 +35,7 @@ from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
 from strokediff.inference.decision import Decision
+from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import load_model
 from strokediff.models import model_path
@@ -82,7 +82,8 @@ def main() -> None:
         volume = read_nifti(scan.image)
         kind = scan.group
         brain = extract_brain(volume)
-        estimators = fast_estimators(model.process.T)
+        T = model.process.T
+        estimators = shared({m: Choice(m).estimator(T) for m in args.methods})
         for method in args.methods:
             chosen = estimators[method]
             found = segment_volume(volume, model, Choice(method), estimator=chosen, brain=brain)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from strokediff.benchmark.arms import DiffusionArm
 from strokediff.benchmark.budgets import BUDGETS, Budget
@@ -105,8 +105,7 @@ def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(
 def test_what_another_process_has_claimed_is_left_to_it(benchmark: Benchmark) -> None:
     lock = benchmark.out / "locks" / "sdpm-seed-0"
     lock.parent.mkdir()
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with FileLock(lock):
         assert benchmark.run([AVG], [0]) == {}
         assert benchmark.scores([AVG], [0]) == {}
     benchmark.run([AVG], [0])

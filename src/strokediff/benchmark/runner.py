@@ -12,7 +12,6 @@ Several processes may share OUT: each claims one method and seed at a time.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 import traceback
@@ -21,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from strokediff import __version__
 from strokediff.benchmark.arms import Arm
@@ -169,10 +170,13 @@ def rows_of(arm: Arm) -> dict[str, str]:
 def _locked(file: Path, *, wait: bool) -> Iterator[bool]:
     """Hold a lock that the system lets go of when the process ends, however it ends."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=wait)
+    except Timeout:
+        yield False
+        return
+    try:
         yield True
+    finally:
+        lock.release()

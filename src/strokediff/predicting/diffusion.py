@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,47 +14,15 @@ from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort, Patient
 from strokediff.data.lesions import Lesions
 from strokediff.inference.decision import Decision
-from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Slices
+from strokediff.inference.estimator import Context, LabelEstimate, Slices
 from strokediff.inference.executor import denoiser_on
-from strokediff.inference.fusion import Fused
+from strokediff.inference.once import shared
 from strokediff.inference.presets import Choice
 from strokediff.inference.uncertainty import probability
 from strokediff.model import Model
 from strokediff.predict import without_lone_pixels
 from strokediff.predicting.prediction import Prediction, as_slices, patient_volume
 from strokediff.training.validation import with_neighbours
-
-
-@dataclass(frozen=True)
-class _Timed:
-    estimate: LabelEstimate
-    seconds: float
-
-
-class _Once:
-    """Runs an estimator once, however many fusions have it for a part; seconds count for all."""
-
-    def __init__(self, slices: Slices, context: Context) -> None:
-        self.slices = slices
-        self.context = context
-        self.done: list[tuple[Estimator, _Timed]] = []
-
-    def __call__(self, estimator: Estimator) -> _Timed:
-        known = next((timed for other, timed in self.done if other == estimator), None)
-        if known is None:
-            known = self._run(estimator)
-            self.done.append((estimator, known))
-        return known
-
-    def _run(self, estimator: Estimator) -> _Timed:
-        start = time.perf_counter()
-        if not isinstance(estimator, Fused):
-            estimate = estimator.estimate(self.slices, self.context)
-            return _Timed(estimate, time.perf_counter() - start)
-        parts = [self(part) for part in estimator.parts]
-        start = time.perf_counter()
-        estimate = estimator.fuse([part.estimate for part in parts], self.slices.m)
-        return _Timed(estimate, sum(p.seconds for p in parts) + time.perf_counter() - start)
 
 
 @dataclass(frozen=True)
@@ -79,14 +46,14 @@ class DiffusionPredictor:
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
         """The patient's predictions by method."""
         slices = slices_of(cohort, patient, self.model, self.seed)
-        estimators = {c.method: c.estimator(self.model.process.T) for c in self.choices}
+        T = self.model.process.T
+        estimators = shared({c.method: c.estimator(T) for c in self.choices})
         with denoiser_on(self.model.network, self.model.device) as network:
             context = Context(network, self.model.process, self.model.noise)
-            once = _Once(slices, context)
-            timed = {method: once(estimator) for method, estimator in estimators.items()}
+            found = [(e.estimate(slices, context), e.seconds) for e in estimators.values()]
         return {
-            choice.method: self._prediction(cohort, patient, slices, choice, timed[choice.method])
-            for choice in self.choices
+            choice.method: self._prediction(cohort, patient, slices, choice, estimate, seconds)
+            for choice, (estimate, seconds) in zip(self.choices, found, strict=True)
         }
 
     def _prediction(
@@ -95,10 +62,11 @@ class DiffusionPredictor:
         patient: Patient,
         slices: Slices,
         choice: Choice,
-        timed: _Timed,
+        estimate: LabelEstimate,
+        seconds: float,
     ) -> Prediction:
         decision = self._decision(choice)
-        kept = without_lone_pixels(timed.estimate.y_0, decision.threshold)
+        kept = without_lone_pixels(estimate.y_0, decision.threshold)
         prob = np.zeros(patient.m.shape, np.float32)
         prob[list(slices.keys)] = (probability(kept, decision.threshold) * slices.m)[:, 0].numpy()
         mask = (prob >= 0.5) & (patient.m > 0)
@@ -106,7 +74,7 @@ class DiffusionPredictor:
             volume = patient_volume(cohort, patient)
             lesions = Lesions(volume, np.ascontiguousarray(as_slices(mask)))
             mask = as_slices(lesions.mask(decision.least_lesion_ml))
-        return Prediction(mask, prob, timed.estimate.evaluations, len(slices.keys), timed.seconds)
+        return Prediction(mask, prob, estimate.evaluations, len(slices.keys), seconds)
 
     def _decision(self, choice: Choice) -> Decision:
         return self.model.decisions.get(choice.key, Decision())
