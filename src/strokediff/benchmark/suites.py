@@ -31,7 +31,9 @@ class Suite(Protocol):
         """One line for `--list`."""
         ...
 
-    def source(self, folder: Path, given: Path | None, budget: Budget, advance: Advance) -> Path:
+    def source(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
+    ) -> Path:
         """The folder of labelled scans: made in `folder`, or the one given."""
         ...
 
@@ -55,7 +57,9 @@ class PhantomSuite:
         """One line for `--list`."""
         return f"phantoms with {self.kind}: {self.train} to train on, {self.test} to test"
 
-    def source(self, folder: Path, given: Path | None, budget: Budget, advance: Advance) -> Path:
+    def source(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
+    ) -> Path:
         """Make the phantoms; finished ones are kept."""
         if given is not None:
             raise UsageError(f"suite '{self.name}' makes its own phantoms: leave --data out.")
@@ -68,7 +72,7 @@ class PhantomSuite:
             advance(done, n, name)
 
         settings: dict[str, Any] = dict(budget.acquisition)
-        write_cohort(n, self.kind, out, self.seed, on_case=on_case, **settings)
+        write_cohort(n, self.kind, out, self.seed, jobs=jobs, on_case=on_case, **settings)
         return out
 
     def test_share(self, budget: Budget) -> float:
@@ -88,7 +92,9 @@ class GivenSuite:
     about: str
     share: float = 0.25
 
-    def source(self, folder: Path, given: Path | None, budget: Budget, advance: Advance) -> Path:
+    def source(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
+    ) -> Path:
         """The folder that the user gave."""
         if given is None:
             raise UsageError(
@@ -127,7 +133,7 @@ def cohort_of(
     place = folder / "cohort"
     if not (place / "cohort.json").is_file():
         grid = GridConfig(size=budget.grid.size, spacing_mm=budget.grid.spacing_mm)
-        source = chosen.source(folder, given, budget, advance)
+        source = chosen.source(folder, given, budget, jobs, advance)
         share = chosen.test_share(budget)
         prepare(source, place, grid, val=0.0, test=share, jobs=jobs, progress=advance)
     cohort = open_cohort(place)

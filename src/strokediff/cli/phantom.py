@@ -40,6 +40,9 @@ def phantom(
     empty_fraction: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of phantoms without a lesion.")
     ] = 0.05,
+    jobs: Annotated[
+        int, typer.Option("-j", "--jobs", min=0, help="Phantoms made at once; 0: one a core.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Write a cohort of synthetic head CTs with known truth.
@@ -47,6 +50,8 @@ def phantom(
     In the folder: images/ (HU), labels/ (lesion), brain/ (intracranial cavity) and cohort.json.
     Finished cases are kept, so an interrupted run goes on where it stopped.
     """
+    import os
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -69,6 +74,7 @@ def phantom(
             empty_fraction=empty_fraction,
             atlases=label_atlases(labels) if labels else (WheelSource(),),
             shapes=MaskShapes.from_folder(lesions) if lesions else None,
+            jobs=jobs or os.cpu_count() or 1,
             on_case=lambda _name, _made: progress.advance(task),
         )
     console.print(f"{len(paths)} phantoms in {out} (images, labels, brain, cohort.json)")

@@ -7,11 +7,9 @@ is extracted as `segment` does it, so that a network sees the same slices in tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import repeat
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from strokediff.data.files import atomic_directory
 from strokediff.data.masks import Grid, check_same_grid, read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.preprocess import GridConfig, SliceGrid
+from strokediff.data.processes import in_processes
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.data.sources import Sources
 from strokediff.data.volume import Volume
@@ -101,12 +100,11 @@ def prepare(
     sources = Sources.of(source)
     sizes = {scan.name: (scan.group, 0.0) for scan in scans}
     sources.split(sizes, val=val, test=test, seed=seed)  # refuses now what it would refuse later
-    shortest = [1 if sources.partial_heads(scan.folder) else MIN_SLICES for scan in scans]
+    tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
-        for done, (scan, (patient, details)) in enumerate(
-            zip(scans, _all_on_grid(scans, shortest, grid, jobs), strict=True)
-        ):
+        prepared = in_processes(partial(_on_grid, grid=grid), tasks, jobs)
+        for done, (scan, (patient, details)) in enumerate(zip(scans, prepared, strict=True)):
             progress(done, len(scans), scan.name)
             known = sources.spacing_known(scan.folder)
             writer.add(patient, **details, spacing_known=known)
@@ -151,18 +149,9 @@ def _with_stem(folder: Path, name: str) -> Path | None:
 Prepared = tuple[Patient, dict[str, Any]]
 
 
-def _all_on_grid(
-    scans: list[LabelledScan], shortest: list[int], grid: GridConfig, jobs: int
-) -> Iterator[Prepared]:
-    """Every scan on the grid, in order."""
-    if jobs <= 1:
-        yield from map(_on_grid, scans, shortest, repeat(grid))
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_on_grid, scans, shortest, repeat(grid))
-
-
-def _on_grid(scan: LabelledScan, min_slices: int, grid: GridConfig) -> Prepared:
+def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
+    """A scan, and the fewest slices it may have, on the grid."""
+    scan, min_slices = task
     volume = read_nifti(scan.image, min_slices=min_slices)
     lesion = _mask_on(scan.label, volume)
     brain = extract_brain(volume)

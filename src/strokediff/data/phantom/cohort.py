@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from strokediff.data.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.data.phantom.lesions import LesionShapes
 from strokediff.data.phantom.make import THICKNESS_MM, Phantom, make_phantom
 from strokediff.data.phantom.params import Kind
+from strokediff.data.processes import in_processes
 from strokediff.errors import UsageError
 
 FOLDERS = ("images", "labels", "brain")
@@ -62,6 +64,7 @@ def write_cohort(
     empty_fraction: float = 0.05,
     atlases: Sequence[AtlasSource] = (WheelSource(),),
     shapes: LesionShapes | None = None,
+    jobs: int = 1,
     on_case: Callable[[str, bool], None] | None = None,
 ) -> list[Path]:
     """Write phantoms 0 ... n-1 of the cohort `seed` into `out`; return their image paths.
@@ -69,36 +72,52 @@ def write_cohort(
     Phantom i depends on (seed, i) and the settings alone, never on n. Layout: `images/`,
     `labels/`, `brain/` with `KIND_0000.nii.gz` and `cohort.json` with the settings and, per
     case, the truth and every drawn parameter. Finished cases are kept, so an interrupted run
-    goes on where it stopped. `on_case(name, made)` is called after each case. Raises
-    `UsageError` when n < 1, when `out` cannot be written or holds another cohort.
+    goes on where it stopped. `jobs` processes make phantoms at once, and `on_case(name, made)` is
+    called after each. Raises `UsageError` when n < 1, when `out` cannot be written or holds
+    another cohort.
     """
     if n < 1:
         raise UsageError(f"the number of phantoms is {n}: expected 1 or more")
     settings = CohortSettings(kind, seed, matrix, slices, thickness_mm, empty_fraction)
     described = settings.as_dict(atlases, shapes)
     cases = open_cohort(out, described)
-    paths = []
-    for index in range(n):
-        name = f"{kind}_{index:04d}"
-        done = name in cases and all((out / f / f"{name}.nii.gz").is_file() for f in FOLDERS)
-        if not done:
-            phantom = make_phantom(
-                kind,
-                (seed, index),
-                matrix=matrix,
-                slices=slices,
-                thickness_mm=thickness_mm,
-                empty_fraction=empty_fraction,
-                atlases=atlases,
-                shapes=shapes,
-            )
-            write_case(phantom, out, name)
-            cases[name] = {"name": name, **phantom.meta}
+    names = [f"{kind}_{index:04d}" for index in range(n)]
+    missing = [i for i, name in enumerate(names) if not (name in cases and _is_whole(out, name))]
+    make = partial(_make_case, out=out, settings=settings, atlases=atlases, shapes=shapes)
+    made = in_processes(make, missing, jobs)
+    for index, name in enumerate(names):
+        if index in missing:
+            cases[name] = {"name": name, **next(made)}
             write_index(out, described, cases)
-        paths.append(out / "images" / f"{name}.nii.gz")
         if on_case:
-            on_case(name, not done)
-    return paths
+            on_case(name, index in missing)
+    return [out / "images" / f"{name}.nii.gz" for name in names]
+
+
+def _is_whole(out: Path, name: str) -> bool:
+    return all((out / folder / f"{name}.nii.gz").is_file() for folder in FOLDERS)
+
+
+def _make_case(
+    index: int,
+    out: Path,
+    settings: CohortSettings,
+    atlases: Sequence[AtlasSource],
+    shapes: LesionShapes | None,
+) -> dict[str, Any]:
+    """Make phantom `index`, write its files and return what is known of it."""
+    phantom = make_phantom(
+        settings.kind,
+        (settings.seed, index),
+        matrix=settings.matrix,
+        slices=settings.slices,
+        thickness_mm=settings.thickness_mm,
+        empty_fraction=settings.empty_fraction,
+        atlases=atlases,
+        shapes=shapes,
+    )
+    write_case(phantom, out, f"{settings.kind}_{index:04d}")
+    return phantom.meta
 
 
 def open_cohort(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
