@@ -14,11 +14,12 @@ from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.data.preprocess import GridConfig
+from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration
 from strokediff.noise.base import NoiseModel
-from strokediff.training.build import build_network, build_task
+from strokediff.training.build import build_network, build_task, surroundings_of
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 
@@ -41,7 +42,7 @@ class Model:
     card: dict[str, Any]
     decisions: dict[str, Decision]
     calibrations: dict[str, Calibration]
-    neighbours: int = 0
+    surroundings: Surroundings = ALONE
     compiled: bool = False
 
 
@@ -91,7 +92,7 @@ def load_model(path: Path, device: torch.device) -> Model:
         },
         decisions=_from_metrics(checkpoint, "decision", Decision),
         calibrations=_from_metrics(checkpoint, "calibration", Calibration),
-        neighbours=config.training.network.neighbours,
+        surroundings=surroundings_of(config.training.network),
     )
 
 

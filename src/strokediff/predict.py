@@ -23,7 +23,6 @@ from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, extract_brain
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.lesions import Lesions
-from strokediff.data.neighbours import beside, neighbour_step
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
 from strokediff.inference.decision import Decision
@@ -180,15 +179,15 @@ def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int) -> Sli
     """The slices that show enough brain."""
     used = with_brain(grid.m)
     increments = torch.from_numpy(volume.slice_increments_mm[used])
-    step = neighbour_step(float(np.median(volume.slice_increments_mm)))
-    around = beside(grid.x, model.neighbours, step)[used] if model.neighbours else None
+    depth = float(np.median(volume.slice_increments_mm))
+    seen = model.surroundings.seen(grid.x, grid.m, depth)[used]
     return Slices(
-        x_0=torch.from_numpy(grid.x[used])[:, None],
+        x_0=torch.from_numpy(seen[:, :1]),
         m=torch.from_numpy(grid.m[used])[:, None],
         keys=used.tolist(),
         seed=seed,
         pixel_ml=increments * model.grid.spacing_mm**2 / 1000,
-        beside=None if around is None else torch.from_numpy(around),
+        beside=torch.from_numpy(seen[:, 1:]) if model.surroundings else None,
     )
 
 

@@ -15,7 +15,7 @@ CONFIGS = [
     NetworkConfig(base=8, multipliers=(1, 2), patch=2, label_form="clean"),
     NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
     NetworkConfig(base=16, noise_base=8, multipliers=(1, 2, 3), label_form="clean"),
-    NetworkConfig(base=8, multipliers=(1, 2), patch=2, neighbours=2),
+    NetworkConfig(base=8, multipliers=(1, 2), patch=2, neighbours=2, mirror=True),
 ]
 
 
@@ -29,8 +29,8 @@ def build(config: NetworkConfig) -> TwoStreamUNet:
 
 
 def seen(config: NetworkConfig, n: int) -> torch.Tensor:
-    """The noisy slice and its neighbours."""
-    return torch.randn(n, 1 + 2 * config.neighbours, 32, 32)
+    """The noisy slice and what lies beside it."""
+    return torch.randn(n, config.channels, 32, 32)
 
 
 @pytest.mark.parametrize("config", CONFIGS)

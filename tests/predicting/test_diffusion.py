@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort
+from strokediff.data.surroundings import Surroundings
 from strokediff.inference.decision import Decision
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import Model, load_model
-from strokediff.predicting.diffusion import DiffusionPredictor
+from strokediff.predicting.diffusion import DiffusionPredictor, slices_of
 
 
 @pytest.fixture
@@ -64,3 +66,16 @@ def test_the_models_decision_is_applied_and_recorded(cohort: Cohort, model: Mode
     large = {"fast/sal": Decision(least_lesion_ml=1e6)}
     none = DiffusionPredictor(replace(model, decisions=large))(cohort, patient)["sal"]
     assert not none.mask.any()
+
+
+def test_the_network_is_shown_what_lies_beside_a_slice(cohort: Cohort, model: Model) -> None:
+    """Neighbours and the mirror image, as in training: the same arrays that `seen` gives."""
+    around = Surroundings(neighbours=1, mirror=True)
+    patient = cohort.read("p0")
+    used = with_brain(patient.m)
+    slices = slices_of(cohort, patient, replace(model, surroundings=around))
+    seen = torch.from_numpy(around.seen(patient.x, patient.m, slice_mm=5.0)[used])
+    assert slices.beside is not None
+    assert slices.beside.shape[1] == 3
+    assert torch.equal(slices.seen(slices.x_0), seen)
+    assert slices_of(cohort, patient, model).beside is None

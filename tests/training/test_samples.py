@@ -8,6 +8,7 @@ import torch
 
 from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
+from strokediff.data.surroundings import Surroundings
 from strokediff.errors import InputError
 from strokediff.training.samples import TrainingSamples
 
@@ -94,7 +95,8 @@ def test_neighbours_are_the_patients_own_each_in_its_mask(
     for name in ("a", "b"):
         writer.add(Patient(name, x, m.copy(), m), spacing_mm=[1.0, 1.0, slice_mm])
     writer.finish(split={"train": ["a", "b"], "val": [], "test": []}, origin={})
-    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False, neighbours=1)
+    around = Surroundings(neighbours=1)
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False, surroundings=around)
     for n in range(40):
         sample = made[n]
         assert sample["beside"].shape == (2, SIDE, SIDE)
@@ -116,8 +118,26 @@ def test_neighbours_are_augmented_with_their_slice(tmp_path: Path) -> None:
     writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
     writer.add(Patient("one", x, y, m))
     writer.finish(split={"train": ["one"], "val": [], "test": []}, origin={})
-    made = samples(open_cohort(tmp_path), lesion_share=1.0, neighbours=1)
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, surroundings=Surroundings(neighbours=1))
     for n in range(20):
         sample = made[n]
         for other in sample["beside"]:
             assert torch.corrcoef(torch.stack([sample["x"].flatten(), other.flatten()]))[0, 1] > 0.9
+
+
+def test_the_mirror_image_is_augmented_with_its_slice(tmp_path: Path) -> None:
+    """A head that is its own mirror image: every sample shows two equal pictures."""
+    rng = np.random.default_rng(0)
+    half = rng.uniform(-0.5, 0.5, (3, SIDE, SIDE // 2))
+    x = np.concatenate([half, half[:, :, ::-1]], axis=2).astype(np.float16)
+    m = np.ones((3, SIDE, SIDE), np.uint8)
+    y = np.zeros_like(m)
+    y[1, 5:9, 5:9] = 1
+    writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
+    writer.add(Patient("one", x, y, m))
+    writer.finish(split={"train": ["one"], "val": [], "test": []}, origin={})
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, surroundings=Surroundings(mirror=True))
+    for n in range(20):
+        pair = torch.cat([made[n]["x"], made[n]["beside"]]).flatten(1)
+        assert pair.shape[0] == 2
+        assert torch.corrcoef(pair)[0, 1] > 0.9

@@ -27,8 +27,8 @@ class Slices:
 
     `keys` names each slice for its seeds and `draws` numbers the draw that each row is for (all 0
     if left out); `seed` is the case's. `pixel_ml` (S,) is the volume of a pixel, for estimators
-    that stop by volume. `beside` (S, 2 neighbours, H, W) are the slices next to each, for networks
-    that see them, each in its own mask.
+    that stop by volume. `beside` (S, C, H, W) is what lies beside each, for networks that
+    see it, each in its own mask.
     """
 
     x_0: Tensor
@@ -63,7 +63,7 @@ class Slices:
         )
 
     def seen(self, x_t: Tensor) -> Tensor:
-        """What the network sees: x_t inside the mask, and the clean neighbours, if any."""
+        """What the network sees: x_t inside the mask, and what lies beside it, if anything."""
         masked = x_t * self.m
         return masked if self.beside is None else torch.cat([masked, self.beside], dim=1)
 

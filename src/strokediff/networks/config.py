@@ -12,7 +12,8 @@ class NetworkConfig(BaseModel):
 
     `patch` folds patch x patch pixels into channels before the first convolution and unfolds
     them after the last (1: none, as the paper). `neighbours` slices to either side are seen beside
-    the noisy one, clean (0: none, as the paper). `noise_base` is the base width of the noise
+    the noisy one, clean (0: none, as the paper), and with `mirror` the slice mirrored about the
+    plane between the hemispheres, clean too. `noise_base` is the base width of the noise
     stream's decoder (None: `base`, as the paper). `label_form` is what the label decoder gives:
     "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which y_t
     follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
@@ -26,6 +27,7 @@ class NetworkConfig(BaseModel):
     groups: int = Field(8, ge=1)
     patch: int = Field(1, ge=1)
     neighbours: int = Field(0, ge=0)
+    mirror: bool = False
     linear_attention: bool = False
     head_attention_size: int = Field(16, ge=1, description="largest side at which the head attends")
     label_form: Literal["noisy", "clean"] = "noisy"
@@ -36,6 +38,11 @@ class NetworkConfig(BaseModel):
             if width % self.groups:
                 raise ValueError(f"{name} ({width}) must be a multiple of groups ({self.groups})")
         return self
+
+    @property
+    def channels(self) -> int:
+        """Those of what the network sees: the noisy slice and what lies beside it."""
+        return 1 + 2 * self.neighbours + self.mirror
 
     @property
     def stride(self) -> int:

@@ -26,8 +26,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: NetworkConfig, widths: list[int], c_time: int) -> None:
         super().__init__()
-        seen = 1 + 2 * config.neighbours
-        self.stem = nn.Conv2d(seen * config.patch**2, widths[0], 3, padding=1)
+        self.stem = nn.Conv2d(config.channels * config.patch**2, widths[0], 3, padding=1)
         c_in = [widths[0], *widths[:-1]]
         self.blocks = nn.ModuleList(
             ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
@@ -35,7 +34,7 @@ class Encoder(nn.Module):
         self.attention = _linear_attention(config, widths)
 
     def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
-        """(B, (1 + 2 neighbours) patch^2, H, W) -> features, finest first."""
+        """(B, channels patch^2, H, W) -> features, finest first."""
         h = self.stem(x)
         features = []
         for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
@@ -87,8 +86,8 @@ class Head(nn.Module):
 class TwoStreamUNet(nn.Module):
     """(x_t, t) -> (eps_hat, y_t_hat), each (B, 1, H, W).
 
-    x_t is (B, 1 + 2 neighbours, H, W): the noisy slice, then its clean neighbours. The grid's sides
-    must be multiples of `config.stride`.
+    x_t is (B, config.channels, H, W): the noisy slice, then what lies beside it, clean. The grid's
+    sides must be multiples of `config.stride`.
     """
 
     sqrt_alpha_bar: Tensor
@@ -120,7 +119,7 @@ class TwoStreamUNet(nn.Module):
         self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
 
     def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict the noise and the noisy label of x_t (B, 1 + 2 neighbours, H, W) at times t (B,).
+        """Predict the noise and the noisy label of x_t (B, channels, H, W) at times t (B,).
 
         At t = 0 there is no noise: eps_hat is 0 there, and its decoder is not run.
         """

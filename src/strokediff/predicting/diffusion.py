@@ -22,7 +22,7 @@ from strokediff.inference.uncertainty import probability
 from strokediff.model import Model
 from strokediff.predict import without_lone_pixels
 from strokediff.predicting.prediction import Prediction, as_slices, patient_volume
-from strokediff.training.validation import with_neighbours
+from strokediff.training.validation import network_sees
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def slices_of(cohort: Cohort, patient: Patient, model: Model, seed: int = 0) -> 
     """The patient's slices with brain, keyed by number; the seed is by (seed, name)."""
     used = with_brain(patient.m)
     depth = cohort.slice_spacing_mm(patient.name)
-    seen, m = with_neighbours(patient, model.neighbours, depth)
+    seen, m = network_sees(patient, model.surroundings, depth)
     pixel_ml = None
     if depth is not None:
         pixel_ml = torch.full((len(used),), depth * cohort.grid.spacing_mm**2 / 1000)
@@ -94,5 +94,5 @@ def slices_of(cohort: Cohort, patient: Patient, model: Model, seed: int = 0) -> 
         used.tolist(),
         derive_seed(seed, patient.name),
         pixel_ml=pixel_ml,
-        beside=seen[used, 1:] if model.neighbours else None,
+        beside=seen[used, 1:] if model.surroundings else None,
     )

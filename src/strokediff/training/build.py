@@ -7,6 +7,8 @@ from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
+from strokediff.data.surroundings import Surroundings
+from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.isotropic import IsotropicNoise
@@ -20,6 +22,11 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def surroundings_of(config: NetworkConfig) -> Surroundings:
+    """What the network sees beside a slice."""
+    return Surroundings(config.neighbours, config.mirror)
 
 
 def build_task(config: TrainingConfig, noise: NoiseModel | None = None) -> DiffusionTask:

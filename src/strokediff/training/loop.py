@@ -21,6 +21,7 @@ from strokediff.data.files import atomic_directory
 from strokediff.errors import UsageError
 from strokediff.extras import require
 from strokediff.noise.base import NoiseModel
+from strokediff.training.build import surroundings_of
 from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import fit_noise, read_noise, write_noise
@@ -105,7 +106,7 @@ class Run:
             seed=self.config.seed,
             lesion_share=self.config.lesion_share,
             augment=self.config.augment,
-            neighbours=self.config.network.neighbours,
+            surroundings=surroundings_of(self.config.network),
         )
         size = self.config.batch_size
         loader: Any = torch.utils.data.DataLoader(
@@ -148,8 +149,8 @@ class Run:
             return None
         raw = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.module.load_state_dict(average.weights)
-        neighbours = self.config.network.neighbours
-        result = validate(self.task, self.module, self.cohort, device, neighbours)
+        around = surroundings_of(self.config.network)
+        result = validate(self.task, self.module, self.cohort, device, around)
         self.module.load_state_dict(raw)
         self.history.append({"step": done, **result.figures})
         return result

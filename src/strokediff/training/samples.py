@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain_slices import MIN_BRAIN_PIXELS
 from strokediff.data.cohort import RIM_MM, Cohort
-from strokediff.data.neighbours import neighbour_offsets, neighbour_step
 from strokediff.data.preprocess import widened
+from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError
 from strokediff.extras import require
 
@@ -30,7 +30,7 @@ EDGES_MM = (-RIM_MM / 2, 0.0, 0.0, RIM_MM / 2, RIM_MM)
 class TrainingSamples(Dataset[dict[str, Any]]):
     """x, y, m as float32 (1, S, S), y in {-1, +1}, with the sample's number.
 
-    `beside` (2 neighbours, S, S) are the slices to either side, clean, each in its own brain mask.
+    `beside` (C, S, S) is what the network sees beside the slice, clean, each in its own mask.
     """
 
     def __init__(
@@ -41,10 +41,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         seed: int,
         lesion_share: float,
         augment: bool,
-        neighbours: int = 0,
+        surroundings: Surroundings = ALONE,
     ) -> None:
         self.seed = seed
-        self.neighbours = neighbours
         self.lesion_share = lesion_share
         self.augmentation = Augmentation(cohort.grid.spacing_mm) if augment else None
         patients = [cohort.read(name) for name in names]
@@ -55,7 +54,10 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self.m = np.concatenate([p.m for p in patients])
         owner = np.repeat(np.arange(len(patients)), [len(p.x) for p in patients])
         self.owner = owner
-        self.steps = [neighbour_step(cohort.slice_spacing_mm(name)) for name in names]
+        self.heads = [slice(*np.searchsorted(owner, [n, n + 1])) for n in range(len(patients))]
+        self.around = [
+            surroundings.around(p.x, p.m, cohort.slice_spacing_mm(p.name)) for p in patients
+        ]
         brain = self.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS
         lesion = self.y.any(axis=(1, 2))
         self.with_lesion = _by_patient(owner, brain & lesion)
@@ -69,7 +71,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         lesion = rng.random() < self.lesion_share or not self.without_lesion
         patients = self.with_lesion if lesion else self.without_lesion
         index = int(rng.choice(patients[rng.integers(len(patients))]))
-        x, m = (self._with_neighbours(array, index) for array in (self.x, self.m))
+        x, m = self._seen(self.x, index), self._seen(self.m, index, order=0)
         y = self.y[index][None].astype(np.float32)
         sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
         if self.augmentation:
@@ -79,16 +81,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         label = 2.0 * sample["y"] * inside - 1.0
         return {"x": seen[:1], "y": label, "m": inside, "beside": seen[1:], "number": number}
 
-    def _with_neighbours(self, array: NDArray[Any], index: int) -> NDArray[np.float32]:
-        """The slice and its neighbours, (1 + 2 neighbours, S, S); 0 beyond the patient's ends."""
+    def _seen(self, array: NDArray[Any], index: int, order: int = 1) -> NDArray[np.float32]:
+        """The slice and what lies beside it, (C, S, S)."""
         owner = self.owner[index]
-        offsets = neighbour_offsets(self.neighbours, self.steps[owner])
-        out = np.zeros((1 + len(offsets), *array.shape[1:]), dtype=np.float32)
-        for channel, offset in enumerate([0, *offsets]):
-            at = index + offset
-            if 0 <= at < len(array) and self.owner[at] == owner:
-                out[channel] = array[at]
-        return out
+        head = self.heads[owner]
+        beside = self.around[owner](array[head], index - head.start, order)
+        return np.concatenate([array[index][None].astype(np.float32), beside])
 
 
 def _by_patient(owner: NDArray[Any], wanted: NDArray[Any]) -> list[NDArray[Any]]:

@@ -37,7 +37,7 @@ class Task(Protocol):
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
         """y_0 for clean slices, positive where there is lesion.
 
-        x_0 is (S, 1 + 2 neighbours, H, W): the slice and then its neighbours, each in its mask.
+        x_0 is (S, C, H, W): the slice and then what lies beside it, each in its mask.
         """
         ...
 
@@ -57,9 +57,9 @@ class DiffusionTask:
         self.times = TIME_SAMPLERS[config.time_sampler]
 
     def example(self, size: int) -> tuple[Tensor, ...]:
-        """x_t (1, 1 + 2 neighbours, size, size) and t = 1."""
-        channels = 1 + 2 * self.config.network.neighbours
-        return torch.zeros(1, channels, size, size), torch.ones(1, dtype=torch.long)
+        """x_t (1, channels, size, size) and t = 1."""
+        x_t = torch.zeros(1, self.config.network.channels, size, size)
+        return x_t, torch.ones(1, dtype=torch.long)
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The terms of the loss, their sum under "loss"."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from strokediff.data.cohort import Cohort, Patient
-from strokediff.data.neighbours import beside, neighbour_step
+from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.training.tasks import Task
 
 BATCH = 32
@@ -26,7 +26,11 @@ class Validation:
 
 @torch.inference_mode()
 def validate(
-    task: Task, module: nn.Module, cohort: Cohort, device: torch.device, neighbours: int = 0
+    task: Task,
+    module: nn.Module,
+    cohort: Cohort,
+    device: torch.device,
+    surroundings: Surroundings = ALONE,
 ) -> Validation:
     """Dice and volume error of every validation patient on the network's grid.
 
@@ -35,7 +39,7 @@ def validate(
     dice, vdp, picture = [], [], np.zeros((0, 0), dtype=np.float32)
     for name in cohort.split["val"]:
         patient = cohort.read(name)
-        x, m = with_neighbours(patient, neighbours, cohort.slice_spacing_mm(name))
+        x, m = network_sees(patient, surroundings, cohort.slice_spacing_mm(name))
         y_0 = torch.cat([_label(task, module, a, b, device) for a, b in _batches(x, m)])
         found, truth = (y_0[:, 0] > 0).numpy(), patient.y > 0
         total = int(found.sum() + truth.sum())
@@ -52,12 +56,11 @@ def validate(
     return Validation(figures, picture)
 
 
-def with_neighbours(
-    patient: Patient, neighbours: int, slice_mm: float | None
+def network_sees(
+    patient: Patient, surroundings: Surroundings, slice_mm: float | None
 ) -> tuple[Tensor, Tensor]:
-    """Every slice with its neighbours (Z, 1 + 2 neighbours, S, S), masked; m (Z, 1, S, S)."""
-    x = patient.x.astype(np.float32) * patient.m
-    seen = np.concatenate([x[:, None], beside(x, neighbours, neighbour_step(slice_mm))], axis=1)
+    """Every slice and what lies beside it (Z, C, S, S), masked; m (Z, 1, S, S)."""
+    seen = surroundings.seen(patient.x, patient.m, slice_mm)
     return torch.from_numpy(seen), torch.from_numpy(patient.m.astype(np.float32))[:, None]
 
 
