@@ -55,6 +55,7 @@ def test_from_scans_to_a_mask(
     assert run("prepare", source, cohort, "--val", 0.34, "--test", 0, "--quiet") == 0
     assert "3 patients (2 train, 1 val, 0 test)" in capsys.readouterr().out
     train = ["train", "--data", cohort, "-o", runs, "--device", "cpu", "--quiet"]
+    train += ["--set", "network.mirror=true", "--set", "network.neighbours=1"]
     assert run(*train) == 0
     assert "validation dice" in capsys.readouterr().out
     assert any((runs / "logs").iterdir())

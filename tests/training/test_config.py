@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import PRESETS, LossConfig, TrainingConfig
+from strokediff.training.config import PRESETS, LossConfig, TrainingConfig, with_settings
 
 
 def test_a_label_without_bounds_is_not_read_linearly() -> None:
@@ -18,3 +19,31 @@ def test_a_label_without_bounds_is_not_read_linearly() -> None:
 def test_the_grid_of_every_preset_fits_its_network(name: str) -> None:
     chosen = PRESETS[name]
     assert chosen.size % chosen.training.network.stride == 0
+
+
+def test_settings_reach_every_level() -> None:
+    base = PRESETS["tiny"].training
+    made = with_settings(
+        base,
+        ["network.mirror=true", "loss.dice=3", "time_sampler=uniform", "network.multipliers=[1,2]"],
+    )
+    assert made.network.mirror and made.loss.dice == 3.0 and made.time_sampler == "uniform"
+    assert made.network.multipliers == (1, 2)
+    assert with_settings(base, []) == base
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("network.mirrors=true", r"network\.FIELD is one of: base, .*mirror"),
+        ("net.mirror=true", r"; FIELD is one of: T, augment"),
+        ("mirror", "expected FIELD=VALUE"),
+        ("steps.more=1", r"; FIELD is one of: T, augment"),
+        ("network.mirror=perhaps", r"network\.mirror = 'perhaps': .*boolean"),
+        ("network.label_form=noisy", "^configuration: .*'linear' needs a label in"),
+        ("network.base=12", r"^network: .*base \(12\) must be a multiple"),
+    ],
+)
+def test_settings_that_do_not_exist_are_explained(setting: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        with_settings(PRESETS["tiny"].training, [setting])

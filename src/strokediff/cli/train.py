@@ -29,6 +29,10 @@ def train(
         str, typer.Option(help="mse, or mahalanobis where the noise can be whitened.")
     ] = "mse",
     precision: Annotated[str | None, typer.Option(help="32 or bf16.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="FIELD=VALUE of the preset, e.g. network.mirror=true."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes weights, samples and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes that load data; 0: none.")] = 0,
@@ -42,7 +46,7 @@ def train(
     from strokediff.data.cohort import open_cohort
     from strokediff.errors import UsageError
     from strokediff.training.build import build_network, build_task
-    from strokediff.training.config import changed
+    from strokediff.training.config import changed, with_settings
     from strokediff.training.config import preset as training_preset
     from strokediff.training.loop import Run, noise_of_run
 
@@ -63,6 +67,7 @@ def train(
         noise_loss=noise_loss,
         noise={"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage},
     )
+    config = with_settings(config, settings or [])
     fitted = noise_of_run(out, cohort, config, resume=resume)
     run = Run(
         folder=out,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -163,9 +165,45 @@ def preset(name: str) -> Preset:
 def changed(config: TrainingConfig, **changes: Any) -> TrainingConfig:
     """`config` with those changes that are not None; `UsageError` says what a field expects."""
     wanted = {key: value for key, value in changes.items() if value is not None}
+    return _validated({**config.model_dump(), **wanted})
+
+
+def with_settings(config: TrainingConfig, settings: Sequence[str]) -> TrainingConfig:
+    """`config` with every "FIELD=VALUE" in `settings`, such as "network.mirror=true".
+
+    A field inside another has a dot; a value is read as JSON where it is JSON, and as text where
+    not. `UsageError` if a field does not exist or does not take the value.
+    """
+    content = config.model_dump()
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        *outer, last = path.split(".")
+        place: Any = content
+        for key in outer:
+            place = place.get(key) if isinstance(place, dict) else None
+        if not equals or not isinstance(place, dict) or last not in place:
+            inside = isinstance(place, dict)
+            known = sorted(place if inside else content)
+            raise UsageError(
+                f"--set {setting}: expected FIELD=VALUE, e.g. network.mirror=true; "
+                f"{'.'.join([*(outer if inside else ()), 'FIELD'])} is one of: {', '.join(known)}."
+            )
+        place[last] = _value(text)
+    return _validated(content)
+
+
+def _value(text: str) -> Any:
     try:
-        return TrainingConfig(**{**config.model_dump(), **wanted})
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _validated(content: dict[str, Any]) -> TrainingConfig:
+    try:
+        return TrainingConfig(**content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{field} = {first['input']!r}: {first['msg']}.") from None
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        raise UsageError(f"{field or 'configuration'}{value}: {first['msg']}.") from None
