@@ -3,7 +3,7 @@
     python benchmarks/inference.py MODEL --data COHORT -o DIR [--patients 20] [--slices 8]
                                    [--reference-draws 4] [--split test]
 
-Patients of COHORT's split go through every method at many costs, from one evaluation a slice to
+Patients of COHORT's split, evenly spread over it, go through every method at many costs, from one evaluation a slice to
 the paper's sums over every t, on the network's grid. `--slices` evenly spaced slices with brain
 are used of each (0: all), since the reference takes 250 evaluations a draw. Each method's
 reference has `--reference-draws` draws of the paper's 100 or 50. Dice, VDP and the volume's error
@@ -97,7 +97,7 @@ def curves(T: int, draws: int) -> list[Curve]:
 def main() -> None:
     args = arguments()
     model, cohort = load_model(args.model, torch.device(args.device)), open_cohort(args.data)
-    names = cohort.split[args.split][: args.patients]
+    names = spread(cohort.split[args.split], args.patients)
     chosen = curves(model.process.T, args.reference_draws)
     rows: dict[str, list[dict[str, float]]] = {}
     for name in names:
@@ -130,6 +130,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("-o", "--out", type=Path, required=True)
     return parser.parse_args()
+
+
+def spread(names: list[str], n: int) -> list[str]:
+    """n of the names, evenly spaced: they are sorted by kind of lesion."""
+    at = np.unique(np.linspace(0, len(names) - 1, n).round().astype(int)) if names else []
+    return [names[i] for i in at]
 
 
 def some_slices(patient: Patient, slices: Slices, n: int) -> tuple[Slices, np.ndarray]:
