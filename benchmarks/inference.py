@@ -3,9 +3,9 @@
     python benchmarks/inference.py MODEL --data COHORT -o DIR [--patients 20] [--slices 8]
                                    [--reference-draws 4] [--split test]
 
-Patients of COHORT's split, evenly spread over it, go through every method at many costs, from one evaluation a slice to
-the paper's sums over every t, on the network's grid. `--slices` evenly spaced slices with brain
-are used of each (0: all), since the reference takes 250 evaluations a draw. Each method's
+Patients of COHORT's split, evenly spread over it, go through every method at many costs, from one
+evaluation a slice to the paper's sums over every t, on the network's grid. `--slices` evenly spaced
+slices with brain are used of each (0: all), since the reference takes 250 evaluations a draw. Each method's
 reference has `--reference-draws` draws of the paper's 100 or 50. Dice, VDP and the volume's error
 are means over patients, VC is Pearson's r of the volumes; lesion is y_0 >= 0.
 
