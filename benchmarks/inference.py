@@ -4,10 +4,10 @@
                                    [--reference-draws 4] [--split test]
 
 Patients of COHORT's split, evenly spread over it, go through every method at many costs, from one
-evaluation a slice to the paper's sums over every t, on the network's grid. `--slices` evenly spaced
-slices with brain are used of each (0: all), since the reference takes 250 evaluations a draw. Each method's
-reference has `--reference-draws` draws of the paper's 100 or 50. Dice, VDP and the volume's error
-are means over patients, VC is Pearson's r of the volumes; lesion is y_0 >= 0.
+evaluation a slice to the paper's sums over every t, on the network's grid. `--slices` evenly
+spaced slices with brain are used of each (0: all), since the reference takes 250 evaluations a
+draw. Each method's reference has `--reference-draws` draws of the paper's 100 or 50. Dice, VDP and
+the volume's error are means over patients, VC is Pearson's r of the volumes; lesion is y_0 >= 0.
 
 Writes DIR/inference.json, DIR/inference.md and DIR/inference.png. Finished patients are kept in
 DIR/patients and not estimated again, so the same command goes on where it was stopped.
