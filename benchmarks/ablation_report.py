@@ -1,4 +1,4 @@
-"""The tables of `ablation_noise.py`: figures, bootstrap intervals, and differences from SDPM."""
+"""The tables of `ablation.py`: figures, bootstrap intervals, and differences from SDPM."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def markdown(content: dict[str, Any]) -> str:
     shown_methods = {key.split("/")[1] for key in content["table"]}
     for method in (m for m in METHODS if m in shown_methods):
         lines += ["", f"Method `{method}`:", ""]
-        head = f"| noise | Dice | VC | VDP | HD95 {content['unit']} "
+        head = f"| arm | Dice | VC | VDP | HD95 {content['unit']} "
         lines.append(f"{head}| Dice - SDPM's | Dice by seed |")
         lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for key, row in content["table"].items():
