@@ -67,6 +67,33 @@ def test_from_scans_to_a_mask(
     assert json.loads((out / "result.json").read_text())["model"]["name"] == "run"
 
 
+def test_a_model_is_trained_further(
+    run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its settings are the model's, unless given; what makes no sense is refused at once."""
+    cohort, first, second = tmp_path / "cohort", tmp_path / "first", tmp_path / "second"
+    assert run("prepare", source, cohort, "--val", 0.34, "--test", 0, "--quiet") == 0
+    train = ["train", "--data", cohort, "--device", "cpu", "--quiet"]
+    noise = ["--noise", "low-rank", "--noise-rank", 8, "--shrinkage", 0.5]
+    assert run(*train, "-o", first, *noise, "--set", "network.mirror=true") == 0
+    start = ["--from", first / "model"]
+    assert run(*train, "-o", second, *start, "--steps", 2, "--shrinkage", 0.75) == 0
+    made = json.loads((second / "model" / "config.json").read_text())
+    assert made["training"]["network"]["mirror"] and made["step"] == 2
+    assert made["training"]["noise"]["name"] == "low-rank"
+    assert made["training"]["noise"]["rank"] == 8
+    assert made["training"]["noise"]["shrinkage"] == 0.75
+    assert "started from first (" in made["trained_on"]
+    capsys.readouterr()
+    assert run(*train, "-o", tmp_path / "x", *start, "--preset", "tiny") == 2
+    assert "Leave --preset out" in capsys.readouterr().err
+    assert run(*train, "-o", tmp_path / "x", "--from", "phantom-stroke") == 2
+    assert "the model phantom-stroke expects 96 of 2.0 mm" in capsys.readouterr().err
+    assert run(*train, "-o", tmp_path / "x", *start, "--set", "network.base=16") == 2
+    assert run(*train, "-o", tmp_path / "x", "--from", "nothing") == 2
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_cohort_on_another_grid_is_refused(
     run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

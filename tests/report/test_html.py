@@ -8,6 +8,7 @@ import pytest
 
 from strokediff.errors import UsageError
 from strokediff.report.html import RESEARCH_ONLY, ReportFigure, render_report, write_report
+from strokediff.report.sections import model_note
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
@@ -95,6 +96,13 @@ def test_warnings_the_model_and_the_purpose_stand_before_the_figures():
     assert text.index(RESEARCH_ONLY) < volume and text.rindex(RESEARCH_ONLY) > volume
     assert text.index("trained on phantoms (simulated CT), not on patients") < volume
     assert text.index("slices are uneven") < volume
+
+
+def test_a_model_that_only_started_on_phantoms_is_not_said_to_know_nothing_else():
+    note = model_note({"trained_on": "40 patients; started from first (phantoms)"})
+    assert "trained on: 40 patients; started from first (phantoms)" in note
+    assert "not on patients" not in model_note({"trained_on": "phantoms; started from a (AISD)"})
+    assert "not on patients" in model_note({"trained_on": "phantoms; started from a (phantoms)"})
 
 
 def test_it_is_one_file_that_loads_and_runs_nothing():

@@ -8,26 +8,44 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from strokediff.data.cohort import Cohort
+    from strokediff.training.config import TrainingConfig
     from strokediff.training.loop import Run, StepReport
+    from strokediff.training.start import Start
 
 
 def train(
     data: Annotated[Path, typer.Option(help="Cohort written by 'strokediff prepare'.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
-    preset: Annotated[str, typer.Option(help="tiny (CPU), small or paper.")] = "tiny",
+    preset: Annotated[
+        str | None, typer.Option(help="tiny (CPU), small or paper.", show_default="tiny")
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Start from this model's weights and settings: a bundled name or folder."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, if not the preset's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Slices a step.")] = None,
     noise: Annotated[
-        str, typer.Option(help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM).")
-    ] = "isotropic",
+        str | None,
+        typer.Option(
+            help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM).",
+            show_default="isotropic",
+        ),
+    ] = None,
     noise_features: Annotated[int | None, typer.Option(help="D of the Fourier noises.")] = None,
     noise_rank: Annotated[int | None, typer.Option(help="Rank of the fitted noises.")] = None,
     shrinkage: Annotated[
         float | None, typer.Option(help="Towards white noise, 0 to 1 (calibrated, low-rank).")
     ] = None,
     noise_loss: Annotated[
-        str, typer.Option(help="mse, or mahalanobis where the noise can be whitened.")
-    ] = "mse",
+        str | None,
+        typer.Option(
+            help="mse, or mahalanobis where the noise can be whitened.", show_default="mse"
+        ),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="32 or bf16.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -44,42 +62,63 @@ def train(
 ) -> None:
     """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
     from strokediff.data.cohort import open_cohort
-    from strokediff.errors import UsageError
+    from strokediff.models import model_path
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
-    from strokediff.training.config import preset as training_preset
     from strokediff.training.loop import Run, noise_of_run
+    from strokediff.training.start import Start
 
     cohort = open_cohort(data)
-    chosen = training_preset(preset)
-    if (cohort.grid.size, cohort.grid.spacing_mm) != (chosen.size, chosen.spacing_mm):
-        raise UsageError(
-            f"{data}: prepared at {cohort.grid.size} pixels of {cohort.grid.spacing_mm} mm, and "
-            f"preset '{preset}' expects {chosen.size} of {chosen.spacing_mm} mm. Prepare it with "
-            f"--preset {preset}."
-        )
+    start = Start.of(model_path(start_from)) if start_from else None
+    base = base_configuration(cohort, preset, start)
+    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
+    given = {key: value for key, value in asked.items() if value is not None}
     config = changed(
-        chosen.training,
+        base,
         steps=steps,
         batch_size=batch_size,
         precision=precision,
         seed=seed,
         noise_loss=noise_loss,
-        noise={"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage},
+        noise=given if noise else base.noise.model_dump() | given,
     )
     config = with_settings(config, settings or [])
     fitted = noise_of_run(out, cohort, config, resume=resume)
+    module = build_network(config, cohort.grid.size)
+    if start:
+        start.load_into(module)
     run = Run(
         folder=out,
         cohort=cohort,
         config=config,
         task=build_task(config, fitted),
-        module=build_network(config, cohort.grid.size),
+        module=module,
         name=name or out.name,
         device=device,
         workers=workers,
+        started_from=start.about if start else "",
     )
     follow(run, resume=resume, quiet=quiet)
+
+
+def base_configuration(cohort: Cohort, preset: str | None, start: Start | None) -> TrainingConfig:
+    """The preset's configuration, or that of the model to start from; the grid must be its own."""
+    from strokediff.errors import UsageError
+    from strokediff.training.config import preset as training_preset
+
+    if start and preset:
+        raise UsageError("--from goes on with the model's own settings. Leave --preset out.")
+    name = preset or "tiny"
+    wanted = start.preset if start else training_preset(name)
+    own = cohort.grid
+    if (own.size, own.spacing_mm) != (wanted.size, wanted.spacing_mm):
+        what = f"the model {start.checkpoint.config.name}" if start else f"preset '{name}'"
+        advice = "the preset that the model was trained with" if start else f"--preset {name}"
+        raise UsageError(
+            f"{cohort.path}: prepared at {own.size} pixels of {own.spacing_mm} mm, and {what} "
+            f"expects {wanted.size} of {wanted.spacing_mm} mm. Prepare it with {advice}."
+        )
+    return wanted.training
 
 
 def follow(run: Run, *, resume: bool, quiet: bool) -> None:

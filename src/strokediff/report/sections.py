@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from strokediff.training.start import STARTED_FROM
+
 Row = tuple[str, str]
 
 PROFILE_WIDTH, PROFILE_HEIGHT = 720.0, 150.0
@@ -113,7 +115,7 @@ def model_note(model: Any) -> str:
     trained_on = " ".join(str(model.get("trained_on") or "").split())
     if not trained_on:
         return ""
-    if "phantom" in trained_on.lower():
+    if all("phantom" in cohort.lower() for cohort in trained_on.split(STARTED_FROM)):
         return (
             "The model was trained on phantoms (simulated CT), not on patients. Expect it to do "
             "worse on real scans than on phantoms; its model card has the figures."

@@ -59,6 +59,7 @@ class TrainingConfig(BaseModel):
     """One training run.
 
     `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
+    `start` is the sha256 of the weights that the run starts from, "" for random ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,6 +83,7 @@ class TrainingConfig(BaseModel):
     validate_every: int = 1000
     checkpoint_every: int = 500
     seed: int = 0
+    start: str = ""
 
     @model_validator(mode="after")
     def _label_fits_its_reading(self) -> TrainingConfig:

@@ -26,6 +26,7 @@ from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, wr
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import fit_noise, read_noise, write_noise
 from strokediff.training.samples import Numbers, TrainingSamples
+from strokediff.training.start import STARTED_FROM
 from strokediff.training.state import Average, load_state, save_state
 from strokediff.training.tasks import Task
 from strokediff.training.validation import Validation, validate
@@ -48,7 +49,8 @@ class StepReport:
 class Run:
     """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end.
 
-    `scale` is the width of a network that `config` does not describe.
+    `scale` is the width of a network that `config` does not describe. `started_from` says whose
+    weights `module` has, if it is not untrained.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class Run:
     device: str = "auto"
     workers: int = 0
     scale: str = ""
+    started_from: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def train(self, *, resume: bool) -> Iterator[StepReport]:
@@ -163,9 +166,13 @@ class Run:
             noise=self.task.noise.name if self.task.noise else "none",
             grid=self.cohort.grid,
             training=self.config,
-            trained_on=str(self.cohort.origin.get("description") or "unnamed cohort"),
+            trained_on=self._trained_on(),
             step=step,
         )
+
+    def _trained_on(self) -> str:
+        own = str(self.cohort.origin.get("description") or "unnamed cohort")
+        return f"{own}{STARTED_FROM}{self.started_from}" if self.started_from else own
 
     def _write(self, folder: Path, step: int, weights: dict[str, Tensor]) -> None:
         write_checkpoint(

@@ -1,0 +1,57 @@
+"""Fine-tuning: a run that starts from the weights of another model instead of random ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from strokediff.errors import InputError, UsageError
+from strokediff.training.checkpoint import Checkpoint, read_checkpoint
+from strokediff.training.config import Preset
+
+STARTED_FROM = "; started from "
+"""Between what a model was trained on and the model that it started from."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model to start from. Its configuration is that of the new run, unless changed."""
+
+    checkpoint: Checkpoint
+
+    @classmethod
+    def of(cls, path: Path) -> Start:
+        """Read it; `InputError` if it is corrupt or of a method that has other networks."""
+        found = read_checkpoint(path)
+        if found.config.method != "sdpm":
+            raise InputError(
+                f"{path}: a checkpoint of method '{found.config.method}'. Expected one that "
+                "'strokediff train' wrote ('sdpm')."
+            )
+        return cls(found)
+
+    @property
+    def preset(self) -> Preset:
+        """The model's own configuration, which names the weights to start from, and its grid."""
+        own = self.checkpoint.config
+        training = own.training.model_copy(update={"start": own.sha256})
+        return Preset(size=own.grid.size, spacing_mm=own.grid.spacing_mm, training=training)
+
+    @property
+    def about(self) -> str:
+        """The model and what it was trained on, for the card of what is made of it."""
+        own = self.checkpoint.config
+        return f"{own.name} ({own.trained_on})"
+
+    def load_into(self, module: nn.Module) -> None:
+        """Give a network the weights; `UsageError` if it is not the same network."""
+        try:
+            module.load_state_dict(self.checkpoint.weights)
+        except RuntimeError as error:
+            raise UsageError(
+                f"{self.checkpoint.path}: its weights do not fit the network asked for "
+                f"({str(error).splitlines()[-1].strip()}). Leave its network as it is, or train "
+                "from the beginning."
+            ) from None

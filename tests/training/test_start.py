@@ -1,0 +1,97 @@
+"""Laws of fine-tuning: the first step starts at the model's weights, and its card says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from strokediff.data.cohort import Cohort
+from strokediff.errors import InputError, UsageError
+from strokediff.training.build import build_network, build_task
+from strokediff.training.checkpoint import read_checkpoint, write_checkpoint
+from strokediff.training.config import TrainingConfig, changed, with_settings
+from strokediff.training.loop import Run
+from strokediff.training.start import Start
+
+
+def run_in(folder: Path, cohort: Cohort, config: TrainingConfig, start: Start | None = None) -> Run:
+    module = build_network(config, cohort.grid.size)
+    if start:
+        start.load_into(module)
+    return Run(
+        folder,
+        cohort,
+        config,
+        build_task(config),
+        module,
+        name=folder.name,
+        device="cpu",
+        started_from=start.about if start else "",
+    )
+
+
+@pytest.fixture
+def first(cohort: Cohort, config: TrainingConfig, tmp_path: Path) -> Path:
+    list(run_in(tmp_path / "first", cohort, config).train(resume=False))
+    return tmp_path / "first" / "model"
+
+
+def test_it_starts_at_the_models_weights_and_says_so(
+    cohort: Cohort, first: Path, tmp_path: Path
+) -> None:
+    """With a rate of nothing the weights stay what they were, whatever the seed."""
+    start = Start.of(first)
+    config = changed(start.preset.training, lr=0.0, lr_min=0.0, seed=7, steps=2)
+    assert config.start == read_checkpoint(first).config.sha256
+    list(run_in(tmp_path / "second", cohort, config, start).train(resume=False))
+    made = read_checkpoint(tmp_path / "second" / "model")
+    for key, value in start.checkpoint.weights.items():
+        torch.testing.assert_close(made.weights[key], value, rtol=0, atol=1e-6)
+    assert made.config.trained_on == "test phantoms; started from first (test phantoms)"
+    assert read_checkpoint(first).config.trained_on == "test phantoms"
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    cohort: Cohort, first: Path, tmp_path: Path
+) -> None:
+    start = Start.of(first)
+    config = changed(start.preset.training, seed=3)
+    list(run_in(tmp_path / "whole", cohort, config, start).train(resume=False))
+    stopped = run_in(tmp_path / "stopped", cohort, config, start).train(resume=False)
+    for report in stopped:
+        if report.step == 5:
+            break
+    list(run_in(tmp_path / "stopped", cohort, config, start).train(resume=True))
+    whole, again = (
+        read_checkpoint(tmp_path / name / "model").weights for name in ("whole", "stopped")
+    )
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+def test_it_cannot_be_resumed_as_if_it_had_started_from_nothing(
+    cohort: Cohort, config: TrainingConfig, first: Path, tmp_path: Path
+) -> None:
+    start = Start.of(first)
+    list(run_in(tmp_path / "second", cohort, start.preset.training, start).train(resume=False))
+    other = run_in(tmp_path / "second", cohort, config)
+    with pytest.raises(UsageError, match="another configuration"):
+        next(other.train(resume=True))
+
+
+def test_another_network_is_refused(cohort: Cohort, first: Path) -> None:
+    start = Start.of(first)
+    config = with_settings(start.preset.training, ["network.base=16"])
+    with pytest.raises(UsageError, match="do not fit the network asked for"):
+        start.load_into(build_network(config, cohort.grid.size))
+
+
+def test_a_checkpoint_of_another_method_is_refused(first: Path, tmp_path: Path) -> None:
+    found = read_checkpoint(first)
+    other = tmp_path / "unetr"
+    other.mkdir()
+    config = found.config.model_copy(update={"method": "unetr"})
+    write_checkpoint(other, config, found.weights, split={}, metrics={})
+    with pytest.raises(InputError, match="a checkpoint of method 'unetr'"):
+        Start.of(other)
