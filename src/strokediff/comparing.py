@@ -47,6 +47,17 @@ Advance = Callable[[int, int, str], None]
 """Called with (steps done, steps in all, what is next)."""
 
 
+FIGURES = (
+    "offset_rms",
+    "offset_floor",
+    "std",
+    "neighbour_correlation",
+    "disc_std",
+    "top50_energy",
+)
+"""Those of a measurement that are one number."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """A model's settings and figures; the images have neither settings nor a cost."""
@@ -59,8 +70,7 @@ class Measured:
     def record(self) -> dict[str, Any]:
         """Plain JSON: the figures, the cost, the settings and the curves."""
         found = self.measurement
-        names = ("offset_rms", "offset_floor", "std", "neighbour_correlation", "top50_energy")
-        record: dict[str, Any] = {name: getattr(found, name) for name in names}
+        record: dict[str, Any] = {name: getattr(found, name) for name in FIGURES}
         if self.cost is not None:
             record["seconds_per_draw"] = self.cost.seconds_per_draw
             record["bytes"] = self.cost.bytes

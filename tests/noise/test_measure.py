@@ -55,6 +55,7 @@ def test_white_noise_has_white_figures(images: Tensor, masks: Tensor) -> None:
     values = DRAWS * pixels
     assert found.std == pytest.approx(1.0, abs=5 / (2 * values) ** 0.5)
     assert found.neighbour_correlation == pytest.approx(0.0, abs=5 / (2 * values) ** 0.5)
+    assert found.disc_std == pytest.approx(1 / 7, rel=0.03)
     assert found.offset_floor == pytest.approx(DRAWS**-0.5, rel=0.02)
     assert found.offset_rms < found.offset_floor / 2
     assert found.components == 50
@@ -196,3 +197,24 @@ def test_isotropic_noise_stores_nothing() -> None:
     masks = disc().expand(5, SIDE, SIDE)
     assert measure(draws, white(5, seed=12), masks).std == pytest.approx(1.0, abs=0.03)
     assert stored_bytes(model) == 0
+
+
+def test_the_mean_over_a_disc_moves_as_much_as_the_noise_is_correlated(
+    images: Tensor, masks: Tensor
+) -> None:
+    """A field that is one number a draw averages to that number; the closed form for rho^|d|."""
+    flat = white(DRAWS, seed=5)[:, :1, :1].expand(DRAWS, SIDE, SIDE)
+    assert measure(flat, images, masks).disc_std == pytest.approx(1.0, rel=5 / (2 * DRAWS) ** 0.5)
+    rho = 0.6
+    at = torch.arange(-4, 5)
+    y, x = (at[:, None] ** 2 + at[None] ** 2 <= 16).nonzero().double().T
+    covariance = rho ** ((y[:, None] - y).abs() + (x[:, None] - x).abs())
+    wanted = float(covariance.mean()) ** 0.5
+    found = measure(autoregressive(DRAWS, rho, seed=6), images, masks).disc_std
+    assert found == pytest.approx(wanted, rel=0.05)
+
+
+def test_where_no_disc_fits_there_is_none(images: Tensor) -> None:
+    small = torch.zeros(60, SIDE, SIDE)
+    small[:, :5, :5] = 1
+    assert measure(white(4, seed=7), images * small, small).disc_std == 0.0

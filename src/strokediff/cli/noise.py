@@ -131,10 +131,10 @@ def _given(features: int | None, rank: int | None, shrinkage: float | None) -> d
 
 def _print(found: Comparison, out: Path) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    titles = ("noise", "offset rms", "std", "neighbour corr.", "top-50 energy", "ms/draw", "MB")
-    table = Table(*titles)
+    titles = ("offset rms", "std", "1 px corr.", "disc std", "top-50 energy", "ms a draw")
+    table = Table(Column("noise", no_wrap=True), *titles, "MB")
     for name, measured in {**found.models, "images": found.images}.items():
         figures, cost = measured.measurement, measured.cost
         table.add_row(
@@ -142,6 +142,7 @@ def _print(found: Comparison, out: Path) -> None:
             f"{figures.offset_rms:.3f}",
             f"{figures.std:.3f}",
             f"{figures.neighbour_correlation:.3f}",
+            f"{figures.disc_std:.3f}",
             f"{100 * figures.top50_energy:.2f} %",
             f"{1e3 * cost.seconds_per_draw:.2f}" if cost else "-",
             f"{cost.bytes / 1e6:.1f}" if cost else "-",

@@ -8,6 +8,8 @@ about the support; `mean` is the map (1/N) sum_n f_n, `variance` the unbiased on
     correlation  rho(d) = sum_n sum_p g(p) g(p + d) / sqrt(sum g(p)^2 sum g(p + d)^2), g = f - mean,
                  over the pairs that lie in S both
     neighbour    rho over the pairs one row or one column apart
+    disc_std     standard deviation of the mean of f over a disc of 49 pixels (DISC_RADIUS) in S,
+                 over discs and draws; std / 7 for white noise
     energy(k)    sum_n |U_k^T g_n|^2 / sum_n |g_n|^2, U_k the k first principal directions of the
                  images; k / |S| for white noise
     spectrum     mean_n |F(g_n)|^2 / |S| over rings of frequency; std^2 everywhere for white noise
@@ -24,11 +26,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from strokediff.noise.base import NoiseModel
 
 COMPONENTS = 50
+DISC_RADIUS = 4
+"""Pixels: about a small lesion."""
 CHUNK = 16
 """Draws that are transformed at once."""
 
@@ -62,6 +67,7 @@ class Measurement:
     offset_floor: float
     std: float
     neighbour_correlation: float
+    disc_std: float
     top50_energy: float
     energy: Tensor
     correlation: Radial
@@ -134,6 +140,7 @@ def measure_against(draws: Tensor, components: Components) -> Measurement:
         offset_floor=floor2**0.5,
         std=float(variance[support].mean()) ** 0.5,
         neighbour_correlation=_neighbours(draws, mean, support),
+        disc_std=_disc_std(draws, mean, support),
         top50_energy=float(energy[-1]) if len(energy) else 0.0,
         energy=energy,
         correlation=correlation,
@@ -203,6 +210,19 @@ def _neighbours(draws: Tensor, mean: Tensor, support: Tensor) -> float:
             second += (b**2 * both).sum(dtype=torch.float64)
     scale = float((first * second).sqrt())
     return float(product) / scale if scale else 0.0
+
+
+def _disc_std(draws: Tensor, mean: Tensor, support: Tensor) -> float:
+    """0 where no disc fits into the support."""
+    at = torch.arange(-DISC_RADIUS, DISC_RADIUS + 1)
+    disc = (at[:, None] ** 2 + at[None] ** 2 <= DISC_RADIUS**2).float()[None, None]
+    area = float(disc.sum())
+    fits = F.conv2d(support.float()[None, None], disc)[0, 0] > area - 0.5
+    squares = torch.zeros((), dtype=torch.float64)
+    for g in _centred(draws, mean, support):
+        means = F.conv2d(g[:, None].float(), disc)[:, 0] / area
+        squares += means[:, fits].double().square().sum()
+    return float(squares / max(1, int(fits.sum()) * (len(draws) - 1))) ** 0.5
 
 
 def _radial(draws: Tensor, mean: Tensor, support: Tensor) -> tuple[Radial, Radial]:
