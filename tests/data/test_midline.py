@@ -43,6 +43,16 @@ def test_the_plane_is_found_beside_a_lesion(angle: float, offset: float, slope: 
     assert found.slope == pytest.approx(slope, abs=0.02)
 
 
+def test_a_finer_grid_has_the_same_plane() -> None:
+    """Angle, offset and slope do not depend on the size of a pixel."""
+    x, m = head(11.0, 0.03, -0.04)
+    fine = find_midline(*(a.repeat(4, axis=1).repeat(4, axis=2) for a in (x, m)))
+    coarse = find_midline(x, m)
+    assert fine.angle == pytest.approx(coarse.angle, abs=0.5)
+    assert fine.offset == pytest.approx(coarse.offset, abs=0.004)
+    assert fine.slope == pytest.approx(coarse.slope, abs=0.01)
+
+
 def test_mirroring_is_an_exact_flip_about_the_middle() -> None:
     x, _ = head(0.0, 0.0, 0.0)
     np.testing.assert_allclose(Midline().mirrored(x[3]), x[3][:, ::-1], atol=1e-6)

@@ -24,8 +24,8 @@ OFFSETS = np.arange(-0.08, 0.081, 0.02)
 """Where the search starts, in degrees and in sides of the grid."""
 SEARCHED = 10
 """Slices that are compared, evenly spaced over those with brain."""
-COARSE = 2
-"""Pixels along a side that are averaged for the start of the search."""
+COARSE, FINE = 48, 96
+"""Pixels along a side, about, where the search starts and where it ends: a finer grid adds time."""
 STEP = (4.0, 0.02, 0.02)
 """First step of the search from there: degrees, and sides of the grid."""
 
@@ -60,7 +60,7 @@ def find_midline(x: NDArray[Any], m: NDArray[Any]) -> Midline:
     used = shown[np.unique(np.linspace(0, len(shown) - 1, SEARCHED).round().astype(int))]
     along = [place(k, len(m)) for k in used]
     f = ((1.0 + x[used]) * m[used]).astype(np.float32)
-    small = _smaller(f)
+    small, f = (_smaller(f, max(1, f.shape[-1] // side)) for side in (COARSE, FINE))
     start = min(
         ((angle, offset, 0.0) for angle in ANGLES for offset in OFFSETS),
         key=lambda line: _unlikeness(line, small, along),
@@ -104,8 +104,8 @@ def _mirrored(value: NDArray[Any], angle: float, offset: float, order: int) -> A
     return np.asarray(moved, np.float32)
 
 
-def _smaller(f: Array) -> Array:
-    """Means of COARSE x COARSE pixels; a last odd row or column is left out."""
-    side = f.shape[-1] // COARSE
-    cut = f[:, : side * COARSE, : side * COARSE]
-    return cut.reshape(len(f), side, COARSE, side, COARSE).mean(axis=(2, 4))
+def _smaller(f: Array, by: int) -> Array:
+    """Means of `by` x `by` pixels; rows and columns that are left over at the end are left out."""
+    side = f.shape[-1] // by
+    cut = f[:, : side * by, : side * by]
+    return cut.reshape(len(f), side, by, side, by).mean(axis=(2, 4))
