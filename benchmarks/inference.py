@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import platform
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -39,6 +38,7 @@ from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.fusion import Fused
 from strokediff.inference.mirrored import Mirrored
+from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Salient, Stratified
@@ -149,23 +149,22 @@ def some_slices(patient: Patient, slices: Slices, n: int) -> tuple[Slices, np.nd
 def scored(
     model: Model, chosen: list[Curve], slices: Slices, truth: np.ndarray
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Every estimator's figures for one patient; equal estimators are run once."""
-    done: dict[str, dict[str, float]] = {}
+    """Every estimator's figures for one patient; equal estimators, and parts, are run once."""
+    points = {label: e for curve in chosen for label, e in labelled(curve)}
     with denoiser_on(model.network, model.device) as network:
         context = Context(network, model.process, model.noise)
-        for curve in chosen:
-            for label, estimator in labelled(curve):
-                if str(estimator) not in done:
-                    start = time.perf_counter()
-                    y_0 = estimator.estimate(slices, context).y_0
-                    mask = ((y_0 >= 0) & (slices.m > 0))[:, 0].numpy()
-                    done[str(estimator)] = {
-                        "dice": Confusion.of(mask, truth).dice,
-                        "found": int(mask.sum()),
-                        "true": int(truth.sum()),
-                        "seconds": time.perf_counter() - start,
-                    }
-                yield label, done[str(estimator)]
+        for label, estimator in shared(points).items():
+            y_0 = estimator.estimate(slices, context).y_0
+            mask = ((y_0 >= 0) & (slices.m > 0))[:, 0].numpy()
+            yield (
+                label,
+                {
+                    "dice": Confusion.of(mask, truth).dice,
+                    "found": int(mask.sum()),
+                    "true": int(truth.sum()),
+                    "seconds": estimator.seconds,
+                },
+            )
 
 
 def labelled(curve: Curve) -> Iterator[tuple[str, Estimator]]:

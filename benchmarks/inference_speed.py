@@ -24,6 +24,7 @@ from functools import partial
 
 import torch
 
+from strokediff.cli.allocator import keep_freed_memory
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.inference.algorithm1 import Algorithm1
@@ -46,7 +47,10 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--most-seconds", type=float, default=60)
+    parser.add_argument("--plain-malloc", action="store_true")
     args = parser.parse_args()
+    if not args.plain_malloc:
+        keep_freed_memory()  # as the command line does
     device = torch.device(args.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     precision = resolved_precision(args.precision, device)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from strokediff import __version__
+from strokediff.cli.allocator import keep_freed_memory
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
@@ -55,6 +56,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; an explained error ends with its own exit code and no traceback."""
+    keep_freed_memory()
     try:
         app()
     except StrokediffError as error:
