@@ -9,8 +9,8 @@ spaced slices with brain are used of each (0: all), since the reference takes 25
 draw. Each method's reference has `--reference-draws` draws of the paper's 100 or 50. Dice, VDP and
 the volume's error are means over patients, VC is Pearson's r of the volumes; lesion is y_0 >= 0.
 
-Writes DIR/inference.json, DIR/inference.md and DIR/inference.png. Finished patients are kept in
-DIR/patients and not estimated again, so the same command goes on where it was stopped.
+Writes DIR/inference.json, DIR/inference.md and DIR/inference.png. What was estimated is kept by
+patient in DIR/patients and not again, so the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from strokediff.data.cohort import Patient, open_cohort
+from strokediff.data.cohort import Cohort, Patient, open_cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.evaluation.summary import volume_correlation
@@ -73,18 +74,24 @@ def curves(T: int, draws: int) -> list[Curve]:
         visits = [v for v in (2, 4, 8, 16, 32, 64) if v < T_i]
         return tuple(Repeated(Algorithm1(T_i, stride=max(1, T_i // v))) for v in visits)
 
+    short = Algorithm1(chain, stride=max(1, chain // 2))
+
     def union(sal: tuple[Estimator, ...], inf: tuple[Estimator, ...]) -> tuple[Estimator, ...]:
         return tuple(Fused([direct, a, b]) for a, b in zip(sal, inf, strict=False))
 
     sal_ref = Repeated(Salient(half), draws)
     inf_ref = Repeated(Algorithm1(half), draws)
+    chain_ref = Repeated(Algorithm1(chain), draws)
     return [
         Curve("avg", (direct, Repeated(Mirrored(Direct()), 2)), direct),
         Curve("sal, T_i = T/2", salient(half, mirrored=False), sal_ref),
         Curve("sal, T_i = T/10", salient(near, mirrored=False), Repeated(Salient(near), draws)),
         Curve("sal, T_i = T/10, mirrored", salient(near, mirrored=True)),
         Curve("infer, T_i = T/2", markov(half), inf_ref),
-        Curve("infer, T_i = T/20", markov(chain), Repeated(Algorithm1(chain), draws)),
+        Curve("infer, T_i = T/20", markov(chain), chain_ref),
+        Curve(
+            "infer, T_i = T/20, 3 each", tuple(Repeated(short, n) for n in (1, 2, 4, 8)), chain_ref
+        ),
         Curve(
             "all, T_i = T/2",
             union(salient(half, mirrored=False), markov(half)),
@@ -99,24 +106,41 @@ def main() -> None:
     model, cohort = load_model(args.model, torch.device(args.device)), open_cohort(args.data)
     names = spread(cohort.split[args.split], args.patients)
     chosen = curves(model.process.T, args.reference_draws)
+    points = {label: e for curve in chosen for label, e in labelled(curve)}
     rows: dict[str, list[dict[str, float]]] = {}
     for name in names:
-        file = args.out / "patients" / f"{name}.json"
-        costs = [[label, e.evaluations()] for c in chosen for label, e in labelled(c)]
-        key = {"sha256": model.card["sha256"], "slices": args.slices, "curves": costs}
-        kept = json.loads(file.read_text()) if file.is_file() else {}
-        if kept.get("key") != key:
-            patient = cohort.read(name)
-            slices = slices_of(cohort, patient, model)
-            slices, truth = some_slices(patient, slices, args.slices)
-            found = dict(scored(model, chosen, slices, truth))
-            kept = {"key": key, "found": found}
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_json(file, kept)
-        for label, figures in kept["found"].items():
-            rows.setdefault(label, []).append(figures)
-        print(name, {k: round(v["dice"], 3) for k, v in kept["found"].items()}, flush=True)
+        found = estimated(args, model, cohort, name, points.values())
+        for label, estimator in points.items():
+            rows.setdefault(label, []).append(found[described(estimator)])
+        print(name, {k: round(v[-1]["dice"], 3) for k, v in rows.items()}, flush=True)
     write(args, model, chosen, rows, len(names))
+
+
+def estimated(
+    args: argparse.Namespace,
+    model: Model,
+    cohort: Cohort,
+    name: str,
+    estimators: Iterable[Estimator],
+) -> dict[str, dict[str, float]]:
+    """A patient's figures by estimator; what an earlier run kept is not estimated again."""
+    file = args.out / "patients" / f"{name}.json"
+    key = {"sha256": model.card["sha256"], "slices": args.slices}
+    kept = json.loads(file.read_text()) if file.is_file() else {}
+    found: dict[str, dict[str, float]] = kept["found"] if kept.get("key") == key else {}
+    missing = {described(e): e for e in estimators if described(e) not in found}
+    if missing:
+        patient = cohort.read(name)
+        slices, truth = some_slices(patient, slices_of(cohort, patient, model), args.slices)
+        found |= dict(scored(model, missing, slices, truth))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"key": key, "found": found})
+    return found
+
+
+def described(estimator: Estimator) -> str:
+    """What it is, in words that are the same in another run: without functions' addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(estimator))
 
 
 def arguments() -> argparse.Namespace:
@@ -147,24 +171,21 @@ def some_slices(patient: Patient, slices: Slices, n: int) -> tuple[Slices, np.nd
 
 
 def scored(
-    model: Model, chosen: list[Curve], slices: Slices, truth: np.ndarray
+    model: Model, points: dict[str, Estimator], slices: Slices, truth: np.ndarray
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Every estimator's figures for one patient; equal estimators, and parts, are run once."""
-    points = {label: e for curve in chosen for label, e in labelled(curve)}
+    """The figures of every estimator for one patient; equal parts of them are run once."""
     with denoiser_on(model.network, model.device) as network:
         context = Context(network, model.process, model.noise)
-        for label, estimator in shared(points).items():
+        for key, estimator in shared(points).items():
             y_0 = estimator.estimate(slices, context).y_0
             mask = ((y_0 >= 0) & (slices.m > 0))[:, 0].numpy()
-            yield (
-                label,
-                {
-                    "dice": Confusion.of(mask, truth).dice,
-                    "found": int(mask.sum()),
-                    "true": int(truth.sum()),
-                    "seconds": estimator.seconds,
-                },
-            )
+            figures = {
+                "dice": Confusion.of(mask, truth).dice,
+                "found": int(mask.sum()),
+                "true": int(truth.sum()),
+                "seconds": estimator.seconds,
+            }
+            yield key, figures
 
 
 def labelled(curve: Curve) -> Iterator[tuple[str, Estimator]]:
@@ -229,20 +250,35 @@ def write(
 
 
 def verdicts(table: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """The cheapest point of each curve from which on it stays as near its reference as aimed."""
+    """How near each curve comes to its reference within the aimed cost, and from where it stays."""
     for name, points in table.items():
         reference = next((p for p in points if p["reference"]), None)
         cheap = sorted((p for p in points if not p["reference"]), key=lambda p: p["evaluations"])
+        cheap = [p for p in cheap if p["evaluations"] <= AIM_EVALUATIONS]
         if reference is None or reference["evaluations"] <= 1:
             continue
-        near: int | None = None
-        for point in cheap:
-            pairs = [(point[k], reference[k]) for k in ("dice", "vc")]
-            apart = max(abs(a - b) for a, b in pairs if None not in (a, b))
-            within = apart <= AIM_DIFFERENCE and point["evaluations"] <= AIM_EVALUATIONS
-            near = (near or point["evaluations"]) if within else None
-        said = f"from {near} evaluations a slice on" if near else "not reached"
-        yield f"- {name}: within {AIM_DIFFERENCE} Dice and VC of its reference: {said}"
+        said = [
+            f"{title} {apart(cheap[-1], reference, key)}, {stays(cheap, reference, key)}"
+            for key, title in (("dice", "Dice"), ("vc", "VC"))
+        ]
+        spent = f"{cheap[-1]['evaluations']} against {reference['evaluations']:,} evaluations"
+        yield f"- {name}, {spent}: {'; '.join(said)}"
+
+
+def apart(point: dict[str, Any], reference: dict[str, Any], key: str) -> str:
+    """The difference of a figure from the reference's."""
+    pair = (point[key], reference[key])
+    return "-" if None in pair else f"{pair[0] - pair[1]:+.3f}"
+
+
+def stays(cheap: list[dict[str, Any]], reference: dict[str, Any], key: str) -> str:
+    """From which of the points on a figure stays as near the reference's as aimed."""
+    near: int | None = None
+    for point in cheap:
+        pair = (point[key], reference[key])
+        within = None not in pair and abs(pair[0] - pair[1]) <= AIM_DIFFERENCE
+        near = (near or point["evaluations"]) if within else None
+    return f"within {AIM_DIFFERENCE} from {near} on" if near else f"not within {AIM_DIFFERENCE}"
 
 
 def draw(table: dict[str, list[dict[str, Any]]], path: Path) -> None:
@@ -251,7 +287,7 @@ def draw(table: dict[str, list[dict[str, Any]]], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
     for axis, (key, title) in zip(
         axes, (("dice", "Dice"), ("vdp", "VDP"), ("error", "volume error, pixels")), strict=True
     ):
@@ -264,7 +300,8 @@ def draw(table: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 axis.plot(p["evaluations"], p[key], "s", color=f"C{k}", markersize=7)
         axis.set(xscale="log", xlabel="network evaluations a slice", title=title)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=7)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
