@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--most-seconds", type=float, default=60)
     parser.add_argument("--plain-malloc", action="store_true")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="e.g. fast/sal fast/all")
     args = parser.parse_args()
     if not args.plain_malloc:
         keep_freed_memory()  # as the command line does
@@ -72,6 +73,8 @@ def main() -> None:
                 each = seconds_a_row(denoiser, head.x_0, min(ROWS, context.pack))
                 slowly = ("slice by slice", 1, partial(one_by_one, module, head, device))
                 for what, evaluations, run in [slowly, *ways(context, head, config.T)]:
+                    if args.only and what not in args.only:
+                        continue
                     guess = each * evaluations * SLICES
                     took = f"{guess:,.0f} (computed)" if guess > args.most_seconds else timed(run)
                     print(f"| {network} | {size} | {what} | {evaluations:,} | {took} |", flush=True)
