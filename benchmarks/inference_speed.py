@@ -1,15 +1,15 @@
 """Seconds a head of 30 slices for every way to ask the same network.
 
     python benchmarks/inference_speed.py [--sizes 224 448] [--networks tiny paper] [--device cpu]
-                                         [--compile]
+                                         [--compile] [--plain-malloc] [--only ROW ...]
 
 The network is untrained: its weights do not change how long it takes. Where its strides do not
 divide a size, the next size that they do is used. Beside the presets stand the same network asked
 once a slice, slice by slice, by PyTorch's own threads; the mean over 8 mirrored and turned views,
 as nnU-Net's test-time augmentation; and 9 samples of 100 steps, as SegDiff and MedSegDiff draw. A
 row that would take longer than --most-seconds is computed from the time of a packed batch, and
-says so.
-With --compile the network is compiled first (torch.compile); its first call is timed apart.
+says so. With --compile the network is compiled first (torch.compile); its first call is timed
+apart. --plain-malloc leaves the C library as it is, where the command line tells it to keep memory.
 """
 
 from __future__ import annotations
