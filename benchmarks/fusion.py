@@ -81,7 +81,8 @@ def main() -> None:
         *table(rows),
     ]
     write_text(args.out / "fusion.md", "\n".join(lines) + "\n")
-    write_json(args.out / "fusion.json", {k: v.tolist() for k, v in rows.items()})
+    plain = {k: [[None if np.isnan(v) else v for v in row] for row in rows[k]] for k in rows}
+    write_json(args.out / "fusion.json", plain)
     print("\n".join(lines))
 
 
