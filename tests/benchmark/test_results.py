@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from strokediff.benchmark.report import complete
 from strokediff.benchmark.results import reference, rows_of_table
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError
@@ -50,21 +50,28 @@ def test_the_best_peer_is_the_reference_and_ours_is_tested_against_it() -> None:
     assert by_name["ours"].differences["vdp"].mean < 0
 
 
-def test_only_seeds_that_all_rows_have_are_compared() -> None:
-    scores = {
-        "a": [made("a", 0, 10), made("a", 1, 10)],
-        "b": [made("b", 0, 10)],
-        "late": [made("late", 1, 10)],
-    }
-    kept = complete(scores)
-    assert {name: [s.seed for s in found] for name, found in kept.items()} == {"a": [0], "b": [0]}
-    assert complete({}) == {}
+def test_a_row_keeps_every_seed_that_it_has() -> None:
+    scores = {"a": [made("a", 0, 10), made("a", 1, 20)], "b": [made("b", 0, 10)]}
+    a, b = rows_of_table(scores, {"a": "A", "b": "B"}, [])
+    assert (a.seeds, b.seeds) == ((0, 1), (0,))
+    alone = [rows_of_table({"a": [made("a", 0, s)]}, {"a": "A"}, [])[0] for s in (10, 20)]
+    expected = np.mean([row.figures["dice"].value for row in alone])
+    assert a.figures["dice"].value == pytest.approx(expected)
+    assert b.figures["dice"].value == alone[0].figures["dice"].value
 
 
 def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
     own = made("a", 3, 10)
     own.write(tmp_path / "a.json")
-    assert RowScore.read(tmp_path / "a.json") == own
+    back = RowScore.read(tmp_path / "a.json")
+    assert (back.row, back.seed, back.training) == (own.row, own.seed, own.training)
+    for kept, patient in zip(back.patients, own.patients, strict=True):
+        given, found = patient.flat(), kept.flat()
+        for key in ("case", "unit", "auc"):  # no AUC here
+            assert found.pop(key) == given.pop(key)
+        assert found == pytest.approx(given, rel=1e-5)
+    content = json.loads((tmp_path / "a.json").read_text())
+    assert {len(column) for column in content["patients"].values()} == {len(TRUE)}
     (tmp_path / "a.json").write_text("{}")
     with pytest.raises(InputError, match=r"a\.json: damaged"):
         RowScore.read(tmp_path / "a.json")

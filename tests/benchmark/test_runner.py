@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,20 @@ def test_what_is_done_is_not_done_again(benchmark: Benchmark) -> None:
     benchmark.run([AVG], [0])
     assert model.stat().st_mtime_ns == before
     assert benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics == first
+
+
+def test_published_scores_are_tabled_without_a_model_or_masks(
+    benchmark: Benchmark, tmp_path: Path
+) -> None:
+    benchmark.run([AVG], [0])
+    (row,) = write_report(benchmark, benchmark.cohort(), [AVG], [0])
+    elsewhere = replace(benchmark, out=tmp_path / "elsewhere")
+    for part in ("cohort", "scores"):
+        shutil.copytree(benchmark.out / part, elsewhere.out / part)
+    assert elsewhere.run([AVG], [0]) == {}
+    assert not (elsewhere.out / "runs").exists()
+    assert write_report(elsewhere, elsewhere.cohort(), [AVG], [0]) == [row]
+    assert not (elsewhere.out / "cases.png").exists()
 
 
 def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(

@@ -38,6 +38,7 @@ def test_values_stay_in_range_and_masked_under_augmentation(cohort: Cohort) -> N
         assert set(sample["m"].unique().tolist()) <= {0.0, 1.0}
         assert sample["x"].abs().max() <= 1
         assert not (sample["x"] * (1 - sample["m"])).any()
+        assert {type(sample[key]) for key in ("x", "y", "m")} == {torch.Tensor}  # no MetaTensor
 
 
 @pytest.mark.parametrize(("share", "expected"), [(1.0, 300), (0.0, 0), (0.5, 150)])

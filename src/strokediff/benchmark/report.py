@@ -29,15 +29,15 @@ Scores = dict[str, list[RowScore]]
 def write_report(
     benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], seeds: Sequence[int]
 ) -> list[Row]:
-    """Write the report of the rows that are done; of a row, only the seeds that all rows have."""
-    scores = complete(benchmark.scores(arms, seeds))
+    """Write the report of the rows that are done, each with the seeds that it has."""
+    scores = benchmark.scores(arms, seeds)
     if not scores:
         return []
     titles = {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
     peers = [row for arm in arms if not arm.ours for row in rows_of(arm)]
     rows = rows_of_table(scores, titles, peers)
     out = benchmark.out
-    about = _about(benchmark, cohort, [s.seed for s in next(iter(scores.values()))])
+    about = _about(benchmark, cohort, sorted({s.seed for found in scores.values() for s in found}))
     write_text(out / "benchmark.md", markdown(rows, about))
     write_text(out / "benchmark.csv", to_csv(rows))
     write_json(out / "results.json", {**about, "rows": [row.to_dict() for row in rows]})
@@ -45,19 +45,10 @@ def write_report(
     figures.save(figures.boxes(scores, shown), out / "dice.png")
     figures.save(figures.volumes(scores, shown), out / "volumes.png")
     cases = _cases(benchmark, cohort, arms, scores)
-    if cases:
-        figures.save(figures.panel(cases, shown), out / "cases.png")
+    predicted = {row: titles[row] for row in scores if any(row in case.found for case in cases)}
+    if predicted:
+        figures.save(figures.panel(cases, predicted), out / "cases.png")
     return rows
-
-
-def complete(scores: Scores) -> Scores:
-    """Every row with the seeds that all rows have; rows without the first seed are left out."""
-    if not scores:
-        return {}
-    first = min(s.seed for found in scores.values() for s in found)
-    there = {row: found for row, found in scores.items() if any(s.seed == first for s in found)}
-    shared = set.intersection(*({s.seed for s in found} for found in there.values()))
-    return {row: [s for s in found if s.seed in shared] for row, found in there.items()}
 
 
 def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, Any]:
@@ -78,7 +69,7 @@ def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, 
 def _cases(
     benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], scores: Scores
 ) -> list[figures.Case]:
-    seed = next(iter(scores.values()))[0].seed
+    """The cases that show the easiest, middle and hardest patient, by the rows predicted here."""
     out = []
     for label, index in figures.best_median_worst(scores).items():
         name = next(iter(scores.values()))[0].patients[index].metrics.case
@@ -87,11 +78,14 @@ def _cases(
         found, dice = {}, {}
         for arm in arms:
             for row, method in rows_of(arm).items():
-                if row in scores:
-                    folder = benchmark.predictions(arm, seed) / method / "masks"
-                    mask = as_slices(read_mask(folder / f"{name}.nii.gz").array)
-                    found[row] = mask[k] > 0
-                    dice[row] = scores[row][0].patients[index].metrics.dice
+                if row not in scores:
+                    continue
+                first = scores[row][0]
+                folder = benchmark.predictions(arm, first.seed) / method / "masks"
+                file = folder / f"{name}.nii.gz"
+                if file.is_file():  # scores that were published come without masks
+                    found[row] = as_slices(read_mask(file).array)[k] > 0
+                    dice[row] = first.patients[index].metrics.dice
         image = (patient.x[k] * patient.m[k]).astype(np.float32)
         image = np.where(patient.m[k] > 0, image, -1.0)
         out.append(figures.Case(f"{label}\n{name}", image, patient.y[k] > 0, found, dice))

@@ -1,14 +1,18 @@
-"""A row's figures, patient by patient, from the files that it predicted."""
+"""A row's figures, patient by patient, from the files that it predicted.
+
+On disk a row and seed is one small JSON file, a list a column (six significant digits), so that it
+can be published and read as a table: `pandas.DataFrame(content["patients"])`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from strokediff.data.files import write_json
+from strokediff.data.files import write_text
 from strokediff.data.masks import check_same_grid, read_mask, read_probability
 from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
@@ -28,15 +32,22 @@ class PatientScore:
     evaluations_a_slice: float
     seconds: float
 
+    def flat(self) -> dict[str, Any]:
+        """Every figure by its name, in one dictionary."""
+        own = asdict(self)
+        return {**own.pop("metrics"), **own.pop("detection"), **own}
+
     @classmethod
-    def of(cls, content: dict[str, Any]) -> PatientScore:
-        """Undo `asdict`."""
-        metrics = content["metrics"]
-        parts = {
-            "metrics": CaseMetrics(**{**metrics, "unit": Unit(metrics["unit"])}),
-            "detection": Detection(**content["detection"]),
-        }
-        return cls(**{**content, **parts})
+    def of(cls, values: dict[str, Any]) -> PatientScore:
+        """Undo `flat`; raises `KeyError` if a figure is missing."""
+
+        def part(kind: type[Any]) -> dict[str, Any]:
+            return {
+                field.name: values[field.name] for field in fields(kind) if field.name in values
+            }
+
+        metrics = CaseMetrics(**{**part(CaseMetrics), "unit": Unit(values["unit"])})
+        return cls(metrics=metrics, detection=Detection(**part(Detection)), **part(cls))
 
 
 @dataclass(frozen=True)
@@ -49,17 +60,24 @@ class RowScore:
     patients: list[PatientScore]
 
     def write(self, file: Path) -> None:
-        """Keep it as JSON."""
-        write_json(file, asdict(self))
+        """Keep it as JSON, a line a column."""
+        table = [patient.flat() for patient in self.patients]
+        columns = {key: [_short(line[key]) for line in table] for key in table[0]}
+        lines = ",\n".join(f'  "{key}": {_compact(column)}' for key, column in columns.items())
+        head = {"row": self.row, "seed": self.seed, "training": self.training}
+        text = f'{_compact(head)[:-1]}, "patients": {{\n{lines}\n}}}}\n'
+        write_text(file, text)
 
     @classmethod
     def read(cls, file: Path) -> RowScore:
         """Read what `write` kept; raises `InputError` if it is damaged."""
         try:
             content = json.loads(file.read_text())
-            content["patients"] = [PatientScore.of(p) for p in content["patients"]]
-            return cls(**content)
-        except (ValueError, KeyError, TypeError, OSError) as error:
+            columns = content["patients"]
+            lines = zip(*columns.values(), strict=True)
+            patients = [PatientScore.of(dict(zip(columns, line, strict=True))) for line in lines]
+            return cls(**{**content, "patients": patients})
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise InputError(
                 f"{file}: damaged ({error}). Remove it; the next run scores this row again."
             ) from None
@@ -70,6 +88,14 @@ def score_patients(
 ) -> list[PatientScore]:
     """The scores of the patients `names` predicted in `folder`; `took` is what each cost."""
     return [_score(folder, truth, name, took[name], unit) for name in names]
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _compact(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
 def _score(folder: Path, truth: Path, name: str, took: dict[str, Any], unit: Unit) -> PatientScore:

@@ -112,14 +112,14 @@ def _interval(own: Interval, digits: int) -> str:
 
 def _costs(rows: Sequence[Row]) -> list[str]:
     lines = [
-        "| method | parameters, M | GMACs an evaluation | evaluations a slice | training, min | "
-        "s a head |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| method | seeds | parameters, M | GMACs an evaluation | evaluations a slice | "
+        "training, min | s a head |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         c = row.costs
         lines.append(
-            f"| {row.title} | {c['parameters'] / 1e6:.2f} | {c['gmacs']:.2f} | "
+            f"| {row.title} | {len(row.seeds)} | {c['parameters'] / 1e6:.2f} | {c['gmacs']:.2f} | "
             f"{c['evaluations_a_slice']:.0f} | {c['train_seconds'] / 60:.1f} | "
             f"{c['seconds_a_head']:.2f} |"
         )

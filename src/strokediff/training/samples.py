@@ -132,7 +132,7 @@ class Augmentation:
             sample = {**sample, "m": torch.from_numpy(m.astype(np.float32))}
         self.transform.set_random_state(seed)
         out = self.transform(sample)
-        plain = {key: torch.as_tensor(out[key]).float() for key in ("x", "y", "m")}
+        plain = {key: out[key].as_subclass(Tensor).float() for key in ("x", "y", "m")}
         plain["x"] = plain["x"].clamp(-1, 1)
         return plain
 
