@@ -16,28 +16,41 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from ablation_report import METHODS, write_report
 
-from strokediff.data.cohort import Cohort, open_cohort
+from strokediff.data.cohort import Cohort, open_cohort, split_patients
 from strokediff.data.files import write_json
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.presets import Choice
 from strokediff.model import Model, load_model
+from strokediff.models import model_path
 from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.prediction import on_axes, patient_volume
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig, changed, preset, with_settings
 from strokediff.training.loop import Run, noise_of_run
+from strokediff.training.start import Start
 
-Arms = Mapping[str, Sequence[str]]
-"""What each arm changes in the preset, as `strokediff train --set` takes it."""
+
+@dataclass(frozen=True)
+class Arm:
+    """What an arm changes in the preset, as `strokediff train --set` takes it.
+
+    With `start`, a bundled model or a path, it goes on from that model's weights and settings.
+    """
+
+    settings: Sequence[str] = ()
+    start: str = ""
+
+
+Arms = Mapping[str, Arm]
 Scores = dict[str, list[CaseMetrics]]
 """Every patient's metrics, by method."""
 
@@ -46,6 +59,8 @@ def run(arms: Arms, about: str | None) -> None:
     """Train and evaluate every arm at every seed, and write the tables."""
     args = arguments(arms, about)
     cohort = open_cohort(args.data)
+    if args.hold_out:
+        cohort = developing(cohort, args.hold_out)
     split = "test" if cohort.split["test"] else "val"
     if not cohort.split[split]:
         raise InputError(f"{args.data}: no test or validation patients. Prepare it with --test.")
@@ -53,17 +68,28 @@ def run(arms: Arms, about: str | None) -> None:
     for seed in args.seeds:  # seed by seed, so that a stopped ablation compares whole seeds
         for arm in args.arms:
             folder = args.out / arm / f"seed-{seed}"
-            config = configuration(args, arms[arm], seed)
-            trained(folder, cohort, config, args)
+            start = Start.of(model_path(arms[arm].start)) if arms[arm].start else None
+            config = configuration(args, arms[arm], start, seed)
+            trained(folder, cohort, config, start, args)
             found[arm][seed] = evaluated(folder, cohort, split, methods_of(config, args), args)
         settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()}
         write_report(args.out, settings, cohort, split, found)
+
+
+def developing(cohort: Cohort, share: float) -> Cohort:
+    """The patients that are not for testing, `share` of them held out; test patients are gone."""
+    names = [*cohort.split["train"], *cohort.split["val"]]
+    sizes = {name: ("", float(cohort.patients[name]["volume_ml"])) for name in names}
+    return replace(cohort, split=split_patients(sizes, val=share, test=0.0, seed=0))
 
 
 def arguments(arms: Arms, about: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument(
+        "--hold-out", type=float, help="Leave the test patients alone: score this share of others."
+    )
     parser.add_argument("--preset", default="tiny")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--patch", type=int)
@@ -77,8 +103,10 @@ def arguments(arms: Arms, about: str | None) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def configuration(args: argparse.Namespace, settings: Sequence[str], seed: int) -> TrainingConfig:
-    base = preset(args.preset).training
+def configuration(
+    args: argparse.Namespace, arm: Arm, start: Start | None, seed: int
+) -> TrainingConfig:
+    base = start.preset.training if start else preset(args.preset).training
     steps = args.steps or base.steps
     network = base.network.model_dump() | ({"patch": args.patch} if args.patch else {})
     config = changed(
@@ -91,7 +119,7 @@ def configuration(args: argparse.Namespace, settings: Sequence[str], seed: int) 
         validate_every=steps,
         checkpoint_every=min(base.checkpoint_every, max(1, steps // 3)),
     )
-    return with_settings(config, settings)
+    return with_settings(config, arm.settings)
 
 
 def methods_of(config: TrainingConfig, args: argparse.Namespace) -> list[str]:
@@ -99,7 +127,13 @@ def methods_of(config: TrainingConfig, args: argparse.Namespace) -> list[str]:
     return [m for m in args.methods if config.time_sampler != "clean" or m == "avg"]
 
 
-def trained(folder: Path, cohort: Cohort, config: TrainingConfig, args: argparse.Namespace) -> None:
+def trained(
+    folder: Path,
+    cohort: Cohort,
+    config: TrainingConfig,
+    begin: Start | None,
+    args: argparse.Namespace,
+) -> None:
     """Train, or go on, unless it is done; a run of another configuration is refused."""
     name = f"{folder.parent.name}/{folder.name}"
     if (folder / "model" / "config.json").is_file():
@@ -112,7 +146,12 @@ def trained(folder: Path, cohort: Cohort, config: TrainingConfig, args: argparse
         return
     task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
     module = build_network(config, cohort.grid.size)
-    run = Run(folder, cohort, config, task, module, name=name, device=args.device)
+    if begin:
+        begin.load_into(module)
+    about = begin.about if begin else ""
+    run = Run(
+        folder, cohort, config, task, module, name=name, device=args.device, started_from=about
+    )
     start = time.perf_counter()
     for report in run.train(resume=True):
         if report.step % args.report_every == 0 or report.step == config.steps:

@@ -10,16 +10,16 @@ for what is compared and how.
 
 from __future__ import annotations
 
-from ablation import run
+from ablation import Arm, run
 
 ARMS = {
-    "no-noise": ["time_sampler=clean"],
-    "sdpm": [],
-    "sadpm": ["noise.name=fourier", "noise.D=3000"],
-    "calibrated": ["noise.name=calibrated"],
-    "low-rank-0.1": ["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.1"],
-    "low-rank-0.5": ["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.5"],
-    "low-rank-0.9": ["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.9"],
+    "no-noise": Arm(["time_sampler=clean"]),
+    "sdpm": Arm(),
+    "sadpm": Arm(["noise.name=fourier", "noise.D=3000"]),
+    "calibrated": Arm(["noise.name=calibrated"]),
+    "low-rank-0.1": Arm(["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.1"]),
+    "low-rank-0.5": Arm(["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.5"]),
+    "low-rank-0.9": Arm(["noise.name=low-rank", "noise.rank=256", "noise.shrinkage=0.9"]),
 }
 
 if __name__ == "__main__":

@@ -1,27 +1,29 @@
 """What is each of our options worth? SDPM, and SDPM with one thing changed.
 
-    python benchmarks/ablation_options.py --data COHORT -o DIR [--steps N] [--seeds 0 1 2]
+    python benchmarks/ablation_options.py --data COHORT --hold-out 0.25 -o DIR [--steps N]
+                                          [--seeds 0 1 2]
                                           [--arms sdpm mirror ...] [--preset tiny] [--patch 2]
                                           [--methods avg sal infer all]
 
-Options are chosen by this, so give it a cohort without test patients (`strokediff prepare --test
-0`): the figures then are of the validation patients. `sdpm` is the preset itself. See `ablation.py`
+Options are chosen by this, so `--hold-out` scores a share of the cohort's training patients, and no
+test patient is read. `sdpm` is the preset itself. See `ablation.py`
 for what is compared and how.
 """
 
 from __future__ import annotations
 
-from ablation import run
+from ablation import Arm, run
 
 ARMS = {
-    "sdpm": [],
-    "mirror": ["network.mirror=true"],
-    "neighbours": ["network.neighbours=1"],
-    "mirror-neighbours": ["network.mirror=true", "network.neighbours=1"],
-    "clean-only": ["time_sampler=clean"],
-    "uniform-times": ["time_sampler=uniform"],
-    "more-lesion": ["lesion_share=0.75"],
-    "wider": ["network.base=24"],
+    "sdpm": Arm(),
+    "from-phantoms": Arm(start="phantom-stroke"),
+    "neighbours": Arm(["network.neighbours=1"]),
+    "mirror": Arm(["network.mirror=true"]),
+    "mirror-neighbours": Arm(["network.mirror=true", "network.neighbours=1"]),
+    "clean-only": Arm(["time_sampler=clean"]),
+    "uniform-times": Arm(["time_sampler=uniform"]),
+    "more-lesion": Arm(["lesion_share=0.75"]),
+    "wider": Arm(["network.base=24"]),
 }
 
 if __name__ == "__main__":

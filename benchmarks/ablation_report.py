@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
@@ -16,6 +15,7 @@ from strokediff.data.files import write_json, write_text
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.evaluation.metrics import CaseMetrics
 from strokediff.evaluation.summary import volume_correlation
+from strokediff.machine import machine_name
 
 REFERENCE = "sdpm"
 METHODS = ("avg", "sal", "infer", "all")
@@ -59,7 +59,7 @@ def write_report(
         "train_patients": len(cohort.split["train"]),
         "seeds": sorted(next(iter(found.values()))),
         "settings": settings,
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine_name(settings["device"]),
         "date": str(date.today()),
         "table": table(found, len(cohort.split[split])),
         "cases": {

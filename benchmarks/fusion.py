@@ -14,8 +14,6 @@ Writes DIR/fusion.json and DIR/fusion.md. Estimates are kept in DIR/estimates, b
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +30,7 @@ from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.estimator import Context
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.presets import FUSIONS, Choice
+from strokediff.machine import machine_name
 from strokediff.model import Model, load_model
 from strokediff.predicting.diffusion import slices_of
 
@@ -75,8 +74,8 @@ def main() -> None:
     rows["learned"] = scored(folds, learned)
     lines = [
         f"{len(cases)} patients of {args.data.name} ({args.split}), model {model.card['name']} "
-        f"({model.card['sha256'][:12]}), {args.folds} folds; {platform.machine()}, "
-        f"{os.cpu_count()} cores, {date.today()}",
+        f"({model.card['sha256'][:12]}), {args.folds} folds; {machine_name()}, "
+        f"{date.today()}",
         "",
         *table(rows),
     ]

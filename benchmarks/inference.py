@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -43,6 +41,7 @@ from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Salient, Stratified
+from strokediff.machine import machine_name
 from strokediff.model import Model, load_model
 from strokediff.predicting.diffusion import slices_of
 
@@ -224,8 +223,7 @@ def write(
         f"{n} patients of {args.data.name} ({args.split}), {args.slices or 'all'} slices each, "
         f"model {model.card['name']} ({model.card['sha256'][:12]}), "
         f"{args.reference_draws} draws in a reference.",
-        f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}, "
-        f"{args.device}, {date.today()}.",
+        f"{machine_name(args.device)}, {date.today()}.",
         "",
         "| method | evaluations a slice | Dice | VDP | VC | volume error, pixels | s a patient |",
         "| --- | --- | --- | --- | --- | --- | --- |",

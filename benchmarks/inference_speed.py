@@ -15,8 +15,6 @@ apart. --plain-malloc leaves the C library as it is, where the command line tell
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
 from datetime import date
@@ -32,6 +30,7 @@ from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
+from strokediff.machine import machine_name
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.build import build_network
 from strokediff.training.config import preset
@@ -53,9 +52,8 @@ def main() -> None:
     if not args.plain_malloc:
         keep_freed_memory()  # as the command line does
     device = torch.device(args.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     precision = resolved_precision(args.precision, device)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, {name}, {precision}, {date.today()}")
+    print(f"{machine_name(device)}, {precision}, {date.today()}")
     print("| network | size | what | evaluations a slice | s a head |")
     print("| --- | --- | --- | --- | --- |")
     for network in args.networks:

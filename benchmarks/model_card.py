@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -37,6 +36,7 @@ from strokediff.evaluation.summary import summarize
 from strokediff.inference.decision import Decision
 from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
+from strokediff.machine import machine_name
 from strokediff.model import load_model
 from strokediff.models import model_path
 from strokediff.predict import segment_volume
@@ -107,7 +107,7 @@ def report(out: Path, rows: dict[tuple[str, str], list[Any]], covered: dict[str,
     methods = list(dict.fromkeys(m for _, m in rows))
     for method in methods:
         rows["all", method] = [r for (k, m), v in rows.items() if m == method for r in v]
-    print(f"\n{platform.processor() or platform.machine()}, {date.today()}")
+    print(f"\n{machine_name()}, {date.today()}")
     print("| lesion | method | n | Dice | recall | precision | HD95 mm | VDP | VC |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for (kind, method), values in rows.items():

@@ -11,7 +11,6 @@ left out of the mean and counted. Needs the `train` extra.
 from __future__ import annotations
 
 import argparse
-import platform
 import tempfile
 import time
 from datetime import date
@@ -25,6 +24,7 @@ from monai.networks.nets import BasicUNet
 from scipy import ndimage
 
 from strokediff.data.phantom.cohort import write_cohort
+from strokediff.machine import machine_name
 
 SIZE = 96
 FEATURES = (16, 32, 64, 128, 128, 16)
@@ -141,10 +141,7 @@ def main() -> None:
         f"{options.steps} steps: Dice mean {scores.mean():.3f}, median {np.median(scores):.3f}, "
         f"sd {scores.std():.3f} on {scores.size} unseen phantoms with a lesion"
     )
-    print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}, {date.today()}"
-    )
+    print(f"{machine_name()}, {torch.get_num_threads()} threads, {date.today()}")
 
 
 if __name__ == "__main__":

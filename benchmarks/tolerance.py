@@ -14,8 +14,6 @@ DIR/tolerance.md.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -31,6 +29,7 @@ from strokediff.evaluation.metrics import Confusion
 from strokediff.inference.estimator import Context, LabelEstimate
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.presets import Choice, Limits
+from strokediff.machine import machine_name
 from strokediff.model import Model, load_model
 from strokediff.predicting.diffusion import slices_of
 
@@ -58,7 +57,7 @@ def main() -> None:
     lines = [
         f"{n} patients of {args.data.name} ({args.split}), model {model.card['name']} "
         f"({model.card['sha256'][:12]}), at most {args.most} evaluations a slice; "
-        f"{platform.machine()}, {os.cpu_count()} cores, {date.today()}",
+        f"{machine_name()}, {date.today()}",
         "",
         *table(found, dict(zip(limits, args.tolerances, strict=True))),
     ]

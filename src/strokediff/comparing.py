@@ -6,7 +6,6 @@ components come from an even sample of its slices.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +21,7 @@ from strokediff.data.brain_slices import BrainSlices
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory, write_bytes, write_json
 from strokediff.errors import UsageError
+from strokediff.machine import machine_name
 from strokediff.noise.base import CPU, NoiseModel
 from strokediff.noise.measure import (
     Components,
@@ -193,7 +193,7 @@ def compare(
             "batch": BATCH,
             "device": str(device),
             "threads": torch.get_num_threads(),
-            "machine": platform.machine(),
+            "machine": machine_name(device),
             "date": str(date.today()),
         },
     )

@@ -32,6 +32,7 @@ def patient(name: str, found: int, true: int, seconds: float = 1.0) -> PatientSc
 
 def row(name: str, seed: int, *sizes: tuple[int, int]) -> RowScore:
     """A row whose patients have (found, true) voxels."""
-    training = {"seconds": 60.0, "images": 32, "parameters": 1000, "gmacs": 0.5}
+    costs = {"seconds": 60.0, "images": 32, "parameters": 1000, "gmacs": 0.5}
+    training = {**costs, "machine": "a processor"}
     patients = [patient(f"p{i:02d}", *size) for i, size in enumerate(sizes)]
     return RowScore(name, seed, training, patients)

@@ -15,7 +15,7 @@ from .test_results import made
 
 ABOUT = {
     "suite": "s", "budget": "tiny", "train": 4, "test": 8, "seeds": [0], "cohort": "c",
-    "machine": "m", "date": "d", "version": "v",
+    "date": "d", "version": "v",
 }  # fmt: skip
 
 
@@ -46,6 +46,13 @@ def test_missed_patients_are_named() -> None:
     scores = {"a": [row("a", 0, (0, 10), (10, 10))]}
     text = markdown(rows_of_table(scores, {"a": "A"}, []), ABOUT)
     assert "A 1 (mean over seeds)" in text
+
+
+def test_times_of_two_machines_are_told_apart() -> None:
+    assert "Times: a processor." in markdown(rows(), ABOUT)
+    first, *others = rows()
+    text = markdown([replace(first, machines=("another",)), *others], ABOUT)
+    assert "compare within one only: another (UNET); a processor (UNETR, SDPM)." in text
 
 
 def test_csv_holds_every_figure() -> None:

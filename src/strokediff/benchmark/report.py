@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
-import torch
 
 from strokediff import __version__
 from strokediff.benchmark import figures
@@ -59,8 +56,6 @@ def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, 
         "test": len(cohort.split["test"]),
         "seeds": seeds,
         "cohort": str(cohort.origin.get("description") or "unnamed cohort"),
-        "machine": f"{platform.platform()}, {os.cpu_count()} cores, torch {torch.__version__}, "
-        f"{benchmark.device}",
         "date": str(date.today()),
         "version": __version__,
     }

@@ -36,6 +36,7 @@ class Row:
     empty_truth: int
     differences: dict[str, Difference]
     costs: dict[str, float]
+    machines: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -100,6 +101,7 @@ def _row(
             "seconds_a_head": float(np.mean([p.seconds for p in patients])),
             "evaluations_a_slice": float(np.mean([p.evaluations_a_slice for p in patients])),
         },
+        machines=tuple(dict.fromkeys(s.training["machine"] for s in found)),
     )
 
 

@@ -33,6 +33,7 @@ from strokediff.data.cohort import Cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.errors import UsageError
 from strokediff.evaluation.unit import Unit
+from strokediff.machine import machine_name
 from strokediff.model import resolve_device
 from strokediff.predicting.folder import predict_cohort, read_record
 
@@ -142,7 +143,8 @@ class Benchmark:
             write_json(clock, {"seconds": spent})
         costs = network_costs(run.module, run.task.example(cohort.grid.size))
         images = run.config.steps * run.config.batch_size
-        return {"seconds": spent, "images": images, **costs}
+        machine = machine_name(resolve_device(self.device))
+        return {"seconds": spent, "images": images, "machine": machine, **costs}
 
     @property
     def _contents(self) -> dict[str, Any]:

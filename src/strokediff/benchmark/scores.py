@@ -52,7 +52,7 @@ class PatientScore:
 
 @dataclass(frozen=True)
 class RowScore:
-    """One row and seed: what its training was, and every patient's score."""
+    """One row and seed: what its training was and on which machine, and every patient's score."""
 
     row: str
     seed: int

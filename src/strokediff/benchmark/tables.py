@@ -46,7 +46,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     header = ["row", "title", "seeds"]
     header += [f"{column(name)}{end}" for name in names for end in ("", "_low", "_high")]
     header += ["missed", *(f"{column(name)}_p_holm" for name in TESTED)]
-    header += list(rows[0].costs) if rows else []
+    header += [*rows[0].costs, "machines"] if rows else []
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -56,7 +56,7 @@ def to_csv(rows: Sequence[Row]) -> str:
             own, key = row.figures[name], column(name)
             line |= {key: own.value, f"{key}_low": own.low, f"{key}_high": own.high}
         line |= {f"{column(name)}_p_holm": d.p_holm for name, d in row.differences.items()}
-        writer.writerow(line | row.costs)
+        writer.writerow(line | row.costs | {"machines": "; ".join(row.machines)})
     return text.getvalue()
 
 
@@ -64,7 +64,7 @@ def _about(about: Mapping[str, Any]) -> str:
     return (
         f"{about['suite']}, budget {about['budget']}: {about['train']} patients to train on, "
         f"{about['test']} to test, seeds {', '.join(map(str, about['seeds']))}; "
-        f"{about['cohort']}. {about['machine']}, {about['date']}, strokediff {about['version']}."
+        f"{about['cohort']}. {about['date']}, strokediff {about['version']}."
     )
 
 
@@ -126,6 +126,16 @@ def _costs(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def _machines(rows: Sequence[Row]) -> str:
+    """Which machine the times are of, and whose are whose: those of two do not compare."""
+    names = dict.fromkeys(name for row in rows for name in row.machines)
+    if len(names) == 1:
+        return f"Times: {next(iter(names))}."
+    own = {name: [row.title for row in rows if name in row.machines] for name in names}
+    parts = "; ".join(f"{name} ({', '.join(titles)})" for name, titles in own.items())
+    return f"Times are of several machines and compare within one only: {parts}."
+
+
 def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
     notes = [
         "Means over patients in 3D, each the mean over seeds; brackets: 95 % bootstrap over "
@@ -136,6 +146,7 @@ def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
             f"\\*: differs from {best.title}, the best of the others by Dice (paired Wilcoxon over "
             "patients, Holm-corrected over the rows, p < 0.05; tested are Dice, VDP and HD95)."
         )
+    notes.append(_machines(rows))
     missed = ", ".join(f"{row.title} {row.missed:g}" for row in rows if row.missed)
     if missed:
         notes.append(

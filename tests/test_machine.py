@@ -1,0 +1,17 @@
+"""Times are told with the processor, the number of cores and torch's version."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from strokediff.machine import machine_name
+
+
+def test_the_machine_is_named() -> None:
+    name = machine_name("cpu")
+    assert name == machine_name(torch.device("cpu"))
+    processor, cores, version = name.rsplit(", ", 2)
+    assert processor.strip()
+    assert (cores, version) == (f"{os.cpu_count()} cores", f"torch {torch.__version__}")
