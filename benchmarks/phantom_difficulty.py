@@ -141,7 +141,7 @@ def main() -> None:
         f"{options.steps} steps: Dice mean {scores.mean():.3f}, median {np.median(scores):.3f}, "
         f"sd {scores.std():.3f} on {scores.size} unseen phantoms with a lesion"
     )
-    print(f"{machine_name()}, {torch.get_num_threads()} threads, {date.today()}")
+    print(f"{machine_name()}, {date.today()}")
 
 
 if __name__ == "__main__":

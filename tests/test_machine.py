@@ -1,4 +1,4 @@
-"""Times are told with the processor, the number of cores and torch's version."""
+"""Times are told with the processor, how many of its cores were used, and torch's version."""
 
 from __future__ import annotations
 
@@ -14,4 +14,7 @@ def test_the_machine_is_named() -> None:
     assert name == machine_name(torch.device("cpu"))
     processor, cores, version = name.rsplit(", ", 2)
     assert processor.strip()
-    assert (cores, version) == (f"{os.cpu_count()} cores", f"torch {torch.__version__}")
+    assert (cores, version) == (
+        f"{torch.get_num_threads()} of {os.cpu_count()} cores",
+        f"torch {torch.__version__}",
+    )

@@ -10,11 +10,12 @@ import torch
 
 
 def machine_name(device: torch.device | str = "cpu") -> str:
-    """Processor and number of cores, or the GPU's name, and torch's version."""
+    """Processor and the cores that torch may use, or the GPU's name; and torch's version."""
     chosen = torch.device(device)
     if chosen.type == "cuda":
         return f"{torch.cuda.get_device_name(chosen)}, torch {torch.__version__}"
-    return f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    used = f"{torch.get_num_threads()} of {os.cpu_count()} cores"
+    return f"{_processor()}, {used}, torch {torch.__version__}"
 
 
 def _processor() -> str:
