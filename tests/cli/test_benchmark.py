@@ -45,8 +45,10 @@ def test_every_method_from_phantoms_to_the_table(
     rows = [row["name"] for row in results["rows"]]
     assert len(rows) == sum(len(arm.rows) for arm in ARMS.values())
     assert (results["train"], results["test"]) == (2, 1)
-    shown = capsys.readouterr().out
+    shown, told = capsys.readouterr()
     assert all(title in shown for arm in ARMS.values() for title in arm.rows.values())
+    for line in ("unet seed 0: trained", "unet seed 0: Dice", "sadpm-all seed 0: Dice"):
+        assert line in told
     for picture in ("dice.png", "volumes.png", "cases.png"):
         assert (out / picture).stat().st_size > 1000
 

@@ -41,6 +41,8 @@ CLAIM = "benchmark.json"
 
 Advance = Callable[[str, int, int], None]
 """Called with (what is going on, done, total)."""
+Tell = Callable[[str], None]
+"""Called with a line to keep: a model was trained, a row was scored."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Benchmark:
     device: str = "auto"
     jobs: int = 1
     advance: Advance = lambda what, done, total: None
+    tell: Tell = lambda line: None
 
     def cohort(self) -> Cohort:
         """The suite's cohort; made by the first process, waited for by the others."""
@@ -86,6 +89,7 @@ class Benchmark:
                         note.unlink(missing_ok=True)
                     except Exception as error:  # one method must not lose the others
                         failed[name] = f"{type(error).__name__}: {error}"
+                        self.tell(f"{name} failed: {failed[name]}")
                         write_text(note, traceback.format_exc())
         return failed
 
@@ -114,6 +118,8 @@ class Benchmark:
             return
         folder = self.out / "runs" / arm.name / f"seed-{seed}"
         training = self._train(arm, folder, cohort, seed)
+        minutes = training["seconds"] / 60
+        self.tell(f"{arm.name} seed {seed}: trained, {minutes:.1f} min on {training['machine']}")
         names, out = cohort.split["test"], self.predictions(arm, seed)
         predictor = arm.predictor(folder / "model", resolve_device(self.device))
         done = iter(range(1, len(names) + 1))
@@ -127,6 +133,8 @@ class Benchmark:
             took = read_record(out / method)["patients"]
             patients = score_patients(out / method, out / "truth", names, took, unit)
             RowScore(row, seed, training, patients).write(self.score_file(row, seed))
+            dice = sum(p.metrics.dice for p in patients) / len(patients)
+            self.tell(f"{row} seed {seed}: Dice {dice:.3f}, the mean of {len(patients)} patients")
 
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
         """Train to the end; what it took over all its interruptions is kept beside the model."""

@@ -52,8 +52,12 @@ def benchmark(
         def advance(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
+        def tell(line: str) -> None:
+            if not quiet:
+                bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
         made = Benchmark(
-            chosen_suite(suite), chosen_budget(budget), out, data, device, jobs, advance
+            chosen_suite(suite), chosen_budget(budget), out, data, device, jobs, advance, tell
         )
         failed = made.run(arms, wanted)
         rows = write_report(made, made.cohort(), arms, wanted)
