@@ -27,11 +27,21 @@ def test_figures_by_hand() -> None:
     dice = only.figures["dice"].value
     assert dice == pytest.approx(((2 / 3 + 1) / 2 + (1 + 0) / 2) / 2)
     assert only.figures["vdp"].value == pytest.approx((0.25 + 0.5) / 2)
+    assert only.figures["vdp_median"].value == pytest.approx((0.25 + 0.5) / 2)
     assert only.figures["sensitivity"].value == pytest.approx((1 + 0.5) / 2)
     assert only.missed == 0.5
     assert only.costs["train_seconds"] == 60 and only.costs["evaluations_a_slice"] == 4
     assert only.figures["auc"].value is None  # no probabilities were given
     assert reference([only]) is None
+
+
+def test_the_median_vdp_is_not_moved_by_one_tiny_lesion() -> None:
+    plain = [row("a", 0, (9, 10), (90, 100), (90, 100))]
+    tiny = [row("a", 0, (90, 1), (90, 100), (90, 100))]
+    (one,), (other,) = (rows_of_table({"a": s}, {"a": "A"}, []) for s in (plain, tiny))
+    assert one.figures["vdp_median"].value == pytest.approx(0.1)
+    assert other.figures["vdp_median"].value == pytest.approx(0.1)
+    assert (other.figures["vdp"].value or 0) > 10 * (one.figures["vdp"].value or 0)
 
 
 def test_the_best_peer_is_the_reference_and_ours_is_tested_against_it() -> None:

@@ -20,7 +20,7 @@ PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc",
 CALIBRATION = ("brier", "ece")
 TESTED = ("dice", "vdp", "hd95_mm")
 """What is tested against the best of the others."""
-LOWER_IS_BETTER = {"hd_mm", "hd95_mm", "vdp", "brier", "ece", "false_positives"}
+LOWER_IS_BETTER = {"hd_mm", "hd95_mm", "vdp", "vdp_median", "brier", "ece", "false_positives"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def _row(
 ) -> Row:
     n = len(found[0].patients)
     figures = {m: bootstrap(_mean_of(values[m]), n) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
+    figures["vdp_median"] = bootstrap(_median_of(values["vdp"]), n)
     figures["vc"] = bootstrap(_over_seeds(found, _vc), n)
     figures["sensitivity"] = bootstrap(_over_seeds(found, _sensitivity), n)
     figures["false_positives"] = bootstrap(_over_seeds(found, _false_positives), n)
@@ -140,6 +141,14 @@ def _listed(values: np.ndarray) -> list[float | None]:
 
 def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
     return lambda index: _mean(values[index])
+
+
+def _median_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
+    def median(index: np.ndarray) -> float:
+        there = values[index][~np.isnan(values[index])]
+        return float(np.median(there)) if len(there) else float("nan")
+
+    return median
 
 
 def _over_seeds(
