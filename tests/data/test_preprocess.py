@@ -51,6 +51,34 @@ def test_there_and_back_a_lesion_overlaps_itself() -> None:
     assert dice > 0.95
 
 
+def test_a_label_keeps_its_volume_however_thin_it_is() -> None:
+    """A rim of a third of a pixel and a spot of one pixel and a half, in each slice by itself."""
+    volume, brain = head()
+    x, y = np.meshgrid(np.arange(200) * 0.9, np.arange(220) * 0.7, indexing="ij")
+    radius = np.hypot(x - 99, y - 70)
+    rim, spot = (radius > 30) & (radius < 31), radius < 2.1
+    lesion = np.stack([rim, spot, np.zeros_like(rim)], axis=2)
+    label = SliceGrid(GRID, volume, brain).label(lesion)
+    area = lesion.sum(axis=(0, 1)) * 0.9 * 0.7 / 9
+    assert area[0] > 15 and 1 < area[1] < 2
+    assert (np.abs(label.sum(axis=(1, 2)) - area) <= 0.5).all()
+
+
+def test_a_label_is_what_covers_most_of_its_pixels_and_lies_in_the_brain() -> None:
+    volume, brain = head((192, 192, 1), (1.0, 1.0, 5.0))
+    brain[:] = False
+    brain[48:144, 48:144] = True  # the grid's pixels are 3 x 3 of the head's, edges together
+    lesion = np.zeros_like(brain)
+    lesion[60:74, 60:71] = True  # ends two thirds into a pixel on either axis
+    lesion[:40] = True
+    label = SliceGrid(GRID, volume, brain).label(lesion)[0]
+    rows, columns = np.nonzero(label)
+    assert label.sum() == round(14 * 11 / 9)
+    assert (columns.min(), rows.min()) == (20, 20)
+    whole = label[20:23, 20:24]
+    assert whole.all() and label[20:24, 20:25].sum() == label.sum()
+
+
 def test_there_and_back_a_smooth_image_is_kept_to_the_edge() -> None:
     """Linear ramps survive both ways; the cortex keeps its value."""
     volume, brain = head()
