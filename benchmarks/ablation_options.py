@@ -17,6 +17,7 @@ from ablation import Arm, run
 ARMS = {
     "sdpm": Arm(),
     "from-phantoms": Arm(start="phantom-stroke"),
+    "from-phantoms-neighbours": Arm(["network.neighbours=1"], start="phantom-stroke"),
     "neighbours": Arm(["network.neighbours=1"]),
     "mirror": Arm(["network.mirror=true"]),
     "mirror-neighbours": Arm(["network.mirror=true", "network.neighbours=1"]),

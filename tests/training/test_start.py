@@ -80,6 +80,34 @@ def test_it_cannot_be_resumed_as_if_it_had_started_from_nothing(
         next(other.train(resume=True))
 
 
+@pytest.mark.parametrize("beside", ["network.neighbours=1", "network.mirror=true"])
+def test_what_it_newly_sees_beside_a_slice_does_not_count_at_first(
+    cohort: Cohort, first: Path, beside: str
+) -> None:
+    start = Start.of(first)
+    own = build_network(start.preset.training, cohort.grid.size)
+    config = with_settings(start.preset.training, [beside])
+    wider = build_network(config, cohort.grid.size)
+    start.load_into(own)
+    start.load_into(wider)
+    side = cohort.grid.size
+    x = torch.randn(2, config.network.channels, side, side, generator=torch.manual_seed(0))
+    t = torch.tensor([0, 5])
+    with torch.no_grad():
+        for plain, seen in zip(own(x[:, :1], t), wider(x, t), strict=True):
+            torch.testing.assert_close(plain, seen)
+
+
+def test_a_model_that_saw_more_than_the_network_asked_for_is_refused(
+    cohort: Cohort, config: TrainingConfig, tmp_path: Path
+) -> None:
+    wider = with_settings(config, ["network.neighbours=1"])
+    list(run_in(tmp_path / "wider", cohort, wider).train(resume=False))
+    start = Start.of(tmp_path / "wider" / "model")
+    with pytest.raises(UsageError, match="do not fit the network asked for"):
+        start.load_into(build_network(config, cohort.grid.size))
+
+
 def test_another_network_is_refused(cohort: Cohort, first: Path) -> None:
     start = Start.of(first)
     config = with_settings(start.preset.training, ["network.base=16"])

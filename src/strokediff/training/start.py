@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
@@ -13,6 +14,10 @@ from strokediff.training.config import Preset
 
 STARTED_FROM = "; started from "
 """Between what a model was trained on and the model that it started from."""
+
+
+SEES = "encoder.stem.weight"
+"""The first convolution, (out, in, 3, 3): the slice itself, then what lies beside it."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,25 @@ class Start:
         return f"{own.name} ({own.trained_on})"
 
     def load_into(self, module: nn.Module) -> None:
-        """Give a network the weights; `UsageError` if it is not the same network."""
+        """Give a network the weights; `UsageError` if it is not the same network.
+
+        It may see more beside a slice (`neighbours`, `mirror`) than the model did: the weights of
+        what is new are 0, so that the first step sees what the model saw.
+        """
+        weights = dict(self.checkpoint.weights)
+        wanted = module.state_dict().get(SEES)
+        if SEES in weights and wanted is not None:
+            weights[SEES] = _widened(weights[SEES], wanted.shape[1])
         try:
-            module.load_state_dict(self.checkpoint.weights)
+            module.load_state_dict(weights)
         except RuntimeError as error:
             raise UsageError(
                 f"{self.checkpoint.path}: its weights do not fit the network asked for "
                 f"({str(error).splitlines()[-1].strip()}). Leave its network as it is, or train "
                 "from the beginning."
             ) from None
+
+
+def _widened(weight: Tensor, channels: int) -> Tensor:
+    """Zeros for the input channels that are new."""
+    return F.pad(weight, (0, 0, 0, 0, 0, max(0, channels - weight.shape[1])))
