@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from strokediff.benchmark import budgets
-from strokediff.benchmark.arms import ARMS
+from strokediff.benchmark.arms import arms
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.suites import SUITES
 from strokediff.networks.config import NetworkConfig
 
 Run = Callable[..., int]
@@ -43,10 +44,11 @@ def test_every_method_from_phantoms_to_the_table(
     assert run("benchmark", *suite) == 0
     results = json.loads((out / "results.json").read_text())
     rows = [row["name"] for row in results["rows"]]
-    assert len(rows) == sum(len(arm.rows) for arm in ARMS.values())
+    every = arms([], SUITES["phantom-infarct"], budgets.BUDGETS["tiny"])
+    assert len(rows) == sum(len(arm.rows) for arm in every)
     assert (results["train"], results["test"]) == (2, 1)
     shown, told = capsys.readouterr()
-    assert all(title in shown for arm in ARMS.values() for title in arm.rows.values())
+    assert all(title in shown for arm in every for title in arm.rows.values())
     for line in ("unet seed 0: trained", "unet seed 0: Dice", "sadpm-all seed 0: Dice"):
         assert line in told
     for picture in ("dice.png", "volumes.png", "cases.png"):
@@ -79,6 +81,10 @@ def test_the_list_names_suites_methods_and_budgets(
         (("--suite", "none", "-o", "x"), "no suite 'none'"),
         (("--suite", "phe-sich", "-o", "x", "--budget", "huge"), "no budget 'huge'"),
         (("--suite", "phe-sich", "-o", "x", "--methods", "unet,foo"), "no method 'foo'"),
+        (
+            ("--suite", "phantom-infarct", "-o", "x", "--methods", "sdpm-phantoms"),
+            "has no place in suite 'phantom-infarct'",
+        ),
         (("--suite", "phe-sich", "-o", "x"), "strokediff import phe-sich SRC DST"),
         (("--suite", "phantom-infarct", "-o", "x", "--data", "y"), "leave --data out"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -11,16 +12,19 @@ import torch
 
 from strokediff.baselines.registry import BASELINES, baseline
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.suites import Suite
 from strokediff.data.cohort import Cohort
 from strokediff.errors import UsageError
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import load_model
+from strokediff.models import DEFAULT, model_path
 from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.peer import load_peer
 from strokediff.predicting.prediction import Predictor
 from strokediff.training.build import build_network, build_task
-from strokediff.training.config import NoiseConfig
+from strokediff.training.config import NoiseConfig, with_settings
 from strokediff.training.loop import Run, noise_of_run
+from strokediff.training.start import Start
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
 
@@ -41,6 +45,10 @@ class Arm(Protocol):
     @property
     def rows(self) -> Mapping[str, str]:
         """Name of a prediction -> title of its row."""
+        ...
+
+    def fits(self, suite: Suite, budget: Budget) -> bool:
+        """Whether it has a place in that table."""
         ...
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
@@ -70,6 +78,10 @@ class DiffusionArm:
             return {self.methods[0]: self.title}
         return {method: f"{self.title} {ESTIMATES[method]}" for method in self.methods}
 
+    def fits(self, suite: Suite, budget: Budget) -> bool:
+        """Everywhere."""
+        return True
+
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
         noise = self.noise.model_dump()
@@ -85,6 +97,41 @@ class DiffusionArm:
 
 
 @dataclass(frozen=True)
+class FineTunedArm(DiffusionArm):
+    """SDPM that goes on from a bundled model, which has seen phantoms that the others have not."""
+
+    start: str = DEFAULT
+    settings: Sequence[str] = ()
+
+    def fits(self, suite: Suite, budget: Budget) -> bool:
+        """On real patients, on the grid of the model."""
+        wanted = self._start.preset
+        same = (wanted.size, wanted.spacing_mm) == (budget.grid.size, budget.grid.spacing_mm)
+        return same and not suite.synthetic
+
+    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
+        """The training in `folder`."""
+        start = self._start
+        config = with_settings(budget.training(seed, start.preset.training), self.settings)
+        module = build_network(config, cohort.grid.size)
+        start.load_into(module)
+        return Run(
+            folder,
+            cohort,
+            config,
+            build_task(config),
+            module,
+            name=self.name,
+            device=device,
+            started_from=start.about,
+        )
+
+    @cached_property
+    def _start(self) -> Start:
+        return Start.of(model_path(self.start))
+
+
+@dataclass(frozen=True)
 class PeerArm:
     """A method of others."""
 
@@ -95,6 +142,10 @@ class PeerArm:
     def rows(self) -> Mapping[str, str]:
         """One row."""
         return {self.name: baseline(self.name).title}
+
+    def fits(self, suite: Suite, budget: Budget) -> bool:
+        """Everywhere."""
+        return True
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
@@ -123,14 +174,22 @@ _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
     DiffusionArm("sdpm-no-noise", "SDPM w/o noise", times="clean", methods=("avg",)),
     DiffusionArm("sdpm", "SDPM"),
+    FineTunedArm("sdpm-phantoms", "SDPM from phantoms"),
     DiffusionArm("sadpm", "SADPM", noise=NoiseConfig(name="fourier", D=3000)),
 )
 ARMS = {arm.name: arm for arm in _ALL}
 
 
-def arms(names: Sequence[str]) -> list[Arm]:
-    """The arms of those names, all if there are none; `UsageError` names the choices."""
+def arms(names: Sequence[str], suite: Suite, budget: Budget) -> list[Arm]:
+    """The arms of those names, all that fit if there are none; `UsageError` names the choices."""
+    fit = [name for name, arm in ARMS.items() if arm.fits(suite, budget)]
     unknown = [name for name in names if name not in ARMS]
     if unknown:
-        raise UsageError(f"no method '{', '.join(unknown)}'; expected one of: {', '.join(ARMS)}")
-    return [ARMS[name] for name in (names or ARMS)]
+        raise UsageError(f"no method '{', '.join(unknown)}'; expected one of: {', '.join(fit)}")
+    unfit = [name for name in names if name not in fit]
+    if unfit:
+        raise UsageError(
+            f"method '{', '.join(unfit)}' starts from a model of phantoms on a grid of its own: it "
+            f"has no place in suite '{suite.name}' at budget '{budget.name}'. Leave it out."
+        )
+    return [ARMS[name] for name in (names or fit)]

@@ -34,15 +34,21 @@ class Budget:
         """The preset whose grid the cohort is prepared on."""
         return training_preset(self.preset)
 
-    def training(self, seed: int, **changes: Any) -> TrainingConfig:
-        """The configuration of a run; `changes` that are None change nothing."""
-        base = self.grid.training
-        steps = self.steps or base.steps
+    def training(
+        self, seed: int, start: TrainingConfig | None = None, **changes: Any
+    ) -> TrainingConfig:
+        """The configuration of a run; `changes` that are None change nothing.
+
+        With `start` it is that one, network and all, at this budget's steps and batch size.
+        """
+        base = start or self.grid.training
+        steps = self.steps or self.grid.training.steps
+        network = self.network.model_dump() if self.network and not start else None
         return changed(
             base,
             steps=steps,
             batch_size=self.batch_size,
-            network=self.network.model_dump() if self.network else None,
+            network=network,
             validate_every=steps,
             checkpoint_every=max(1, min(base.checkpoint_every, steps // 4)),
             seed=seed,

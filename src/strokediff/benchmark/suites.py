@@ -31,6 +31,11 @@ class Suite(Protocol):
         """One line for `--list`."""
         ...
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether its patients are phantoms."""
+        ...
+
     def source(
         self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
     ) -> Path:
@@ -51,6 +56,7 @@ class PhantomSuite:
     train: int
     test: int
     seed: int
+    synthetic: bool = True
 
     @property
     def about(self) -> str:
@@ -91,6 +97,7 @@ class GivenSuite:
     name: str
     about: str
     share: float = 0.25
+    synthetic: bool = False
 
     def source(
         self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance

@@ -44,7 +44,8 @@ def benchmark(
     if not suite or out is None:
         raise UsageError("give --suite and -o (or --list to see what there is).")
     names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
-    arms = chosen_arms(names)
+    on, at = chosen_suite(suite), chosen_budget(budget)
+    arms = chosen_arms(names, on, at)
     wanted = list(range(seeds))
     with progress_bar(quiet) as bar:
         task = bar.add_task(suite, total=None)
@@ -56,9 +57,7 @@ def benchmark(
             if not quiet:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        made = Benchmark(
-            chosen_suite(suite), chosen_budget(budget), out, data, device, jobs, advance, tell
-        )
+        made = Benchmark(on, at, out, data, device, jobs, advance, tell)
         failed = made.run(arms, wanted)
         rows = write_report(made, made.cohort(), arms, wanted)
     if rows and not quiet:

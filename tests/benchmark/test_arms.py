@@ -1,0 +1,42 @@
+"""Laws: an arm runs where it fits, at the budget's cost; fine-tuning starts at the model's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from strokediff.benchmark.arms import ARMS, FineTunedArm, arms
+from strokediff.benchmark.budgets import BUDGETS
+from strokediff.benchmark.suites import SUITES
+from strokediff.data.cohort import Cohort
+from strokediff.data.preprocess import GridConfig
+from strokediff.errors import UsageError
+from strokediff.models import model_path
+from strokediff.training.checkpoint import read_checkpoint
+
+REAL, PHANTOMS = SUITES["phe-sich"], SUITES["phantom-infarct"]
+SMALL, FULL = BUDGETS["small"], BUDGETS["full"]
+
+
+def test_a_model_of_phantoms_has_no_place_among_phantoms_or_on_another_grid() -> None:
+    assert [arm.name for arm in arms([], REAL, SMALL)] == list(ARMS)
+    for suite, budget in ((PHANTOMS, SMALL), (REAL, FULL)):
+        names = [arm.name for arm in arms([], suite, budget)]
+        assert names == [name for name, arm in ARMS.items() if not isinstance(arm, FineTunedArm)]
+        with pytest.raises(UsageError, match="'sdpm-phantoms' starts from a model of phantoms"):
+            arms(["unet", "sdpm-phantoms"], suite, budget)
+
+
+def test_it_starts_at_the_models_weights_at_the_budgets_cost(tmp_path: Path) -> None:
+    arm = ARMS["sdpm-phantoms"]
+    cohort = Cohort(tmp_path, GridConfig(), {"train": []}, {}, {})
+    run = arm.run(tmp_path / "run", cohort, SMALL, seed=3, device="cpu")
+    assert (run.config.steps, run.config.seed) == (SMALL.steps, 3)
+    assert run.config.batch_size == SMALL.training(3).batch_size
+    model = read_checkpoint(model_path("phantom-stroke"))
+    assert run.config.start == model.config.sha256
+    assert "phantom-stroke" in run.started_from
+    state = run.module.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in model.weights.items())
