@@ -1,4 +1,4 @@
-"""Laws: an arm runs where it fits, at the budget's cost; fine-tuning starts at the model's weights."""
+"""Laws: an arm runs where it fits at the budget's cost; fine-tuning starts at a model's weights."""
 
 from __future__ import annotations
 
