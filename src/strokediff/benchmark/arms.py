@@ -174,7 +174,7 @@ _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
     DiffusionArm("sdpm-no-noise", "SDPM w/o noise", times="clean", methods=("avg",)),
     DiffusionArm("sdpm", "SDPM"),
-    FineTunedArm("sdpm-phantoms", "SDPM from phantoms"),
+    FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
     DiffusionArm("sadpm", "SADPM", noise=NoiseConfig(name="fourier", D=3000)),
 )
 ARMS = {arm.name: arm for arm in _ALL}

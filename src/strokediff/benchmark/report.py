@@ -30,9 +30,8 @@ def write_report(
     scores = benchmark.scores(arms, seeds)
     if not scores:
         return []
-    titles = {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
-    peers = [row for arm in arms if not arm.ours for row in rows_of(arm)]
-    rows = rows_of_table(scores, titles, peers)
+    titles = titles_of(arms)
+    rows = tabled(scores, arms)
     out = benchmark.out
     about = _about(benchmark, cohort, sorted({s.seed for found in scores.values() for s in found}))
     write_text(out / "benchmark.md", markdown(rows, about))
@@ -46,6 +45,17 @@ def write_report(
     if predicted:
         figures.save(figures.panel(cases, predicted), out / "cases.png")
     return rows
+
+
+def tabled(scores: Scores, arms: Sequence[Arm]) -> list[Row]:
+    """The rows of a table, tested against the best of those arms that are not ours."""
+    peers = [row for arm in arms if not arm.ours for row in rows_of(arm)]
+    return rows_of_table(scores, titles_of(arms), peers)
+
+
+def titles_of(arms: Sequence[Arm]) -> dict[str, str]:
+    """Row -> its title."""
+    return {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
 
 
 def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, Any]:

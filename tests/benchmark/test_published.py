@@ -1,0 +1,33 @@
+"""Law: the tables in docs/benchmark are those of the scores beside them, by today's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from strokediff.benchmark.arms import arms
+from strokediff.benchmark.budgets import BUDGETS
+from strokediff.benchmark.report import tabled
+from strokediff.benchmark.runner import Benchmark
+from strokediff.benchmark.suites import SUITES
+from strokediff.benchmark.tables import markdown
+
+DOCS = Path(__file__).parents[2] / "docs" / "benchmark"
+PUBLISHED = sorted(folder.parent for folder in DOCS.glob("*/scores"))
+ABOUT = dict.fromkeys(("suite", "budget", "train", "test", "cohort", "date", "version"), "")
+
+
+def test_there_are_some() -> None:
+    assert PUBLISHED
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_a_published_table_is_that_of_its_scores(folder: Path) -> None:
+    suite, budget = SUITES[folder.name], BUDGETS["small"]
+    chosen = arms([], suite, budget)
+    scores = Benchmark(suite, budget, folder).scores(chosen, range(9))
+    kept = {file.parent.name for file in folder.glob("scores/*/*.json")}
+    assert set(scores) == kept
+    body = markdown(tabled(scores, chosen), ABOUT | {"seeds": []}).split("\n", 1)[1]
+    assert (folder / "benchmark.md").read_text().split("\n", 1)[1] == body
