@@ -137,10 +137,11 @@ def trained(
     """Train, or go on, unless it is done; a run of another configuration is refused."""
     name = f"{folder.parent.name}/{folder.name}"
     if (folder / "model" / "config.json").is_file():
-        if read_checkpoint(folder / "model").config.training != config:
+        seen = json.loads((folder / "model" / "split.json").read_text())
+        if read_checkpoint(folder / "model").config.training != config or seen != cohort.split:
             raise UsageError(
-                f"{folder}: was trained with another configuration. Repeat the options of the "
-                "first call, or choose another folder with -o."
+                f"{folder}: was trained with another configuration or on other patients. Repeat "
+                "the options of the first call, or choose another folder with -o."
             )
         print(f"{name}: trained already", flush=True)
         return

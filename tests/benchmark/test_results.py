@@ -70,6 +70,15 @@ def test_a_row_keeps_every_seed_that_it_has() -> None:
     assert b.figures["dice"].value == alone[0].figures["dice"].value
 
 
+@pytest.mark.parametrize(
+    "other", [row("b", 0, (1, 10), (5, 30)), row("b", 0, (1, 10)), row("b", 1, (1, 10), (5, 21))]
+)
+def test_rows_of_other_patients_or_other_labels_are_refused(other: RowScore) -> None:
+    scores = {"a": [row("a", 0, (5, 10), (5, 20))], "b": [other]}
+    with pytest.raises(InputError, match="scores of b, seed .: of other patients or other labels"):
+        rows_of_table(scores, {"a": "A", "b": "B"}, [])
+
+
 def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
     own = made("a", 3, 10)
     own.write(tmp_path / "a.json")

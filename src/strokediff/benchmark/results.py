@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from strokediff.benchmark.scores import PatientScore, RowScore
+from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import Interval, bootstrap
 from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
 from strokediff.evaluation.significance import Difference, against
@@ -48,8 +50,10 @@ def rows_of_table(
 ) -> list[Row]:
     """A row for each of `scores`; `peers` are the rows of others, the best of them the reference.
 
-    The best is that with the highest mean Dice. Patients must be the same everywhere.
+    The best is that with the highest mean Dice. Raises `InputError` if rows are of other patients,
+    or of the same ones with other labels: then they do not compare.
     """
+    _check_patients(scores)
     values = {name: _patients(found) for name, found in scores.items()}
     known = [name for name in peers if name in values]
     best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
@@ -62,6 +66,27 @@ def rows_of_table(
     return [
         _row(name, titles[name], scores[name], values[name], differences[name]) for name in scores
     ]
+
+
+def _check_patients(scores: Mapping[str, Sequence[RowScore]]) -> None:
+    """Every row and seed must be of the same patients with the same true volumes."""
+    every = [own for found in scores.values() for own in found]
+    first = _truth(every[0]) if every else {}
+    for own in every:
+        truth = _truth(own)
+        same = truth.keys() == first.keys() and all(
+            math.isclose(truth[case], first[case], rel_tol=1e-4) for case in first
+        )
+        if not same:
+            raise InputError(
+                f"scores of {own.row}, seed {own.seed}: of other patients or other labels than "
+                f"those of {every[0].row}, seed {every[0].seed}. Expected one cohort, prepared by "
+                "one version. Remove the scores of one; the next run makes them again."
+            )
+
+
+def _truth(own: RowScore) -> dict[str, float]:
+    return {p.metrics.case: p.metrics.volume_true_ml for p in own.patients}
 
 
 def reference(rows: Sequence[Row]) -> Row | None:

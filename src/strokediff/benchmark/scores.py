@@ -39,7 +39,7 @@ class PatientScore:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> PatientScore:
-        """Undo `flat`; raises `KeyError` if a figure is missing."""
+        """Undo `flat`; raises `KeyError` or `TypeError` if a figure is missing."""
 
         def part(kind: type[Any]) -> dict[str, Any]:
             return {
