@@ -5,7 +5,7 @@
 Over the patients with a lesion, on the network's grid: the label's width (twice the distance of its
 pixels from its edge, median), the Dice of the true label with itself shifted by one pixel, grown by
 one and shrunk by one (4 neighbours, in the plane), and how much of the scan's own lesion volume the
-grid keeps. A method that is right to a pixel everywhere can have no more than about that Dice.
+grid keeps. So a method that is off by a pixel has about that Dice.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from strokediff.benchmark.suites import GivenSuite
 from strokediff.data.cohort import CohortWriter, Patient
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
+from strokediff.machine import machine_name
 from strokediff.training.loop import Run
 
 SIDE = 16
@@ -87,6 +89,21 @@ def test_what_is_done_is_not_done_again(benchmark: Benchmark) -> None:
     benchmark.run([AVG], [0])
     assert model.stat().st_mtime_ns == before
     assert benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics == first
+
+
+def test_times_name_every_machine_that_had_a_part(benchmark: Benchmark) -> None:
+    benchmark.run([AVG], [0])
+    (first,) = benchmark.scores([AVG], [0])["sdpm"]
+    here = machine_name()
+    assert first.training["machine"] == here
+    clock = benchmark.out / "runs" / "sdpm" / "seed-0" / "clock.json"
+    kept = json.loads(clock.read_text())
+    clock.write_text(json.dumps({**kept, "machines": ["another"]}))
+    benchmark.score_file("sdpm", 0).unlink()
+    benchmark.run([AVG], [0])
+    (again,) = benchmark.scores([AVG], [0])["sdpm"]
+    assert again.training["machine"] == f"another, then {here}"
+    assert again.training["seconds"] == pytest.approx(kept["seconds"])
 
 
 def test_published_scores_are_tabled_without_a_model_or_masks(

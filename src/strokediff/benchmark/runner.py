@@ -137,22 +137,24 @@ class Benchmark:
             self.tell(f"{row} seed {seed}: Dice {dice:.3f}, the mean of {len(patients)} patients")
 
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
-        """Train to the end; what it took over all its interruptions is kept beside the model."""
+        """Train to the end; what it took, and where, is kept beside the model."""
         clock = folder / "clock.json"
-        spent = json.loads(clock.read_text())["seconds"] if clock.is_file() else 0.0
+        kept: dict[str, Any] = json.loads(clock.read_text()) if clock.is_file() else {}
+        spent, here = kept.get("seconds", 0.0), machine_name(resolve_device(self.device))
+        machines = [*dict.fromkeys([*kept.get("machines", []), here])]
         run = arm.run(folder, cohort, self.budget, seed, self.device)
         if not (folder / "model" / "config.json").is_file():
             start = time.perf_counter()
             for report in run.train(resume=True):
                 self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
                 if report.step % run.config.checkpoint_every == 0:
-                    write_json(clock, {"seconds": spent + time.perf_counter() - start})
+                    now = spent + time.perf_counter() - start
+                    write_json(clock, {"seconds": now, "machines": machines})
             spent += time.perf_counter() - start
-            write_json(clock, {"seconds": spent})
+            write_json(clock, {"seconds": spent, "machines": machines})
         costs = network_costs(run.module, run.task.example(cohort.grid.size))
         images = run.config.steps * run.config.batch_size
-        machine = machine_name(resolve_device(self.device))
-        return {"seconds": spent, "images": images, "machine": machine, **costs}
+        return {"seconds": spent, "images": images, "machine": ", then ".join(machines), **costs}
 
     @property
     def _contents(self) -> dict[str, Any]:
