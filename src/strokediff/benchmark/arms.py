@@ -61,13 +61,11 @@ class Arm(Protocol):
 
 
 @dataclass(frozen=True)
-class DiffusionArm:
-    """SDPM, or SADPM by its noise, with several estimates of one training."""
+class _SynchronousArm:
+    """One network of images and labels, whose estimates are rows of their own."""
 
     name: str
     title: str
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
-    times: str | None = None
     methods: Sequence[str] = METHODS
     ours: bool = True
 
@@ -77,6 +75,19 @@ class DiffusionArm:
         if len(self.methods) == 1:
             return {self.methods[0]: self.title}
         return {method: f"{self.title} {ESTIMATES[method]}" for method in self.methods}
+
+    def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
+        """All estimates at the preset `fast`."""
+        choices = [Choice(method) for method in self.methods]
+        return DiffusionPredictor(load_model(checkpoint, device), choices)
+
+
+@dataclass(frozen=True)
+class DiffusionArm(_SynchronousArm):
+    """SDPM, or SADPM by its noise."""
+
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    times: str | None = None
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
         """Everywhere."""
@@ -90,14 +101,9 @@ class DiffusionArm:
         module = build_network(config, cohort.grid.size)
         return Run(folder, cohort, config, task, module, name=self.name, device=device)
 
-    def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
-        """All estimates at the preset `fast`."""
-        choices = [Choice(method) for method in self.methods]
-        return DiffusionPredictor(load_model(checkpoint, device), choices)
-
 
 @dataclass(frozen=True)
-class FineTunedArm(DiffusionArm):
+class FineTunedArm(_SynchronousArm):
     """SDPM that goes on from a bundled model, which has seen phantoms that the others have not."""
 
     start: str = DEFAULT
@@ -115,15 +121,9 @@ class FineTunedArm(DiffusionArm):
         config = with_settings(budget.training(seed, start.preset.training), self.settings)
         module = build_network(config, cohort.grid.size)
         start.load_into(module)
+        task, about = build_task(config), start.about
         return Run(
-            folder,
-            cohort,
-            config,
-            build_task(config),
-            module,
-            name=self.name,
-            device=device,
-            started_from=start.about,
+            folder, cohort, config, task, module, name=self.name, device=device, started_from=about
         )
 
     @cached_property
