@@ -44,6 +44,17 @@ def test_the_median_vdp_is_not_moved_by_one_tiny_lesion() -> None:
     assert (other.figures["vdp"].value or 0) > 10 * (one.figures["vdp"].value or 0)
 
 
+def test_the_volume_correlation_of_ranks_is_not_turned_by_one_large_lesion() -> None:
+    small = [(40, 10), (50, 20), (60, 30), (70, 40), (80, 50)]
+    plain = [row("a", 0, *small, (300, 900))]
+    short = [row("a", 0, *small, (5, 900))]
+    (one,), (other,) = (rows_of_table({"a": s}, {"a": "A"}, []) for s in (plain, short))
+    assert one.figures["vc_ranks"].value == pytest.approx(1.0)
+    # Spearman's rho is 1 - 6 sum(d^2) / (n (n^2 - 1)) with d = -1 five times and 5 once.
+    assert other.figures["vc_ranks"].value == pytest.approx(1 - 6 * 30 / (6 * 35))
+    assert (other.figures["vc"].value or 0) < -0.8
+
+
 def test_the_best_peer_is_the_reference_and_ours_is_tested_against_it() -> None:
     scores = {
         "worse": [made("worse", 0, 60)],

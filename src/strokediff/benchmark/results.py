@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from strokediff.benchmark.scores import PatientScore, RowScore
 from strokediff.errors import InputError
@@ -107,6 +108,7 @@ def _row(
     figures = {m: bootstrap(_mean_of(values[m]), n) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
     figures["vdp_median"] = bootstrap(_median_of(values["vdp"]), n)
     figures["vc"] = bootstrap(_over_seeds(found, _vc), n)
+    figures["vc_ranks"] = bootstrap(_over_seeds(found, _vc_of_ranks), n)
     figures["sensitivity"] = bootstrap(_over_seeds(found, _sensitivity), n)
     figures["false_positives"] = bootstrap(_over_seeds(found, _false_positives), n)
     patients = [p for seed in found for p in seed.patients]
@@ -188,9 +190,20 @@ def _over_seeds(
     return value
 
 
-def _vc(patients: list[PatientScore]) -> float | None:
+def _volumes(patients: list[PatientScore]) -> tuple[list[float], list[float]]:
     pred = [p.metrics.volume_pred_ml for p in patients]
-    return volume_correlation(pred, [p.metrics.volume_true_ml for p in patients])[0]
+    return pred, [p.metrics.volume_true_ml for p in patients]
+
+
+def _vc(patients: list[PatientScore]) -> float | None:
+    pred, true = _volumes(patients)
+    return volume_correlation(pred, true)[0]
+
+
+def _vc_of_ranks(patients: list[PatientScore]) -> float | None:
+    """Spearman's rho: one large lesion weighs no more than any other."""
+    pred, true = _volumes(patients)
+    return volume_correlation(rankdata(pred).tolist(), rankdata(true).tolist())[0]
 
 
 def _sensitivity(patients: list[PatientScore]) -> float | None:

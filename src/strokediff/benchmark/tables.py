@@ -12,7 +12,14 @@ from strokediff.evaluation.bootstrap import Interval
 from strokediff.evaluation.unit import Unit
 
 OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
-SHAPE = {"hd_mm": "HD", "hd95_mm": "HD95", "vc": "VC", "vdp": "VDP", "vdp_median": "median VDP"}
+SHAPE = {
+    "hd_mm": "HD",
+    "hd95_mm": "HD95",
+    "vc": "VC",
+    "vc_ranks": "VC of ranks",
+    "vdp": "VDP",
+    "vdp_median": "median VDP",
+}
 MORE = {
     "sensitivity": "lesions found",
     "false_positives": "false lesions a patient",
