@@ -3,11 +3,11 @@
     python benchmarks/patients_or_methods.py SCORES [--metric dice] [--reference unet]
 
 SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores).
-Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share that goes
-with the patient whatever the method, with the method whatever the patient, and the rest. Between two
-rows: Spearman's rho over patients (1: they fail on the same ones). Against `--reference`: the mean
-difference, its standard deviation over patients, and the difference that a paired test of so many
-patients finds four times in five, (1.96 + 0.84) sd / sqrt(n).
+Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
+that goes with the patient whatever the method, with the method whatever the patient, and the rest.
+Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
+`--reference`: the mean difference, its standard deviation over patients, and the difference that a
+paired test of so many patients finds four times in five, (1.96 + 0.84) sd / sqrt(n).
 """
 
 from __future__ import annotations
