@@ -15,7 +15,7 @@ from strokediff.training.checkpoint import read_checkpoint
 
 
 class PlainUNet:
-    """The U-Net in the same pipeline: same brain mask, grid and way back."""
+    """The U-Net in the same pipeline: same brain mask, grid and way back; one view of a slice."""
 
     def __init__(self, path: Path) -> None:
         checkpoint = read_checkpoint(path)
@@ -31,5 +31,5 @@ class PlainUNet:
         grid = SliceGrid(self.grid, volume, brain)
         slices = grid.image(volume.hu)
         x, m = (torch.from_numpy(a)[:, None] for a in (slices.x, slices.m))
-        y_0 = self.unet.predict(self.module, x, m, range(len(x)))
+        y_0 = self.unet.label(self.module, x, m)
         return grid.to_volume(((y_0[:, 0] + 1) / 2).numpy())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.label_diffusion import LabelDiffusion
@@ -21,6 +21,22 @@ SIZE = 96
 SEEDS = [11, 12, 13]
 # MONAI makes these for cross-attention, which UNETR does not have.
 UNUSED = "norm_cross_attn"
+
+
+class LeftHalf:
+    """A denoiser whose label is the left half of whatever it is shown."""
+
+    def __init__(self, method: LabelDiffusion) -> None:
+        self.process = method.process
+
+    def guide(self, x: Tensor) -> Tensor:
+        return x
+
+    def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
+        y_0 = torch.where(torch.arange(SIZE) < SIZE // 2, 1.0, -1.0)
+        at = t.cpu()
+        signal = self.process.alpha_bar(at, y_t).sqrt() * y_0
+        return (y_t - signal) / self.process.gamma(at, y_t).sqrt()
 
 
 def test_a_label_is_in_range_and_minus_one_outside_the_brain(
@@ -71,6 +87,25 @@ def test_validation_may_find_the_network_in_training_mode(
         expected = method.label(module, x, m)
         found = method.label(deepcopy(module).train(), x, m)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_both_views_of_a_slice_are_asked(
+    method: Baseline, module: nn.Module, batch: dict[str, Any]
+) -> None:
+    """Samples alternate between them; otherwise a mirrored slice has the mirrored answer."""
+    x, m = batch["x"], batch["m"]
+    left = torch.arange(SIZE) < SIZE // 2
+    if isinstance(method, LabelDiffusion):
+        two = method.draw(LeftHalf(method), x, m, SEEDS, samples=2, steps=2)
+        first, second = two[0] > 0, two[1] > 0
+        assert torch.equal(first, (m > 0) & left) and torch.equal(second, (m > 0) & ~left)
+    else:
+        found = method.predict(module, x, m, SEEDS)
+        mirrored = method.predict(module, x.flip(-1), m.flip(-1), SEEDS).flip(-1)
+        assert float(found[m > 0].std()) > 0
+        torch.testing.assert_close(mirrored, found, atol=1e-6, rtol=0)
+        alone = method.label(module, x, m)
+        assert not torch.allclose(alone, found, atol=1e-4)
 
 
 def test_evaluations_are_counted_truly(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,7 @@ from strokediff.baselines.base import in_brain
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import Schedule, from_betas
 from strokediff.core.seeds import derive_seed
+from strokediff.inference.mirrored import LEFT_RIGHT
 from strokediff.noise.base import generator
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.samples import sample_seeds
@@ -155,18 +157,41 @@ class LabelDiffusion(ABC):
     def draw(
         self, module: Any, x: Tensor, m: Tensor, seeds: Sequence[int], *, samples: int, steps: int
     ) -> Tensor:
-        """Samples of y_0, not fused: (samples, S, 1, H, W), -1 outside the brain."""
+        """Samples of y_0, not fused: (samples, S, 1, H, W), -1 outside the brain.
+
+        Those of odd number are drawn on the mirrored slice, as SDPM's draws are.
+        """
         if len(seeds) != len(x):
             raise ValueError(f"expected a seed for each of {len(x)} slices, got {len(seeds)}")
-        guide = module.guide(x[:, :1] * m)
-
-        def noise(y_t: Tensor, t: Tensor) -> Tensor:
-            found: Tensor = module.denoise(y_t, guide, t)
-            return found
-
         process, times = self.process, spaced_times(self.T, steps)
-        drawn = [
-            sample_label(process, noise, m, [derive_seed(seed, k) for seed in seeds], times)
-            for k in range(samples)
-        ]
+        views = [_View.of(module, x[:, :1], m, mirrored) for mirrored in (False, True)[:samples]]
+        drawn = []
+        for k in range(samples):
+            view, own = views[k % 2], [derive_seed(seed, k) for seed in seeds]
+            drawn.append(view.back(sample_label(process, view.noise, view.m, own, times)))
         return torch.stack(drawn)
+
+
+@dataclass(frozen=True)
+class _View:
+    """Slices as they are, or mirrored left to right, and what the network makes of them."""
+
+    module: Any
+    guide: Tensor
+    m: Tensor
+    mirrored: bool
+
+    @classmethod
+    def of(cls, module: Any, x: Tensor, m: Tensor, mirrored: bool) -> _View:
+        if mirrored:
+            x, m = x.flip(LEFT_RIGHT), m.flip(LEFT_RIGHT)
+        return cls(module, module.guide(x * m), m, mirrored)
+
+    def noise(self, y_t: Tensor, t: Tensor) -> Tensor:
+        """eps_hat (S, 1, H, W)."""
+        found: Tensor = self.module.denoise(y_t, self.guide, t)
+        return found
+
+    def back(self, y: Tensor) -> Tensor:
+        """A label of this view on the slice itself."""
+        return y.flip(LEFT_RIGHT) if self.mirrored else y

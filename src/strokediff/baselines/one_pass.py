@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from strokediff.baselines.base import in_brain
 from strokediff.extras import require
+from strokediff.inference.mirrored import LEFT_RIGHT
 
 OUTSIDE = -20.0
 """The logit outside the brain: there the answer is given, so it must not pull on the loss."""
@@ -67,12 +68,16 @@ class OnePass(ABC):
 
     @torch.inference_mode()
     def predict(self, module: nn.Module, x: Tensor, m: Tensor, seeds: Sequence[int]) -> Tensor:
-        """As `label`: nothing is drawn, so the seeds make no difference."""
-        return self.label(module, x, m)
+        """The mean over the slice and its mirror image, as SDPM's estimates have it.
+
+        Nothing is drawn, so the seeds make no difference.
+        """
+        mirrored = self.label(module, x.flip(LEFT_RIGHT), m.flip(LEFT_RIGHT)).flip(LEFT_RIGHT)
+        return (self.label(module, x, m) + mirrored) / 2
 
     def evaluations(self) -> int:
-        """One."""
-        return 1
+        """One for each of two views."""
+        return 2
 
 
 def dice_ce(logits: Tensor, y: Tensor, m: Tensor) -> Tensor:
