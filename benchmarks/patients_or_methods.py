@@ -1,24 +1,29 @@
 """Do the methods differ, or the patients? What a benchmark of so many patients can tell apart.
 
-    python benchmarks/patients_or_methods.py SCORES [--metric dice] [--reference unet]
+    python benchmarks/patients_or_methods.py SCORES [--metric dice] [--reference unet] [--rows R]
 
-SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores).
+SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores);
+`--rows` takes some of them, for example one a training.
 Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
 that goes with the patient whatever the method, with the method whatever the patient, and the rest.
 Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
 `--reference`: the mean difference, its standard deviation over patients, and the difference that a
 paired test of so many patients finds four times in five, (1.96 + 0.84) sd / sqrt(n).
+Volumes: Pearson's r and Spearman's rho of the found volumes between two rows, and of a row with the
+true ones, means over rows; and VC again without the patient whose absence changes it most.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import pearsonr, spearmanr
 
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError
@@ -27,14 +32,14 @@ Table = dict[str, NDArray[np.float64]]
 """Row -> a value a patient."""
 
 
-def read(folder: Path, metric: str) -> Table:
+def read(folder: Path, metric: str, rows: Sequence[str]) -> Table:
     """The metric of every patient who has it in every row, the mean over seeds."""
     table: Table = {}
-    for own in sorted(folder.iterdir()):
-        seeds = [RowScore.read(file) for file in sorted(own.glob("seed-*.json"))]
+    for name in rows or sorted(own.name for own in folder.glob("*")):
+        seeds = [RowScore.read(file) for file in sorted((folder / name).glob("seed-*.json"))]
         if seeds:
             values = [[getattr(p.metrics, metric) for p in seed.patients] for seed in seeds]
-            table[own.name] = np.array(values, dtype=np.float64).mean(0)
+            table[name] = np.array(values, dtype=np.float64).mean(0)
     if len(table) < 2:
         raise InputError(f"{folder}: expected the scores of two rows or more, found {len(table)}.")
     there = ~np.isnan(np.array(list(table.values()))).any(0)
@@ -54,12 +59,27 @@ def shares(table: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
     return {name: part / total for name, part in parts.items()}
 
 
-def agreement(table: Table) -> float:
-    """The mean Spearman's rho between two rows."""
-    rho = np.atleast_2d(spearmanr(np.array(list(table.values())), axis=1).statistic)
-    if rho.shape == (1, 1):
-        return float(rho[0, 0])
-    return float(rho[np.triu_indices(len(rho), 1)].mean())
+def between(table: Table, correlate: Callable[..., Any]) -> float:
+    """The mean correlation of two rows."""
+    return float(np.mean([correlate(a, b).statistic for a, b in combinations(table.values(), 2)]))
+
+
+def volumes(folder: Path, rows: Sequence[str]) -> list[str]:
+    """What the found volumes have to do with each other and with the true ones."""
+    found = read(folder, "volume_pred_ml", rows)
+    true = next(iter(read(folder, "volume_true_ml", rows).values()))
+    lines = ["| volumes | between two rows | of a row with the label |", "| --- | --- | --- |"]
+    for name, correlate in (("Pearson's r", pearsonr), ("Spearman's rho", spearmanr)):
+        own = np.mean([correlate(row, true).statistic for row in found.values()])
+        lines.append(f"| {name} | {between(found, correlate):.2f} | {own:.2f} |")
+    names = [p.metrics.case for p in RowScore.read(next(folder.glob("*/seed-*.json"))).patients]
+    lines += ["", "| row | VC | VC without one patient |", "| --- | --- | --- |"]
+    for name, row in found.items():
+        vc = pearsonr(row, true).statistic
+        left = [pearsonr(np.delete(row, i), np.delete(true, i)).statistic for i in range(len(true))]
+        i = int(np.abs(np.array(left) - vc).argmax())
+        lines.append(f"| {name} | {vc:.2f} | {left[i]:.2f} without {names[i]} |")
+    return lines
 
 
 def against(table: Table, reference: str) -> list[str]:
@@ -81,14 +101,15 @@ def main() -> None:
     parser.add_argument("scores", type=Path)
     parser.add_argument("--metric", default="dice")
     parser.add_argument("--reference", default="unet")
+    parser.add_argument("--rows", nargs="+", default=[])
     args = parser.parse_args()
-    table = read(args.scores, args.metric)
+    table = read(args.scores, args.metric, args.rows)
     patients = len(next(iter(table.values())))
     print(f"{args.metric}, {len(table)} rows, {patients} patients\n")
     for name, share in shares(table).items():
         print(f"- {name}: {share:.0%} of the sum of squares")
-    print(f"- Spearman's rho between two rows, mean: {agreement(table):.2f}\n")
-    print("\n".join(against(table, args.reference)))
+    print(f"- Spearman's rho between two rows, mean: {between(table, spearmanr):.2f}\n")
+    print("\n".join([*against(table, args.reference), "", *volumes(args.scores, args.rows)]))
 
 
 if __name__ == "__main__":
