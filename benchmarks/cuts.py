@@ -1,0 +1,94 @@
+"""Where should a probability be cut: at a half, elsewhere, or where the volume is the expected one?
+
+    python benchmarks/cuts.py RUN [RUN ...] --data COHORT --hold-out 0.25 [--methods avg sal]
+
+RUN is DIR/ARM/seed-K of `ablation_options.py` with the same --data and --hold-out: the patients are
+those that it held out of training, and no test patient is read. `expected` marks the likeliest
+pixels, as many as the probabilities of a patient add up to: the volume is then right on average if
+the probabilities are. Per patient in 3D on the network's grid, preset `fast`; VDP median beside the
+mean, `volume` all found over all true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from ablation import developing
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from strokediff.data.cohort import open_cohort
+from strokediff.errors import UsageError
+from strokediff.inference.presets import Choice
+from strokediff.machine import machine_name
+from strokediff.model import load_model
+from strokediff.predicting.diffusion import DiffusionPredictor
+
+CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+Volume = NDArray[np.float32]
+
+
+def expected(prob: Volume) -> NDArray[np.bool_]:
+    """The likeliest pixels, as many as the probabilities add up to."""
+    mask = np.zeros(prob.size, dtype=bool)
+    mask[np.argsort(-prob, axis=None, kind="stable")[: round(float(prob.sum()))]] = True
+    return mask.reshape(prob.shape)
+
+
+def figures(prob: Volume, true: NDArray[np.bool_]) -> dict[str, tuple[float, int]]:
+    """Cut -> (Dice, pixels found)."""
+    masks = {f"{cut}": prob >= cut for cut in CUTS} | {"expected": expected(prob)}
+    both = {name: 2 * int((mask & true).sum()) for name, mask in masks.items()}
+    found = {name: int(mask.sum()) for name, mask in masks.items()}
+    return {name: (both[name] / (found[name] + true.sum()), found[name]) for name in masks}
+
+
+def shown(rows: list[dict[str, tuple[float, int]]], true: NDArray[np.float64]) -> list[str]:
+    lines = [
+        "| cut | Dice | VC | VC of ranks | VDP | median VDP | volume |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for cut in rows[0]:
+        dice = np.mean([row[cut][0] for row in rows])
+        found = np.array([row[cut][1] for row in rows], dtype=np.float64)
+        vdp = np.abs(found - true) / true
+        vc, rho = np.corrcoef(found, true)[0, 1], spearmanr(found, true).statistic
+        lines.append(
+            f"| {cut} | {dice:.3f} | {vc:.3f} | {rho:.3f} | {vdp.mean():.3f} | "
+            f"{np.median(vdp):.3f} | {found.sum() / true.sum():.2f} |"
+        )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--hold-out", type=float, required=True)
+    parser.add_argument("--methods", nargs="+", default=["avg", "sal"])
+    args = parser.parse_args()
+    cohort = developing(open_cohort(args.data), args.hold_out)
+    patients = [cohort.read(name) for name in cohort.split["val"]]
+    patients = [p for p in patients if p.y.max() > 0]
+    true = np.array([(p.y > 0).sum() for p in patients], dtype=np.float64)
+    print(f"{len(patients)} held-out patients, {machine_name('cpu')}, {date.today()}")
+    for run in args.runs:
+        if json.loads((run / "model" / "split.json").read_text())["val"] != cohort.split["val"]:
+            raise UsageError(f"{run}: held out other patients. Give its own --data and --hold-out.")
+        model = load_model(run / "model", torch.device("cpu"))
+        predictor = DiffusionPredictor(model, [Choice(method) for method in args.methods])
+        found = [predictor(cohort, patient) for patient in patients]
+        for method in args.methods:
+            pairs = zip(found, patients, strict=True)
+            rows = [figures(f[method].prob, p.y > 0) for f, p in pairs]
+            print(f"\n{run.parent.name}/{run.name}, {method}:\n", flush=True)
+            print("\n".join(shown(rows, true)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
