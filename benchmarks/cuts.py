@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -29,8 +31,32 @@ from strokediff.machine import machine_name
 from strokediff.model import load_model
 from strokediff.predicting.diffusion import DiffusionPredictor
 
-CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Volume = NDArray[np.float32]
+Found = dict[str, tuple[float, int]]
+"""Cut -> (Dice, pixels found) of one patient."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All patients at one cut."""
+
+    cut: str
+    dice: float
+    vc: float
+    vc_ranks: float
+    vdp: float
+    vdp_median: float
+    volume: float
+
+    def line(self) -> str:
+        """A line under HEAD."""
+        values = astuple(self)
+        return f"| {values[0]} | " + " | ".join(f"{value:.3f}" for value in values[1:]) + " |"
+
+
+HEAD = "| cut | Dice | VC | VC of ranks | VDP | median VDP | volume |"
+RULE = "| --- " * 7 + "|"
 
 
 def expected(prob: Volume) -> NDArray[np.bool_]:
@@ -40,29 +66,25 @@ def expected(prob: Volume) -> NDArray[np.bool_]:
     return mask.reshape(prob.shape)
 
 
-def figures(prob: Volume, true: NDArray[np.bool_]) -> dict[str, tuple[float, int]]:
-    """Cut -> (Dice, pixels found)."""
+def at_cuts(prob: Volume, true: NDArray[np.bool_]) -> Found:
     masks = {f"{cut}": prob >= cut for cut in CUTS} | {"expected": expected(prob)}
     both = {name: 2 * int((mask & true).sum()) for name, mask in masks.items()}
     found = {name: int(mask.sum()) for name, mask in masks.items()}
     return {name: (both[name] / (found[name] + true.sum()), found[name]) for name in masks}
 
 
-def shown(rows: list[dict[str, tuple[float, int]]], true: NDArray[np.float64]) -> list[str]:
-    lines = [
-        "| cut | Dice | VC | VC of ranks | VDP | median VDP | volume |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for cut in rows[0]:
-        dice = np.mean([row[cut][0] for row in rows])
-        found = np.array([row[cut][1] for row in rows], dtype=np.float64)
+def table(patients: Sequence[Found], true: NDArray[np.float64]) -> list[Figures]:
+    """A row for each cut; `true` are the pixels of every patient's label."""
+    rows = []
+    for cut in patients[0]:
+        dice = float(np.mean([patient[cut][0] for patient in patients]))
+        found = np.array([patient[cut][1] for patient in patients], dtype=np.float64)
         vdp = np.abs(found - true) / true
         vc, rho = np.corrcoef(found, true)[0, 1], spearmanr(found, true).statistic
-        lines.append(
-            f"| {cut} | {dice:.3f} | {vc:.3f} | {rho:.3f} | {vdp.mean():.3f} | "
-            f"{np.median(vdp):.3f} | {found.sum() / true.sum():.2f} |"
-        )
-    return lines
+        volume = found.sum() / true.sum()
+        row = (dice, vc, rho, vdp.mean(), np.median(vdp), volume)
+        rows.append(Figures(cut, *(float(value) for value in row)))
+    return rows
 
 
 def main() -> None:
@@ -85,9 +107,9 @@ def main() -> None:
         found = [predictor(cohort, patient) for patient in patients]
         for method in args.methods:
             pairs = zip(found, patients, strict=True)
-            rows = [figures(f[method].prob, p.y > 0) for f, p in pairs]
-            print(f"\n{run.parent.name}/{run.name}, {method}:\n", flush=True)
-            print("\n".join(shown(rows, true)), flush=True)
+            rows = table([at_cuts(f[method].prob, p.y > 0) for f, p in pairs], true)
+            lines = [f"\n{run.parent.name}/{run.name}, {method}:\n", HEAD, RULE]
+            print("\n".join([*lines, *(row.line() for row in rows)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration
+from strokediff.inference.presets import Choice
 from strokediff.noise.base import NoiseModel
 from strokediff.training.build import build_network, build_task, surroundings_of
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
@@ -44,6 +45,16 @@ class Model:
     calibrations: dict[str, Calibration]
     surroundings: Surroundings = ALONE
     compiled: bool = False
+
+    def decision(self, choice: Choice) -> Decision:
+        """What counts as a lesion: what was chosen for the model, its threshold that of the cut.
+
+        A cut p of the probability (y_0 + 1) / 2 is a threshold of 2 p - 1.
+        """
+        own = self.decisions.get(replace(choice, cut=None).key, Decision())
+        if choice.cut is None:
+            return own
+        return own.model_copy(update={"threshold": 2 * choice.cut - 1})
 
 
 def compiled(model: Model) -> Model:

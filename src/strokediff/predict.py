@@ -25,7 +25,6 @@ from strokediff.data.brain_slices import with_brain
 from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
-from strokediff.inference.decision import Decision
 from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.inference.presets import Choice
@@ -104,7 +103,7 @@ def segment_volume(
     """
     watch = watch or Stopwatch()
     estimator = estimator or choice.estimator(model.process.T)
-    decision = model.decisions.get(choice.key, Decision())
+    decision = model.decision(choice)
     with watch.stage("brain"):
         brain = brain or extract_brain(volume)
     with watch.stage("preprocess"):
@@ -153,6 +152,7 @@ def segment_volume(
         "preset": choice.preset,
         "transition": choice.transition,
         "fusion": choice.fusion if choice.method == "all" else None,
+        "cut": choice.cut,
         "tolerance_ml": choice.limits.tolerance_ml,
         "max_evaluations": choice.limits.max_evaluations,
         "n_samples": int(counts.max()) if len(counts) else 0,

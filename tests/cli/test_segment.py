@@ -137,6 +137,26 @@ def test_the_models_decision_is_what_counts_as_lesion(
     assert not masks["least"].any()
 
 
+def test_a_cut_overrules_the_models_threshold_and_its_calibration(
+    segment: Segment, scan: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    model = with_decision(checkpoint, tmp_path / "decided", threshold=0.2)
+    file = model / "metrics.json"
+    calibration = {"fast/sal": {"level": 0.95, "quantile": 3.0, "n": 40}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "calibration": calibration}))
+    reports, masks = {}, {}
+    for name, options in {"own": (), "same": ("--cut", 0.6), "high": ("--cut", 0.61)}.items():
+        _, out = segment(scan, "--no-preview", "--model", model, *options, out=name)
+        reports[name] = json.loads((out / "result.json").read_text())
+        masks[name] = mask_of(out) > 0
+    np.testing.assert_array_equal(masks["own"], masks["same"])
+    assert masks["high"].sum() < masks["own"].sum()
+    assert reports["own"]["cut"] is None and reports["high"]["cut"] == 0.61
+    assert reports["high"]["threshold"] == pytest.approx(0.22)
+    assert "conformal" in reports["own"]["volume_interval_kind"]
+    assert "not calibrated" in reports["high"]["volume_interval_kind"]
+
+
 @pytest.mark.parametrize("decision", [{"threshold": "high"}, {"cutoff": 0.2}])
 def test_a_decision_that_cannot_be_read_is_named(
     segment: Segment,
@@ -336,6 +356,7 @@ def test_usage_errors_are_code_2(
     assert segment(scan, "--fusion", "best")[0] == 2
     assert segment(scan, "--max-evaluations", 2)[0] == 2
     assert segment(scan, "--tolerance-ml", 0)[0] == 2
+    assert segment(scan, "--cut", 1)[0] == 2
     assert run("segment", scan, "-o", tmp_path, "--model", "no-such-model") == 2
     (tmp_path / "file").write_text("")
     assert segment(scan, out="file")[0] == 2

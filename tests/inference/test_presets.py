@@ -74,6 +74,14 @@ def test_a_choice_s_key_names_what_changes_the_answer() -> None:
     assert Choice("sal", "fast").key == "fast/sal"
     assert Choice("sal", fusion="mean", limits=Limits(0.5)).key == "fast/sal"
     assert Choice("all", "paper", "own", "mean").key == "paper/all, own transition, mean fusion"
+    assert Choice("avg", cut=0.7).key == "fast/avg, cut 0.7"
+
+
+def test_a_cut_is_part_of_the_name_and_must_be_a_probability() -> None:
+    assert Choice("avg").name == "avg" and Choice("avg", cut=0.7).name == "avg-cut-0.7"
+    for cut in (0.0, 1.0, -0.1, 30.0, float("nan")):
+        with pytest.raises(UsageError, match=r"cut = .*: expected a probability between 0 and 1"):
+            Choice("avg", cut=cut)
 
 
 @pytest.mark.parametrize("method", ["sal", "infer", "all"])

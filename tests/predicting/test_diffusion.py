@@ -37,6 +37,22 @@ def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, mod
     assert together["all"].seconds >= sum(together[m].seconds for m in METHODS[:3])
 
 
+def test_a_cut_is_the_models_decision_overruled(cohort: Cohort, model: Model) -> None:
+    """It is the threshold 2 p - 1; the least lesion stays the model's; evaluations are shared."""
+    patient = cohort.read("p0")
+    choices = [Choice("avg"), Choice("avg", cut=0.3), Choice("avg", cut=0.7)]
+    decided = {"fast/avg": Decision(threshold=0.9, least_lesion_ml=0.01)}
+    found = DiffusionPredictor(replace(model, decisions=decided), choices)(cohort, patient)
+    assert list(found) == ["avg", "avg-cut-0.3", "avg-cut-0.7"]
+    for cut in (0.3, 0.7):
+        same = {"fast/avg": Decision(threshold=2 * cut - 1, least_lesion_ml=0.01)}
+        alone = DiffusionPredictor(replace(model, decisions=same), choices[:1])(cohort, patient)
+        np.testing.assert_array_equal(found[f"avg-cut-{cut}"].mask, alone["avg"].mask)
+        np.testing.assert_array_equal(found[f"avg-cut-{cut}"].prob, alone["avg"].prob)
+    assert found["avg-cut-0.3"].mask.sum() > found["avg-cut-0.7"].mask.sum()
+    assert found["avg-cut-0.3"].evaluations == found["avg"].evaluations
+
+
 def test_nothing_is_found_outside_the_brain_and_the_mask_is_half_of_the_probability(
     cohort: Cohort, model: Model
 ) -> None:

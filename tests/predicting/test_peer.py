@@ -12,7 +12,7 @@ from strokediff.baselines.registry import baseline
 from strokediff.core.seeds import derive_seed
 from strokediff.data.cohort import Cohort
 from strokediff.data.preprocess import GridConfig
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.inference.presets import Choice
 from strokediff.networks.config import NetworkConfig
 from strokediff.predicting.load import load_predictor
@@ -74,6 +74,9 @@ def test_any_checkpoint_loads_by_its_method_and_another_grid_is_refused(
     peer = written(tmp_path / "peer", "segresnet")
     assert load_predictor(peer, cohort, Choice(), CPU)[0] == "segresnet"
     assert load_predictor(checkpoint, cohort, Choice("avg"), CPU)[0] == "avg"
+    assert load_predictor(checkpoint, cohort, Choice("avg", cut=0.3), CPU)[0] == "avg-cut-0.3"
+    with pytest.raises(UsageError, match="'segresnet' is cut at one half"):
+        load_predictor(peer, cohort, Choice(cut=0.3), CPU)
     other = written(tmp_path / "other", "segresnet", size=32)
     with pytest.raises(InputError, match="trained on 32 pixels"):
         load_predictor(other, cohort, Choice(), CPU)

@@ -19,6 +19,10 @@ def predict(
         str, typer.Option(help="avg, sal, infer or all (SDPM, SADPM); others have their own.")
     ] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
+    cut: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Lesion from this probability on (SDPM, SADPM)."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     seed: Annotated[int, typer.Option(help="Fixes the noise of every patient.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
@@ -46,7 +50,7 @@ def predict(
     if not names:
         raise InputError(f"{data}: no patients in split '{split}'. Prepare it with --{split} > 0.")
     name, predictor = load_predictor(
-        model_path(model), cohort, Choice(method, preset), resolve_device(device), seed
+        model_path(model), cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
     )
     with progress_bar(quiet) as bar:
         task = bar.add_task(name, total=len(names))

@@ -38,6 +38,10 @@ def segment(
     max_evaluations: Annotated[
         int | None, typer.Option(min=1, help="Network evaluations a slice, at most.")
     ] = None,
+    cut: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Lesion from this probability on; default the model's own."),
+    ] = None,
     uncertainty: Annotated[
         bool, typer.Option("--uncertainty", help="Write entropy and variance maps too.")
     ] = False,
@@ -65,7 +69,8 @@ def segment(
 
     if precision not in PRECISIONS:
         raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
-    choice = Choice(method, preset, transition, fusion, Limits(tolerance_ml, max_evaluations))
+    limits = Limits(tolerance_ml, max_evaluations)
+    choice = Choice(method, preset, transition, fusion, limits, cut)
     cases = discover(source, series)
     check_writable(out)
     loaded = load_model(model_path(model), resolve_device(device))

@@ -95,13 +95,27 @@ class Limits:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user chooses of the inference; the names of `--method`, `--preset` and so on."""
+    """What a user chooses of the inference; the names of `--method`, `--preset` and so on.
+
+    Lesion is where the probability of the estimate is at least `cut`; None leaves that to the
+    model's own decision. Calibrations of another cut do not hold.
+    """
 
     method: str = "sal"
     preset: str = "fast"
     transition: str = "isotropic"
     fusion: str = "union"
     limits: Limits = Limits()
+    cut: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.cut is not None and not 0 < self.cut < 1:
+            raise UsageError(f"cut = {self.cut}: expected a probability between 0 and 1.")
+
+    @property
+    def name(self) -> str:
+        """The method, with its cut if one was chosen: what its predictions are called."""
+        return self.method if self.cut is None else f"{self.method}-cut-{self.cut:g}"
 
     @property
     def key(self) -> str:
@@ -111,6 +125,8 @@ class Choice:
             parts.append(f"{self.transition} transition")
         if self.method == "all" and self.fusion != "union":
             parts.append(f"{self.fusion} fusion")
+        if self.cut is not None:
+            parts.append(f"cut {self.cut:g}")
         return ", ".join(parts)
 
     def estimator(self, T: int) -> Estimator:

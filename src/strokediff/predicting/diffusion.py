@@ -13,7 +13,6 @@ from strokediff.core.seeds import derive_seed
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort, Patient
 from strokediff.data.lesions import Lesions
-from strokediff.inference.decision import Decision
 from strokediff.inference.estimator import Context, LabelEstimate, Slices
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.once import shared
@@ -38,21 +37,21 @@ class DiffusionPredictor:
         """The model, the choices with what each counts as a lesion, and the seed."""
         return {
             "model": self.model.card,
-            "choices": {c.method: str(c) for c in self.choices},
-            "decisions": {c.method: self._decision(c).model_dump() for c in self.choices},
+            "choices": {c.name: str(c) for c in self.choices},
+            "decisions": {c.name: self.model.decision(c).model_dump() for c in self.choices},
             "seed": self.seed,
         }
 
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
-        """The patient's predictions by method."""
+        """The patient's predictions by the choices' names."""
         slices = slices_of(cohort, patient, self.model, self.seed)
         T = self.model.process.T
-        estimators = shared({c.method: c.estimator(T) for c in self.choices})
+        estimators = shared({c.name: c.estimator(T) for c in self.choices})
         with denoiser_on(self.model.network, self.model.device) as network:
             context = Context(network, self.model.process, self.model.noise)
             found = [(e.estimate(slices, context), e.seconds) for e in estimators.values()]
         return {
-            choice.method: self._prediction(cohort, patient, slices, choice, estimate, seconds)
+            choice.name: self._prediction(cohort, patient, slices, choice, estimate, seconds)
             for choice, (estimate, seconds) in zip(self.choices, found, strict=True)
         }
 
@@ -65,7 +64,7 @@ class DiffusionPredictor:
         estimate: LabelEstimate,
         seconds: float,
     ) -> Prediction:
-        decision = self._decision(choice)
+        decision = self.model.decision(choice)
         kept = without_lone_pixels(estimate.y_0, decision.threshold)
         prob = np.zeros(patient.m.shape, np.float32)
         prob[list(slices.keys)] = (probability(kept, decision.threshold) * slices.m)[:, 0].numpy()
@@ -75,9 +74,6 @@ class DiffusionPredictor:
             lesions = Lesions(volume, np.ascontiguousarray(as_slices(mask)))
             mask = as_slices(lesions.mask(decision.least_lesion_ml))
         return Prediction(mask, prob, estimate.evaluations, len(slices.keys), seconds)
-
-    def _decision(self, choice: Choice) -> Decision:
-        return self.model.decisions.get(choice.key, Decision())
 
 
 def slices_of(cohort: Cohort, patient: Patient, model: Model, seed: int = 0) -> Slices:

@@ -8,7 +8,7 @@ import torch
 
 from strokediff.baselines.registry import BASELINES
 from strokediff.data.cohort import Cohort
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.inference.presets import Choice
 from strokediff.model import load_model
 from strokediff.predicting.diffusion import DiffusionPredictor
@@ -22,7 +22,8 @@ def load_predictor(
 ) -> tuple[str, Predictor]:
     """The name of its predictions and the predictor; `choice` is of SDPM and SADPM alone.
 
-    Raises `InputError` if the checkpoint is of another grid than the cohort.
+    Raises `InputError` if the checkpoint is of another grid than the cohort, `UsageError` for a cut
+    of a method that has none.
     """
     config = read_checkpoint(path).config
     if config.grid != cohort.grid:
@@ -32,5 +33,10 @@ def load_predictor(
             "cohort with the preset that the model was trained with."
         )
     if config.method in BASELINES:
+        if choice.cut is not None:
+            raise UsageError(
+                f"{path}: '{config.method}' is cut at one half. Leave --cut out, or cut its "
+                "probabilities yourself."
+            )
         return config.method, load_peer(path, device, seed)
-    return choice.method, DiffusionPredictor(load_model(path, device), [choice], seed)
+    return choice.name, DiffusionPredictor(load_model(path, device), [choice], seed)
