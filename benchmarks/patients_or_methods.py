@@ -7,8 +7,9 @@ SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchm
 Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
 that goes with the patient whatever the method, with the method whatever the patient, and the rest.
 Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
-`--reference`: the mean difference, its standard deviation over patients, and the difference that a
-paired test of so many patients finds four times in five, (1.96 + 0.84) sd / sqrt(n).
+`--reference`: the mean difference with its 95 % bootstrap interval, its standard deviation over
+patients, and the difference that a paired test of so many patients finds four times in five,
+(1.96 + 0.84) sd / sqrt(n).
 Volumes: Pearson's r and Spearman's rho of the found volumes between two rows, and of a row with the
 true ones, means over rows; and VC again without the patient whose absence changes it most.
 """
@@ -27,6 +28,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError
+from strokediff.evaluation.bootstrap import bootstrap
 
 Table = dict[str, NDArray[np.float64]]
 """Row -> a value a patient."""
@@ -92,7 +94,9 @@ def against(table: Table, reference: str) -> list[str]:
             difference = values - table[reference]
             sd = float(difference.std(ddof=1))
             least = (1.96 + 0.84) * sd / np.sqrt(len(values))
-            lines.append(f"| {name} | {difference.mean():+.3f} | {sd:.3f} | {least:.3f} |")
+            own = bootstrap(lambda index, d=difference: float(d[index].mean()), len(values))
+            mean = f"{own.value:+.3f} [{own.low:+.3f}, {own.high:+.3f}]"
+            lines.append(f"| {name} | {mean} | {sd:.3f} | {least:.3f} |")
     return lines
 
 
