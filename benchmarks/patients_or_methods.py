@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.bootstrap import bootstrap
 
 Table = dict[str, NDArray[np.float64]]
@@ -85,6 +85,8 @@ def volumes(folder: Path, rows: Sequence[str]) -> list[str]:
 
 
 def against(table: Table, reference: str) -> list[str]:
+    if reference not in table:
+        raise UsageError(f"no row '{reference}'; expected one of: {', '.join(table)}")
     lines = [
         f"| row | mean difference from {reference} | sd over patients | found 4 times in 5 |",
         "| --- | --- | --- | --- |",
