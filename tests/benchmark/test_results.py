@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,20 @@ def test_figures_by_hand() -> None:
     assert only.costs["train_seconds"] == 60 and only.costs["evaluations_a_slice"] == 4
     assert only.figures["auc"].value is None  # no probabilities were given
     assert reference([only]) is None
+
+
+def test_times_are_of_the_first_machine_and_figures_of_every_seed() -> None:
+    here, there = made("a", 0, 5), made("a", 1, 50)
+    there = replace(
+        there,
+        training={**there.training, "machine": "a GPU", "seconds": 1.0},
+        patients=[replace(p, seconds=1e3) for p in there.patients],
+    )
+    (one,), (both,) = (rows_of_table({"a": s}, {"a": "A"}, []) for s in ([here], [here, there]))
+    assert both.machines == ("a processor", "a GPU")
+    for time in ("train_seconds", "seconds_a_head"):
+        assert both.costs[time] == one.costs[time]
+    assert (both.figures["dice"].value or 0) < (one.figures["dice"].value or 0)
 
 
 def test_the_median_vdp_is_not_moved_by_one_tiny_lesion() -> None:

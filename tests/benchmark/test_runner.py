@@ -14,7 +14,8 @@ from filelock import FileLock
 
 from strokediff.benchmark.arms import DiffusionArm
 from strokediff.benchmark.budgets import BUDGETS, Budget
-from strokediff.benchmark.report import write_report
+from strokediff.benchmark.folds import Fold
+from strokediff.benchmark.report import write_report, write_reports
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
 from strokediff.data.cohort import CohortWriter, Patient
@@ -118,6 +119,25 @@ def test_published_scores_are_tabled_without_a_model_or_masks(
     assert not (elsewhere.out / "runs").exists()
     assert write_report(elsewhere, elsewhere.cohort(), [AVG], [0]) == [row]
     assert not (elsewhere.out / "cases.png").exists()
+
+
+def test_folds_share_the_cohort_and_test_every_patient_in_one_table(benchmark: Benchmark) -> None:
+    folds = [replace(benchmark, fold=Fold(k, 3)) for k in range(3)]
+    assert benchmark.run([AVG], [0]) == {}
+    assert write_reports(folds, [AVG], [0]) is None  # two folds are missing
+    broken = folds[1].run([BROKEN], [0])
+    assert list(broken) == ["fold-1-of-3/broken-seed-0"]
+    for fold in folds:
+        assert fold.run([AVG], [0]) == {}
+    place = write_reports(folds, [AVG], [0])
+    assert place == benchmark.out / "folds-3"
+    results = json.loads((place / "results.json").read_text())
+    assert (results["folds"], results["test"]) == (3, 4)
+    assert "4 patients in 3 folds, each tested once" in (place / "benchmark.md").read_text()
+    tested = [p.metrics.case for f in folds for p in f.scores([AVG], [0])["sdpm"][0].patients]
+    assert sorted(tested) == ["p0", "p1", "p2", "p3"]
+    split = folds[1].out / "fold-1-of-3" / "runs" / "sdpm" / "seed-0" / "model" / "split.json"
+    assert json.loads(split.read_text())["test"] == folds[1].cohort().split["test"]
 
 
 def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(

@@ -55,6 +55,13 @@ def test_times_of_two_machines_are_told_apart() -> None:
     assert "compare within one only: another (UNET); a processor (UNETR, SDPM)." in text
 
 
+def test_seeds_of_another_machine_are_named_apart_from_the_times() -> None:
+    first, *others = rows()
+    text = markdown([replace(first, machines=("a processor", "a GPU")), *others], ABOUT)
+    assert "Times: a processor." in text
+    assert "Seeds trained elsewhere, which no time here counts: a GPU (UNET)." in text
+
+
 def test_csv_holds_every_figure() -> None:
     table = list(csv.DictReader(io.StringIO(to_csv(rows()))))
     assert [line["row"] for line in table] == ["unet", "unetr", "sdpm"]

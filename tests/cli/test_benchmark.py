@@ -66,6 +66,21 @@ def test_every_method_from_phantoms_to_the_table(
         assert mean[figure] == pytest.approx(row["figures"][figure]["value"])
 
 
+def test_folds_from_the_command_line(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    suite = ["--suite", "phantom-infarct", "--budget", "tiny", "-o", out, "--device", "cpu"]
+    assert run("benchmark", *suite, "--methods", "unet", "--folds", "2") == 0
+    assert "3 patients in 2 folds, each tested once" in capsys.readouterr().out
+    assert (out / "folds-2" / "benchmark.csv").is_file()
+    # The first fold is the benchmark without folds.
+    assert (out / "scores" / "unet" / "seed-0.json").is_file()
+    assert run("benchmark", *suite, "--methods", "unetr", "--folds", "4") == 2
+    assert not (out / "scores" / "unetr").exists()
+    assert "fewer --folds" in capsys.readouterr().err
+
+
 def test_the_list_names_suites_methods_and_budgets(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from strokediff import __version__
 from strokediff.benchmark import figures
 from strokediff.benchmark.arms import Arm
+from strokediff.benchmark.folds import joined
 from strokediff.benchmark.results import Row, rows_of_table
 from strokediff.benchmark.runner import Benchmark, rows_of
 from strokediff.benchmark.scores import RowScore
@@ -30,20 +32,41 @@ def write_report(
     scores = benchmark.scores(arms, seeds)
     if not scores:
         return []
-    titles = titles_of(arms)
-    rows = tabled(scores, arms)
-    out = benchmark.out
-    about = _about(benchmark, cohort, sorted({s.seed for found in scores.values() for s in found}))
+    out, titles = benchmark.place, titles_of(arms)
+    rows = _written(out, scores, arms, _about(benchmark, cohort, scores))
+    cases = _cases(benchmark, cohort, arms, scores)
+    predicted = {row: titles[row] for row in scores if any(row in case.found for case in cases)}
+    if predicted:
+        figures.save(figures.panel(cases, predicted), out / "cases.png")
+    return rows
+
+
+def write_reports(
+    folds: Sequence[Benchmark], arms: Sequence[Arm], seeds: Sequence[int]
+) -> Path | None:
+    """Write the report of all `folds` together; where it lies, None if no row has them all."""
+    first = folds[0]
+    if len(folds) == 1:
+        return first.place if write_report(first, first.cohort(), arms, seeds) else None
+    scores = joined([fold.scores(arms, seeds) for fold in folds])
+    if not scores:
+        return None
+    out = first.out / f"folds-{len(folds)}"
+    tested = len(next(iter(scores.values()))[0].patients)
+    about = _about(first, first.cohort(), scores)
+    _written(out, scores, arms, about | {"folds": len(folds), "test": tested})
+    return out
+
+
+def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any]) -> list[Row]:
+    """Write tables and figures of the scores into `out`."""
+    rows, titles = tabled(scores, arms), titles_of(arms)
     write_text(out / "benchmark.md", markdown(rows, about))
     write_text(out / "benchmark.csv", to_csv(rows))
     write_json(out / "results.json", {**about, "rows": [row.to_dict() for row in rows]})
     shown = {row: titles[row] for row in scores}
     figures.save(figures.boxes(scores, shown), out / "dice.png")
     figures.save(figures.volumes(scores, shown), out / "volumes.png")
-    cases = _cases(benchmark, cohort, arms, scores)
-    predicted = {row: titles[row] for row in scores if any(row in case.found for case in cases)}
-    if predicted:
-        figures.save(figures.panel(cases, predicted), out / "cases.png")
     return rows
 
 
@@ -58,13 +81,13 @@ def titles_of(arms: Sequence[Arm]) -> dict[str, str]:
     return {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
 
 
-def _about(benchmark: Benchmark, cohort: Cohort, seeds: list[int]) -> dict[str, Any]:
+def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, Any]:
     return {
         "suite": benchmark.suite.name,
         "budget": benchmark.budget.name,
         "train": len(cohort.split["train"]),
         "test": len(cohort.split["test"]),
-        "seeds": seeds,
+        "seeds": sorted({own.seed for found in scores.values() for own in found}),
         "cohort": str(cohort.origin.get("description") or "unnamed cohort"),
         "date": str(date.today()),
         "version": __version__,

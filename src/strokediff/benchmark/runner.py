@@ -6,6 +6,7 @@
     OUT/predictions/METHOD/seed-K  masks, probabilities and truth of the test patients
     OUT/scores/ROW/seed-K.json     every patient's figures
     OUT/failed/METHOD-seed-K.txt   why a method failed; it is tried again by the next run
+    OUT/fold-K-of-N/               the same (but for benchmark.json and cohort) for another fold
 
 Several processes may share OUT: each claims one method and seed at a time.
 """
@@ -17,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from strokediff import __version__
 from strokediff.benchmark.arms import Arm
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.costs import network_costs
+from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Suite, cohort_of
 from strokediff.data.cohort import Cohort
@@ -47,7 +49,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A suite at a budget, in a folder."""
+    """A suite at a budget, in a folder; one fold of it."""
 
     suite: Suite
     budget: Budget
@@ -57,9 +59,18 @@ class Benchmark:
     jobs: int = 1
     advance: Advance = lambda what, done, total: None
     tell: Tell = lambda line: None
+    fold: Fold = field(default_factory=Fold)
+
+    @property
+    def place(self) -> Path:
+        """Where this fold's trainings, predictions and scores lie."""
+        return self.out / self.fold.folder
 
     def cohort(self) -> Cohort:
-        """The suite's cohort; made by the first process, waited for by the others."""
+        """The suite's cohort, split as this fold has it.
+
+        It is made by the first process and waited for by the others.
+        """
         self._check_folder()
         with _locked(self.out / "locks" / "cohort", wait=True):
             cohort = cohort_of(
@@ -71,7 +82,7 @@ class Benchmark:
                 lambda done, total, name: self.advance(f"cohort {name}", done, total),
             )
             write_json(self.out / CLAIM, self._contents)
-        return cohort
+        return replace(cohort, split=self.fold.split(cohort.split))
 
     def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, str]:
         """Every arm at every seed, seed by seed; returns what failed, and why."""
@@ -80,22 +91,23 @@ class Benchmark:
         for seed in seeds:
             for arm in arms:
                 name = f"{arm.name}-seed-{seed}"
-                note = self.out / "failed" / f"{name}.txt"
-                with _locked(self.out / "locks" / name, wait=False) as mine:
+                note = self.place / "failed" / f"{name}.txt"
+                with _locked(self.place / "locks" / name, wait=False) as mine:
                     if not mine:
                         continue
                     try:
                         self._arm(arm, seed, cohort)
                         note.unlink(missing_ok=True)
                     except Exception as error:  # one method must not lose the others
-                        failed[name] = f"{type(error).__name__}: {error}"
-                        self.tell(f"{name} failed: {failed[name]}")
+                        named = str(Path(self.fold.folder) / name)
+                        failed[named] = f"{type(error).__name__}: {error}"
+                        self.tell(f"{named} failed: {failed[named]}")
                         write_text(note, traceback.format_exc())
         return failed
 
     def score_file(self, row: str, seed: int) -> Path:
         """Where a row's scores lie."""
-        return self.out / "scores" / row / f"seed-{seed}.json"
+        return self.place / "scores" / row / f"seed-{seed}.json"
 
     def scores(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, list[RowScore]]:
         """What is done so far: the scores of each row, in the order of the arms."""
@@ -110,13 +122,13 @@ class Benchmark:
 
     def predictions(self, arm: Arm, seed: int) -> Path:
         """Where an arm's predictions lie."""
-        return self.out / "predictions" / arm.name / f"seed-{seed}"
+        return self.place / "predictions" / arm.name / f"seed-{seed}"
 
     def _arm(self, arm: Arm, seed: int, cohort: Cohort) -> None:
         rows = rows_of(arm)
         if all(self.score_file(row, seed).is_file() for row in rows):
             return
-        folder = self.out / "runs" / arm.name / f"seed-{seed}"
+        folder = self.place / "runs" / arm.name / f"seed-{seed}"
         training = self._train(arm, folder, cohort, seed)
         minutes = training["seconds"] / 60
         self.tell(f"{arm.name} seed {seed}: trained, {minutes:.1f} min on {training['machine']}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
@@ -68,9 +68,12 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def _about(about: Mapping[str, Any]) -> str:
+    patients = f"{about['train']} patients to train on, {about['test']} to test"
+    if about.get("folds", 1) > 1:
+        patients = f"{about['test']} patients in {about['folds']} folds, each tested once"
     return (
-        f"{about['suite']}, budget {about['budget']}: {about['train']} patients to train on, "
-        f"{about['test']} to test, seeds {', '.join(map(str, about['seeds']))}; "
+        f"{about['suite']}, budget {about['budget']}: {patients}, "
+        f"seeds {', '.join(map(str, about['seeds']))}; "
         f"{about['cohort']}. {about['date']}, strokediff {about['version']}."
     )
 
@@ -133,14 +136,28 @@ def _costs(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _machines(rows: Sequence[Row]) -> str:
+def _machines(rows: Sequence[Row]) -> list[str]:
     """Which machine the times are of, and whose are whose: those of two do not compare."""
-    names = dict.fromkeys(name for row in rows for name in row.machines)
-    if len(names) == 1:
-        return f"Times: {next(iter(names))}."
-    own = {name: [row.title for row in rows if name in row.machines] for name in names}
-    parts = "; ".join(f"{name} ({', '.join(titles)})" for name, titles in own.items())
-    return f"Times are of several machines and compare within one only: {parts}."
+    timed = _by_machine((row.machines[0], row) for row in rows)
+    notes = [f"Times: {next(iter(timed))}."]
+    if len(timed) > 1:
+        notes = [f"Times are of several machines and compare within one only: {_listed(timed)}."]
+    others = _by_machine((name, row) for row in rows for name in row.machines[1:])
+    if others:
+        notes.append(f"Seeds trained elsewhere, which no time here counts: {_listed(others)}.")
+    return notes
+
+
+def _by_machine(pairs: Iterable[tuple[str, Row]]) -> dict[str, list[str]]:
+    """Machine -> titles of its rows."""
+    found: dict[str, list[str]] = {}
+    for name, row in pairs:
+        found.setdefault(name, []).append(row.title)
+    return found
+
+
+def _listed(machines: dict[str, list[str]]) -> str:
+    return "; ".join(f"{name} ({', '.join(titles)})" for name, titles in machines.items())
 
 
 def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
@@ -153,7 +170,7 @@ def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
             f"\\*: differs from {best.title}, the best of the others by Dice (paired Wilcoxon over "
             "patients, Holm-corrected over the rows, p < 0.05; tested are Dice, VDP and HD95)."
         )
-    notes.append(_machines(rows))
+    notes += _machines(rows)
     missed = ", ".join(f"{row.title} {row.missed:g}" for row in rows if row.missed)
     if missed:
         notes.append(

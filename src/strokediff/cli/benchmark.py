@@ -20,6 +20,9 @@ def benchmark(
         typer.Option(help="A method, or several with commas; may be repeated. All if not given."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many trainings of each method.")] = 1,
+    folds: Annotated[
+        int, typer.Option(min=1, help="Test every patient once, by that many trainings.")
+    ] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Scans read at once.")] = 1,
     list_: Annotated[bool, typer.Option("--list", help="Name suites, budgets, methods.")] = False,
@@ -27,12 +30,15 @@ def benchmark(
 ) -> None:
     """Train, predict and score every method on one suite, with the same images seen.
 
-    Goes on where it was stopped; several processes may share -o. A method that fails does not lose
-    the others: it is named at the end, with exit code 4, and tried again by the next call.
+    With --folds the suite's own split is the first fold, and the others lie in -o/fold-K-of-N; the
+    table of all patients is in -o/folds-N. Goes on where it was stopped; several processes may
+    share -o. A method that fails does not lose the others: it is named at the end, with exit code
+    4, and tried again by the next call.
     """
     from strokediff.benchmark.arms import arms as chosen_arms
     from strokediff.benchmark.budgets import budget as chosen_budget
-    from strokediff.benchmark.report import write_report
+    from strokediff.benchmark.folds import Fold
+    from strokediff.benchmark.report import write_reports
     from strokediff.benchmark.runner import Benchmark
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
@@ -57,16 +63,21 @@ def benchmark(
             if not quiet:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        made = Benchmark(on, at, out, data, device, jobs, advance, tell)
-        failed = made.run(arms, wanted)
-        rows = write_report(made, made.cohort(), arms, wanted)
-    if rows and not quiet:
-        typer.echo((out / "benchmark.md").read_text())
+        made = [
+            Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds))
+            for k in range(folds)
+        ]
+        for fold in made:
+            fold.cohort()  # too few patients are refused before anything trains
+        failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
+        table = write_reports(made, arms, wanted)
+    if table and not quiet:
+        typer.echo((table / "benchmark.md").read_text())
     if failed:
         listed = "".join(f"\n  {name}: {why}" for name, why in failed.items())
         raise PartialFailure(
-            f"{len(failed)} of {len(arms) * len(wanted)} trainings failed; the others are in "
-            f"{out}. Tracebacks lie in {out / 'failed'}; the same command tries again.{listed}"
+            f"{len(failed)} of {len(arms) * len(wanted) * folds} trainings failed; the others are "
+            f"in {out}. Tracebacks lie in its 'failed'; the same command tries again.{listed}"
         )
 
 

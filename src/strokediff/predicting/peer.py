@@ -21,7 +21,8 @@ from strokediff.errors import InputError
 from strokediff.predicting.prediction import Prediction
 from strokediff.training.checkpoint import read_checkpoint
 
-BATCH = 8
+CPU_BATCH = 8
+GPU_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class PeerPredictor:
         m = torch.from_numpy(patient.m[used].astype(np.float32))[:, None]
         x, m = x.to(self.device), m.to(self.device)
         seeds = [derive_seed(self.seed, patient.name, int(k)) for k in used]
+        size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
         parts = [
-            self.peer.predict(self.module, x[i : i + BATCH], m[i : i + BATCH], seeds[i : i + BATCH])
-            for i in range(0, len(x), BATCH)
+            self.peer.predict(self.module, x[i : i + size], m[i : i + size], seeds[i : i + size])
+            for i in range(0, len(x), size)
         ]
         if parts:
             prob[used] = ((torch.cat(parts).float().cpu() + 1) / 2 * m.cpu())[:, 0].numpy()

@@ -152,4 +152,4 @@ class Numbers(torch.utils.data.Sampler[int]):
 
 def sample_seeds(seed: int, numbers: NDArray[Any] | Tensor, what: str) -> list[int]:
     """One seed a sample for the draw `what`."""
-    return [derive_seed(seed, what, int(n)) for n in numbers]
+    return [derive_seed(seed, what, n) for n in numbers.tolist()]

@@ -1,0 +1,57 @@
+"""Cross-validation: every patient is tested once, by a training that has not seen it.
+
+Fold 0 is the suite's own split, so that a benchmark without folds is the first of them. The other
+patients are dealt out to the folds 1, 2, ...; each trains on all patients that it does not test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from strokediff.benchmark.scores import RowScore
+from strokediff.errors import UsageError
+
+Split = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Fold `number` of `of`."""
+
+    number: int = 0
+    of: int = 1
+
+    @property
+    def folder(self) -> str:
+        """Where its trainings lie below the benchmark's folder: fold 0 in the folder itself."""
+        return f"fold-{self.number}-of-{self.of}" if self.number else ""
+
+    def split(self, split: Split) -> Split:
+        """Whom this fold trains on and tests, given the suite's own split."""
+        if not self.number:
+            return split
+        train = sorted(split["train"])
+        if len(train) < self.of - 1:
+            raise UsageError(
+                f"{len(train)} patients to train on cannot be dealt out to {self.of - 1} more "
+                "folds. Give fewer --folds, or more patients."
+            )
+        dealt = np.random.default_rng(0).permutation(len(train))
+        mine = np.array_split(dealt, self.of - 1)[self.number - 1]
+        test = sorted(train[i] for i in mine)
+        return {**split, "train": sorted({*train, *split["test"]} - {*test}), "test": test}
+
+
+def joined(folds: Sequence[Mapping[str, Sequence[RowScore]]]) -> dict[str, list[RowScore]]:
+    """Rows and seeds that every fold has, with the patients of all; the training is fold 0's."""
+    out: dict[str, list[RowScore]] = {}
+    for row, seeds in folds[0].items():
+        for first in seeds:
+            others = [s for fold in folds[1:] for s in fold.get(row, ()) if s.seed == first.seed]
+            if len(others) == len(folds) - 1:
+                patients = [p for own in (first, *others) for p in own.patients]
+                out.setdefault(row, []).append(replace(first, patients=patients))
+    return out
