@@ -67,7 +67,7 @@ def main() -> None:
                 print(f"{network}, {size}: compiled in {first_call(module, device, size):.0f} s")
             with denoiser_on(module, device, precision=precision) as denoiser:
                 process = SynchronousProcess(sigmoid_schedule(config.T))
-                context = Context(denoiser, process, IsotropicNoise())
+                context = Context(denoiser, process, IsotropicNoise(), device=device)
                 each = seconds_a_row(denoiser, head.x_0, min(ROWS, context.pack))
                 slowly = ("slice by slice", 1, partial(one_by_one, module, head, device))
                 for what, evaluations, run in [slowly, *ways(context, head, config.T)]:

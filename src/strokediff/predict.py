@@ -121,6 +121,7 @@ def segment_volume(
                 threshold=decision.threshold,
                 advance=lambda done: advance(done, total),
                 store=store(f"{_draws_depend_on(model, slices, choice, precision)} {decision}"),
+                device=model.device,
             )
             if total >= LONG:
                 seen = slices.seen(slices.x_0)

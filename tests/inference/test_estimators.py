@@ -12,6 +12,7 @@ from strokediff.inference.algorithm1 import (
     Algorithm1,
     FixedScale,
     UniformScale,
+    own,
     variance_as_printed,
 )
 from strokediff.inference.direct import Direct
@@ -247,3 +248,17 @@ def test_neighbours_reach_the_network_clean_and_in_their_rows(
     inside = slices.m[0, 0] > 0
     assert [bool((y[0][inside] > 0).all()) for y in found] == [False, True, True]
     assert [bool((y[0][inside] > 0).any()) for y in found] == [False, True, True]
+
+
+def test_noise_is_asked_for_on_the_device_of_the_context(slices: Slices, process: Any) -> None:
+    class Recorded(IsotropicNoise):
+        def draw(self, seeds: Any, shape: Any, device: Any = None) -> torch.Tensor:
+            asked.append(device)
+            return super().draw(seeds, shape)
+
+    asked: list[Any] = []
+    there = torch.device("meta")
+    context = Context(lambda x, t: (x, x), process, Recorded(), device=there)
+    Repeated(Salient(T_i=20)).estimate(slices, context)
+    Repeated(Algorithm1(T_i=20, transition=own)).estimate(slices, context)
+    assert asked and set(asked) == {there}

@@ -124,4 +124,4 @@ class Algorithm1:
 
     def _transition(self, t: int, slices: Slices, context: Context) -> Tensor:
         seeds = [derive_seed(seed, t) for seed in slices.noise_seeds("infer", "step")]
-        return self.transition(context).draw(seeds, slices.shape) * slices.m
+        return context.drawn(self.transition(context), seeds, slices)

@@ -18,7 +18,7 @@ from strokediff.core.process import SynchronousProcess
 from strokediff.core.seeds import derive_seed
 from strokediff.inference.executor import Network
 from strokediff.inference.tally import NoStore, Store, Tally
-from strokediff.noise.base import NoiseModel
+from strokediff.noise.base import CPU, NoiseModel
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class Context:
     """What every estimator needs beside the slices.
 
     A draw's lesion is where y_0 >= `threshold`. At most `pack` rows go to the network at once.
+    Noise is drawn on `device`; everything else is on the CPU, the network's results included.
     `advance` is told of evaluations as they are spent, `store` keeps unfinished tallies.
     """
 
@@ -97,6 +98,7 @@ class Context:
     pack: int = 64
     advance: Callable[[int], None] = field(default=lambda evaluations: None)
     store: Store = field(default_factory=NoStore)
+    device: torch.device = CPU
 
     def predict(self, x_t: Tensor, t: Tensor, slices: Slices) -> tuple[Tensor, Tensor]:
         """The network's (eps_hat, y_t_hat) for the slices' x_t, masked."""
@@ -106,7 +108,11 @@ class Context:
 
     def draw(self, slices: Slices, *what: int | str) -> Tensor:
         """Noise for every row, masked."""
-        return self.noise.draw(slices.noise_seeds(*what), slices.shape) * slices.m
+        return self.drawn(self.noise, slices.noise_seeds(*what), slices)
+
+    def drawn(self, noise: NoiseModel, seeds: Sequence[int], slices: Slices) -> Tensor:
+        """`noise` by one seed a row, masked."""
+        return noise.draw(seeds, slices.shape, self.device).cpu() * slices.m
 
 
 class Sampler(Protocol):

@@ -48,7 +48,9 @@ class DiffusionPredictor:
         T = self.model.process.T
         estimators = shared({c.name: c.estimator(T) for c in self.choices})
         with denoiser_on(self.model.network, self.model.device) as network:
-            context = Context(network, self.model.process, self.model.noise)
+            context = Context(
+                network, self.model.process, self.model.noise, device=self.model.device
+            )
             found = [(e.estimate(slices, context), e.seconds) for e in estimators.values()]
         return {
             choice.name: self._prediction(cohort, patient, slices, choice, estimate, seconds)
