@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from strokediff.benchmark.arms import arms
+from strokediff.benchmark.arms import Arm, arms
 from strokediff.benchmark.budgets import BUDGETS
+from strokediff.benchmark.folds import Fold, joined
 from strokediff.benchmark.report import tabled
 from strokediff.benchmark.runner import Benchmark
+from strokediff.benchmark.scores import RowScore
 from strokediff.benchmark.suites import SUITES
 from strokediff.benchmark.tables import markdown
 
@@ -26,8 +29,20 @@ def test_there_are_some() -> None:
 def test_a_published_table_is_that_of_its_scores(folder: Path) -> None:
     suite, budget = SUITES[folder.name], BUDGETS["small"]
     chosen = arms([], suite, budget)
-    scores = Benchmark(suite, budget, folder).scores(chosen, range(9))
+    first = Benchmark(suite, budget, folder)
+    scores = first.scores(chosen, range(10))
     kept = {file.parent.name for file in folder.glob("scores/*/*.json")}
     assert set(scores) == kept
-    body = markdown(tabled(scores, chosen), ABOUT | {"seeds": []}).split("\n", 1)[1]
-    assert (folder / "benchmark.md").read_text().split("\n", 1)[1] == body
+    assert body(folder) == told(scores, chosen)
+    for n in {int(fold.name[-1]) for fold in folder.glob("fold-*-of-*")}:
+        folds = [replace(first, fold=Fold(k, n)).scores(chosen, range(10)) for k in range(n)]
+        assert body(folder / f"folds-{n}") == told(joined(folds), chosen)
+
+
+def body(folder: Path) -> str:
+    """The table without its head line, which says when it was made."""
+    return (folder / "benchmark.md").read_text().split("\n", 1)[1]
+
+
+def told(scores: dict[str, list[RowScore]], chosen: list[Arm]) -> str:
+    return markdown(tabled(scores, chosen), ABOUT | {"seeds": []}).split("\n", 1)[1]

@@ -124,12 +124,12 @@ def test_published_scores_are_tabled_without_a_model_or_masks(
 def test_folds_share_the_cohort_and_test_every_patient_in_one_table(benchmark: Benchmark) -> None:
     folds = [replace(benchmark, fold=Fold(k, 3)) for k in range(3)]
     assert benchmark.run([AVG], [0]) == {}
-    assert write_reports(folds, [AVG], [0]) is None  # two folds are missing
+    assert write_reports(folds, benchmark.cohort(), [AVG], [0]) is None  # two folds are missing
     broken = folds[1].run([BROKEN], [0])
     assert list(broken) == ["fold-1-of-3/broken-seed-0"]
     for fold in folds:
         assert fold.run([AVG], [0]) == {}
-    place = write_reports(folds, [AVG], [0])
+    place = write_reports(folds, benchmark.cohort(), [AVG], [0])
     assert place == benchmark.out / "folds-3"
     results = json.loads((place / "results.json").read_text())
     assert (results["folds"], results["test"]) == (3, 4)

@@ -48,6 +48,15 @@ def test_missed_patients_are_named() -> None:
     assert "A 1 (mean over seeds)" in text
 
 
+def test_who_finds_nothing_is_best_in_nothing() -> None:
+    scores = {
+        "none": [row("none", 0, (0, 10), (0, 20))],
+        "some": [row("some", 0, (5, 10), (30, 20))],
+    }
+    text = markdown(rows_of_table(scores, {"none": "NONE", "some": "SOME"}, []), ABOUT)
+    assert "**" not in "".join(line for line in text.splitlines() if line.startswith("| NONE"))
+
+
 def test_times_of_two_machines_are_told_apart() -> None:
     assert "Times: a processor." in markdown(rows(), ABOUT)
     first, *others = rows()

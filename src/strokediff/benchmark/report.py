@@ -42,18 +42,18 @@ def write_report(
 
 
 def write_reports(
-    folds: Sequence[Benchmark], arms: Sequence[Arm], seeds: Sequence[int]
+    folds: Sequence[Benchmark], cohort: Cohort, arms: Sequence[Arm], seeds: Sequence[int]
 ) -> Path | None:
     """Write the report of all `folds` together; where it lies, None if no row has them all."""
     first = folds[0]
     if len(folds) == 1:
-        return first.place if write_report(first, first.cohort(), arms, seeds) else None
+        return first.place if write_report(first, cohort, arms, seeds) else None
     scores = joined([fold.scores(arms, seeds) for fold in folds])
     if not scores:
         return None
     out = first.out / f"folds-{len(folds)}"
     tested = len(next(iter(scores.values()))[0].patients)
-    about = _about(first, first.cohort(), scores)
+    about = _about(first, cohort, scores)
     _written(out, scores, arms, about | {"folds": len(folds), "test": tested})
     return out
 

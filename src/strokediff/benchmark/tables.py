@@ -97,7 +97,10 @@ def _titled(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
 
 
 def _top(rows: Sequence[Row], name: str) -> float | None:
-    values = [v for row in rows if (v := row.figures[name].value) is not None]
+    found = [
+        row for row in rows if row.figures["sensitivity"].value
+    ]  # who finds nothing is not best
+    values = [v for row in found if (v := row.figures[name].value) is not None]
     if not values:
         return None
     return min(values) if name in LOWER_IS_BETTER else max(values)

@@ -67,10 +67,10 @@ def benchmark(
             Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds))
             for k in range(folds)
         ]
-        for fold in made:
-            fold.cohort()  # too few patients are refused before anything trains
+        # Every fold's cohort first: too few patients are refused before anything trains.
+        cohort, *_ = [fold.cohort() for fold in made]
         failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
-        table = write_reports(made, arms, wanted)
+        table = write_reports(made, cohort, arms, wanted)
     if table and not quiet:
         typer.echo((table / "benchmark.md").read_text())
     if failed:
