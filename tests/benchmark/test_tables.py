@@ -50,11 +50,13 @@ def test_missed_patients_are_named() -> None:
 
 def test_who_finds_nothing_is_best_in_nothing() -> None:
     scores = {
-        "none": [row("none", 0, (0, 10), (0, 20))],
-        "some": [row("some", 0, (5, 10), (30, 20))],
+        "none": [row("none", 0, (0, 10), (0, 0))],
+        "some": [row("some", 0, (5, 10), (30, 0))],
     }
     text = markdown(rows_of_table(scores, {"none": "NONE", "some": "SOME"}, []), ABOUT)
-    assert "**" not in "".join(line for line in text.splitlines() if line.startswith("| NONE"))
+    lesions = text[text.index("Lesion by lesion") :].splitlines()
+    none, some = (next(x for x in lesions if x.startswith(f"| {n}")) for n in ("NONE", "SOME"))
+    assert none.split("|")[3].startswith(" 0.00 ") and some.split("|")[3].startswith(" **0.50**")
 
 
 def test_times_of_two_machines_are_told_apart() -> None:
