@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strokediff.benchmark.folds import Fold, joined
+from strokediff.benchmark.results import rows_of_table
 from strokediff.errors import UsageError
 
 from .conftest import row
@@ -51,3 +54,16 @@ def test_rows_join_where_every_fold_has_the_seed() -> None:
     (only,) = found["a"]
     assert only.seed == 1
     assert [p.metrics.dice for p in only.patients] == pytest.approx([1.0, 6 / 7, 1.0])
+
+
+def test_times_are_of_the_first_folds_machine() -> None:
+    first, here, there = (row("a", 0, (1, 2)) for _ in range(3))
+    here = replace(here, patients=[replace(p, seconds=3.0) for p in here.patients])
+    gone = {**there.training, "machine": "a GPU"}
+    there = replace(
+        there, training=gone, patients=[replace(p, seconds=9.0) for p in there.patients]
+    )
+    scores = joined([{"a": [first]}, {"a": [here]}, {"a": [there]}])
+    (only,) = rows_of_table(scores, {"a": "A"}, [])
+    assert only.costs["seconds_a_head"] == 2.0  # of 1 and 3
+    assert only.machines == ("a processor", "a GPU")

@@ -70,7 +70,7 @@ def test_seeds_of_another_machine_are_named_apart_from_the_times() -> None:
     first, *others = rows()
     text = markdown([replace(first, machines=("a processor", "a GPU")), *others], ABOUT)
     assert "Times: a processor." in text
-    assert "Seeds trained elsewhere, which no time here counts: a GPU (UNET)." in text
+    assert "Trained elsewhere, other seeds or folds, not in these times: a GPU (UNET)." in text
 
 
 def test_csv_holds_every_figure() -> None:

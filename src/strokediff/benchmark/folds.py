@@ -6,6 +6,7 @@ patients are dealt out to the folds 1, 2, ...; each trains on all patients that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -46,12 +47,25 @@ class Fold:
 
 
 def joined(folds: Sequence[Mapping[str, Sequence[RowScore]]]) -> dict[str, list[RowScore]]:
-    """Rows and seeds that every fold has, with the patients of all; the training is fold 0's."""
+    """Rows and seeds that every fold has, with the patients of all.
+
+    The training is fold 0's, with the machines of the others under "elsewhere". The seconds of
+    patients who were predicted there are left out (NaN).
+    """
     out: dict[str, list[RowScore]] = {}
     for row, seeds in folds[0].items():
         for first in seeds:
             others = [s for fold in folds[1:] for s in fold.get(row, ()) if s.seed == first.seed]
             if len(others) == len(folds) - 1:
-                patients = [p for own in (first, *others) for p in own.patients]
-                out.setdefault(row, []).append(replace(first, patients=patients))
+                out.setdefault(row, []).append(_together(first, others))
     return out
+
+
+def _together(first: RowScore, others: Sequence[RowScore]) -> RowScore:
+    here = first.training["machine"]
+    patients = list(first.patients)
+    for own in others:
+        timed = own.training["machine"] == here
+        patients += [p if timed else replace(p, seconds=math.nan) for p in own.patients]
+    elsewhere = [m for own in others if (m := own.training["machine"]) != here]
+    return replace(first, patients=patients, training={**first.training, "elsewhere": elsewhere})

@@ -115,7 +115,8 @@ def _row(
     figures["sensitivity"] = bootstrap(_over_seeds(found, _sensitivity), n)
     figures["false_positives"] = bootstrap(_over_seeds(found, _false_positives), n)
     patients = [p for seed in found for p in seed.patients]
-    machines = tuple(dict.fromkeys(s.training["machine"] for s in found))
+    machines = [s.training["machine"] for s in found]
+    machines += [name for s in found for name in s.training.get("elsewhere", ())]
     timed = [s for s in found if s.training["machine"] == machines[0]]
     return Row(
         name=name,
@@ -131,10 +132,10 @@ def _row(
             "parameters": float(found[0].training["parameters"]),
             "gmacs": float(found[0].training["gmacs"]),
             "train_seconds": float(np.mean([s.training["seconds"] for s in timed])),
-            "seconds_a_head": float(np.mean([p.seconds for s in timed for p in s.patients])),
+            "seconds_a_head": float(np.nanmean([p.seconds for s in timed for p in s.patients])),
             "evaluations_a_slice": float(np.mean([p.evaluations_a_slice for p in patients])),
         },
-        machines=machines,
+        machines=tuple(dict.fromkeys(machines)),
     )
 
 

@@ -147,7 +147,9 @@ def _machines(rows: Sequence[Row]) -> list[str]:
         notes = [f"Times are of several machines and compare within one only: {_listed(timed)}."]
     others = _by_machine((name, row) for row in rows for name in row.machines[1:])
     if others:
-        notes.append(f"Seeds trained elsewhere, which no time here counts: {_listed(others)}.")
+        notes.append(
+            f"Trained elsewhere, other seeds or folds, not in these times: {_listed(others)}."
+        )
     return notes
 
 
