@@ -1,9 +1,11 @@
 """Do the methods differ, or the patients? What a benchmark of so many patients can tell apart.
 
-    python benchmarks/patients_or_methods.py SCORES [--metric dice] [--reference unet] [--rows R]
+    python benchmarks/patients_or_methods.py SCORES [SCORES ...] [--metric dice] [--reference unet]
+                                             [--rows R ...]
 
 SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores);
-`--rows` takes some of them, for example one a training.
+those of several folds are put together, rows that all of them have. `--rows` takes some of them,
+for example one a training.
 Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
 that goes with the patient whatever the method, with the method whatever the patient, and the rest.
 Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
@@ -26,24 +28,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
+from strokediff.benchmark.folds import joined
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.bootstrap import bootstrap
 
+Scores = dict[str, list[RowScore]]
 Table = dict[str, NDArray[np.float64]]
 """Row -> a value a patient."""
 
 
-def read(folder: Path, metric: str, rows: Sequence[str]) -> Table:
+def read(folders: Sequence[Path], rows: Sequence[str]) -> Scores:
+    """The rows of every folder, their patients put together."""
+    folds = []
+    for folder in folders:
+        names = rows or sorted(own.name for own in folder.glob("*"))
+        files = {name: sorted((folder / name).glob("seed-*.json")) for name in names}
+        folds.append({name: [RowScore.read(f) for f in own] for name, own in files.items()})
+    found = joined(folds)
+    if len(found) < 2:
+        raise InputError(f"{folders[0]}: expected two rows or more in every folder.")
+    return found
+
+
+def tabled(scores: Scores, metric: str) -> Table:
     """The metric of every patient who has it in every row, the mean over seeds."""
-    table: Table = {}
-    for name in rows or sorted(own.name for own in folder.glob("*")):
-        seeds = [RowScore.read(file) for file in sorted((folder / name).glob("seed-*.json"))]
-        if seeds:
-            values = [[getattr(p.metrics, metric) for p in seed.patients] for seed in seeds]
-            table[name] = np.array(values, dtype=np.float64).mean(0)
-    if len(table) < 2:
-        raise InputError(f"{folder}: expected the scores of two rows or more, found {len(table)}.")
+    table = {
+        name: np.array(
+            [[getattr(p.metrics, metric) for p in seed.patients] for seed in seeds], np.float64
+        ).mean(0)
+        for name, seeds in scores.items()
+    }
     there = ~np.isnan(np.array(list(table.values()))).any(0)
     return {name: values[there] for name, values in table.items()}
 
@@ -66,15 +81,15 @@ def between(table: Table, correlate: Callable[..., Any]) -> float:
     return float(np.mean([correlate(a, b).statistic for a, b in combinations(table.values(), 2)]))
 
 
-def volumes(folder: Path, rows: Sequence[str]) -> list[str]:
+def volumes(scores: Scores) -> list[str]:
     """What the found volumes have to do with each other and with the true ones."""
-    found = read(folder, "volume_pred_ml", rows)
-    true = next(iter(read(folder, "volume_true_ml", rows).values()))
+    found = tabled(scores, "volume_pred_ml")
+    true = next(iter(tabled(scores, "volume_true_ml").values()))
     lines = ["| volumes | between two rows | of a row with the label |", "| --- | --- | --- |"]
     for name, correlate in (("Pearson's r", pearsonr), ("Spearman's rho", spearmanr)):
         own = np.mean([correlate(row, true).statistic for row in found.values()])
         lines.append(f"| {name} | {between(found, correlate):.2f} | {own:.2f} |")
-    names = [p.metrics.case for p in RowScore.read(next(folder.glob("*/seed-*.json"))).patients]
+    names = [p.metrics.case for p in next(iter(scores.values()))[0].patients]
     without = np.array(
         [
             [pearsonr(np.delete(row, i), np.delete(true, i)).statistic for i in range(len(true))]
@@ -108,18 +123,19 @@ def against(table: Table, reference: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scores", type=Path)
+    parser.add_argument("scores", type=Path, nargs="+")
     parser.add_argument("--metric", default="dice")
     parser.add_argument("--reference", default="unet")
     parser.add_argument("--rows", nargs="+", default=[])
     args = parser.parse_args()
-    table = read(args.scores, args.metric, args.rows)
+    scores = read(args.scores, args.rows)
+    table = tabled(scores, args.metric)
     patients = len(next(iter(table.values())))
     print(f"{args.metric}, {len(table)} rows, {patients} patients\n")
     for name, share in shares(table).items():
         print(f"- {name}: {share:.0%} of the sum of squares")
     print(f"- Spearman's rho between two rows, mean: {between(table, spearmanr):.2f}\n")
-    print("\n".join([*against(table, args.reference), "", *volumes(args.scores, args.rows)]))
+    print("\n".join([*against(table, args.reference), "", *volumes(scores)]))
 
 
 if __name__ == "__main__":
