@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from decisions import choose, scores
 from plain_unet import PlainUNet
 
+from strokediff.calibrating.decisions import choose, scores
 from strokediff.data.brain import extract_brain
 from strokediff.data.lesions import Lesions
 from strokediff.data.masks import read_mask
@@ -59,7 +59,7 @@ def tuned(unet: PlainUNet, data: Path) -> Decision:
             truth = volume.from_source(read_mask(scan.label).array)
             found.append(scores(volume, unet(volume, brain), brain, truth))
             kinds.append(scan.group)
-    return choose(found, kinds, "unet")
+    return choose(found, kinds).decision
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ LAYERS = {
     "comparing": 5,
     "segmenting": 7,
     "predicting": 7,
+    "calibrating": 7,
     "benchmark": 8,
     "cli": 9,
 }

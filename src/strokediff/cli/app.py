@@ -13,6 +13,7 @@ import typer
 from strokediff import __version__
 from strokediff.cli.allocator import keep_freed_memory
 from strokediff.cli.benchmark import benchmark
+from strokediff.cli.calibrate import calibrate
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
 from strokediff.cli.export import export
@@ -32,7 +33,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-COMMANDS = (segment, demo, phantom, import_, prepare, train, predict, evaluate, benchmark)
+COMMANDS = (
+    segment,
+    demo,
+    phantom,
+    import_,
+    prepare,
+    train,
+    calibrate,
+    predict,
+    evaluate,
+    benchmark,
+)
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(export, name="export")

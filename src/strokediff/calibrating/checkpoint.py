@@ -1,0 +1,55 @@
+"""A checkpoint with what was chosen for it on its validation patients."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from strokediff.calibrating.heads import Tuned
+from strokediff.data.files import atomic_directory
+from strokediff.data.prepare import LabelledScan, find_scans
+from strokediff.errors import InputError, UsageError
+from strokediff.training.noise import FOLDER as NOISE
+
+FILES = ("config.json", "model.safetensors", "split.json", "metrics.json")
+
+
+def validation_scans(checkpoint: Path, source: Path) -> list[LabelledScan]:
+    """The patients that the checkpoint was validated on, found under `source`.
+
+    Raises `UsageError` if it was trained without any, `InputError` if some are not there.
+    """
+    split = json.loads((checkpoint / "split.json").read_text())
+    names = set(split.get("val", ()))
+    if not names:
+        raise UsageError(
+            f"{checkpoint}: trained without validation patients, and what is chosen on patients "
+            "that it was trained on does not hold. Prepare the cohort with --val above 0 and train."
+        )
+    scans = [scan for scan in find_scans(source) if scan.name in names]
+    missing = sorted(names - {scan.name for scan in scans})
+    if missing:
+        raise InputError(
+            f"{source}: {len(missing)} of {len(names)} validation patients of {checkpoint} are not "
+            f"there ({', '.join(missing[:5])}). Give the folder that its cohort was prepared from."
+        )
+    return scans
+
+
+def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None:
+    """Copy the checkpoint to `out`, whole or not at all, with what was chosen in metrics.json.
+
+    What had been chosen for other methods or presets is kept.
+    """
+    metrics = json.loads((checkpoint / "metrics.json").read_text())
+    for key, own in tuned.items():
+        metrics.setdefault("decision", {})[key] = own.after.decision.model_dump()
+        metrics.setdefault("calibration", {})[key] = own.calibration.model_dump()
+    with atomic_directory(out) as folder:
+        for file in FILES:
+            shutil.copyfile(checkpoint / file, folder / file)
+        if (checkpoint / NOISE).is_dir():
+            shutil.copytree(checkpoint / NOISE, folder / NOISE)
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))

@@ -1,0 +1,74 @@
+"""`strokediff calibrate`: what a trained model counts as a lesion, from its validation patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Checkpoint that 'strokediff train' wrote.")],
+    data: Annotated[Path, typer.Option(help="Labelled scans that its cohort was prepared from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the calibrated model.")],
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(help="avg, sal, infer, all; commas, or repeated. All if not given."),
+    ] = None,
+    preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
+    population: Annotated[
+        str, typer.Option(help="Who the patients are, for the reports: 'phantoms', say.")
+    ] = "patients",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Choose threshold and least lesion, and calibrate the volume's interval, for each method.
+
+    The model's validation patients (split.json) go through 'segment'. Of the decisions with nearly
+    the best mean Dice the one with the least volume error is kept; test patients are not read. The
+    model in -o is used as any other: segment --model.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from strokediff.calibrating.checkpoint import validation_scans, write_tuned
+    from strokediff.calibrating.heads import tune
+    from strokediff.cli.progress import progress_bar
+    from strokediff.errors import UsageError
+    from strokediff.inference.presets import METHODS, Choice
+    from strokediff.model import load_model, resolve_device
+
+    names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
+    unknown = [name for name in names if name not in METHODS]
+    if unknown:
+        raise UsageError(f"no method '{unknown[0]}'; expected one of: {', '.join(METHODS)}")
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
+    loaded = load_model(model, resolve_device(device))
+    choices = [Choice(name, preset) for name in names]
+    for choice in choices:
+        choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
+    scans = validation_scans(model, data)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("validation patients", total=len(scans))
+        found = tune(loaded, scans, choices, population, lambda name: bar.advance(task))
+    write_tuned(model, out, found)
+    table = Table("method", "probability of lesion", "least lesion, mL", "Dice", "VDP", "interval")
+    for key, own in found.items():
+        table.add_row(
+            key,
+            f"{(own.after.decision.threshold + 1) / 2:.2f}",
+            f"{own.after.decision.least_lesion_ml:g}",
+            f"{own.before.dice:.3f} -> {own.after.dice:.3f}",
+            f"{own.before.vdp:.3f} -> {own.after.vdp:.3f}",
+            f"{own.calibration.form}, {own.calibration.level:.0%}",
+        )
+    console = Console(quiet=quiet)
+    console.print(table)
+    console.print(
+        f"{len(scans)} validation patients; before: 0.50 and 0 mL. Model: {out}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )

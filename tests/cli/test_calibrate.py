@@ -1,0 +1,102 @@
+"""From a trained model to its decisions and intervals by the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.data.phantom.make import Phantom
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def source(patient: Phantom, tmp_path: Path) -> Path:
+    """Three patients, one of them without a lesion."""
+    for name, lesion in (
+        ("p0", patient.lesion),
+        ("p1", patient.lesion),
+        ("p2", patient.lesion * 0),
+    ):
+        for part, array in (("images", patient.hu), ("labels", lesion)):
+            folder = tmp_path / "source" / part
+            folder.mkdir(parents=True, exist_ok=True)
+            image = nib.Nifti1Image(array.astype(np.int16), patient.affine)
+            nib.save(image, folder / f"{name}.nii.gz")
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def trained(checkpoint: Path, tmp_path: Path) -> Path:
+    """The checkpoint, as if it had been trained with p1 and p2 for validation."""
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoint, folder)
+    (folder / "split.json").write_text(json.dumps({"train": ["p0"], "val": ["p1", "p2"]}))
+    kept = {"decision": {"paper/sal": {"threshold": 0.3}}, "figures": 1}
+    (folder / "metrics.json").write_text(json.dumps(kept))
+    return folder
+
+
+def test_a_calibrated_model_segments_by_what_was_chosen(
+    run: Run, trained: Path, source: Path, scan: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out, done = tmp_path / "calibrated", tmp_path / "done"
+    options = ["--data", source, "-o", out, "--device", "cpu", "--population", "phantoms"]
+    assert run("calibrate", trained, *options, "--methods", "avg,sal") == 0
+    assert "2 validation patients" in capsys.readouterr().out
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["decision"]) == {"paper/sal", "fast/avg", "fast/sal"}
+    assert metrics["figures"] == 1
+    calibration = metrics["calibration"]["fast/avg"]
+    assert (calibration["n"], calibration["population"]) == (2, "phantoms")
+    weights = [(m / "model.safetensors").read_bytes() for m in (trained, out)]
+    assert weights[0] == weights[1]
+
+    def mask_of(model: Path, *options: object) -> np.ndarray:
+        args = ["--model", model, "--method", "avg", "--device", "cpu", "--quiet", *options]
+        assert run("segment", scan, "-o", done, *args) == 0
+        return np.asarray(nib.load(done / "lesion_mask.nii.gz").dataobj) > 0
+
+    own = metrics["decision"]["fast/avg"]
+    cut = mask_of(trained, "--cut", (own["threshold"] + 1) / 2)
+    found = mask_of(out)
+    assert not (found & ~cut).any() and (own["least_lesion_ml"] > 0 or (found == cut).all())
+    result = json.loads((done / "result.json").read_text())
+    assert {key: result[key] for key in own} == own
+    assert "calibrated on 2 phantoms" in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("split", "options", "said", "code"),
+    [
+        ({"val": []}, (), "--val above 0", 2),
+        ({"val": ["p1", "gone"]}, (), "(gone)", 3),
+        ({"val": ["p1"]}, ("--methods", "best"), "no method 'best'", 2),
+        ({"val": ["p1"]}, ("--preset", "slow"), "slow", 2),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(
+    run: Run, trained: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    split: dict[str, list[str]], options: tuple[str, ...], said: str, code: int,
+) -> None:  # fmt: skip
+    (trained / "split.json").write_text(json.dumps(split))
+    out = tmp_path / "calibrated"
+    assert run("calibrate", trained, "--data", source, "-o", out, *options, "--quiet") == code
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_folder_with_something_in_it_is_left_alone(
+    run: Run, trained: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(p.name for p in trained.iterdir())
+    assert run("calibrate", trained, "--data", source, "-o", trained, "--quiet") == 2
+    assert "not empty" in capsys.readouterr().err
+    assert sorted(p.name for p in trained.iterdir()) == before
