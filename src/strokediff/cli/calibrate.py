@@ -54,7 +54,7 @@ def calibrate(
         task = bar.add_task("validation patients", total=len(scans))
         found = tune(loaded, scans, choices, population, lambda name: bar.advance(task))
     write_tuned(model, out, found)
-    table = Table("method", "probability of lesion", "least lesion, mL", "Dice", "VDP", "interval")
+    table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():
         table.add_row(
             key,
@@ -66,8 +66,9 @@ def calibrate(
         )
     console = Console(quiet=quiet)
     console.print(table)
+    few = "" if len(scans) >= 9 else " Fewer than 9 patients: the intervals may promise too much."
     console.print(
-        f"{len(scans)} validation patients; before: 0.50 and 0 mL. Model: {out}",
+        f"{len(scans)} validation patients; before: cut 0.50, least 0 mL. Model: {out}.{few}",
         soft_wrap=True,
         highlight=False,
         markup=False,
