@@ -76,6 +76,16 @@ def test_folds_from_the_command_line(
     assert (out / "folds-2" / "benchmark.csv").is_file()
     # The first fold is the benchmark without folds.
     assert (out / "scores" / "unet" / "seed-0.json").is_file()
+
+    # The model of another fold predicts the patients that it has not seen, or says so.
+    model = out / "fold-1-of-2" / "runs" / "unet" / "seed-0" / "model"
+    predict = ["predict", out / "cohort", "--model", model, "--device", "cpu"]
+    assert run(*predict, "--split", "own", "-o", tmp_path / "own") == 0
+    tested = {file.name for file in (tmp_path / "own" / "truth").glob("*.nii.gz")}
+    assert tested == {file.name for file in out.glob("fold-1-of-2/predictions/*/*/truth/*.nii.gz")}
+    assert "trained on" not in capsys.readouterr().err
+    assert run(*predict, "-o", tmp_path / "seen") == 0
+    assert "trained on 1 of these 1 patients" in capsys.readouterr().err
     assert run("benchmark", *suite, "--methods", "unetr", "--folds", "4") == 2
     assert not (out / "scores" / "unetr").exists()
     assert "fewer --folds" in capsys.readouterr().err

@@ -97,9 +97,8 @@ def _titled(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
 
 
 def _top(rows: Sequence[Row], name: str) -> float | None:
-    found = [
-        row for row in rows if row.figures["sensitivity"].value
-    ]  # who finds nothing is not best
+    """The best value of a column; a row that finds no lesion at all is best in nothing."""
+    found = [row for row in rows if row.figures["sensitivity"].value]
     values = [v for row in found if (v := row.figures[name].value) is not None]
     if not values:
         return None

@@ -11,6 +11,7 @@ from strokediff.calibrating.heads import Tuned
 from strokediff.data.files import atomic_directory
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.errors import InputError, UsageError
+from strokediff.training.checkpoint import read_split
 from strokediff.training.noise import FOLDER as NOISE
 
 FILES = ("config.json", "model.safetensors", "split.json", "metrics.json")
@@ -21,8 +22,7 @@ def validation_scans(checkpoint: Path, source: Path) -> list[LabelledScan]:
 
     Raises `UsageError` if it was trained without any, `InputError` if some are not there.
     """
-    split = json.loads((checkpoint / "split.json").read_text())
-    names = set(split.get("val", ()))
+    names = set(read_split(checkpoint).get("val", ()))
     if not names:
         raise UsageError(
             f"{checkpoint}: trained without validation patients, and what is chosen on patients "

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+OWN = "own"
+
 
 def predict(
     data: Annotated[Path, typer.Argument(help="Cohort written by 'strokediff prepare'.")],
@@ -14,7 +16,12 @@ def predict(
         str, typer.Option(help="Checkpoint folder of any method, or a bundled model's name.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for masks and truth.")],
-    split: Annotated[str, typer.Option(help="Patients to predict: test, val or train.")] = "test",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Patients to predict: the cohort's test, val or train, or own, the model's test."
+        ),
+    ] = "test",
     method: Annotated[
         str, typer.Option(help="avg, sal, infer or all (SDPM, SADPM); others have their own.")
     ] = "sal",
@@ -30,7 +37,8 @@ def predict(
     """Predict a cohort's patients on its own grid, ready for 'strokediff evaluate'.
 
     Unlike 'segment', which takes scans, this takes a prepared cohort: brain and grid are its own,
-    so that every method is judged on the same pixels. Finished patients are kept.
+    so that every method is judged on the same pixels. Finished patients are kept. Patients that
+    the model was trained on are named.
     """
     from rich.console import Console
 
@@ -42,16 +50,33 @@ def predict(
     from strokediff.models import model_path
     from strokediff.predicting.folder import predict_cohort
     from strokediff.predicting.load import load_predictor
+    from strokediff.training.checkpoint import read_split
 
-    if split not in SPLITS:
-        raise UsageError(f"no split '{split}'; expected one of: {', '.join(SPLITS)}")
-    cohort = open_cohort(data)
-    names = cohort.split[split]
+    if split not in (*SPLITS, OWN):
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
+    cohort, path = open_cohort(data), model_path(model)
+    kept = read_split(path)
+    names = kept.get("test", []) if split == OWN else cohort.split[split]
+    if not names and split == OWN:
+        raise InputError(f"{path}: trained without test patients. Name a split of the cohort.")
     if not names:
         raise InputError(f"{data}: no patients in split '{split}'. Prepare it with --{split} > 0.")
+    gone = sorted({*names} - {*cohort.patients})
+    if gone:
+        raise InputError(
+            f"{data}: {len(gone)} test patients of {path} are not in it ({', '.join(gone[:5])}). "
+            "Give the cohort that the model was trained with."
+        )
     name, predictor = load_predictor(
-        model_path(model), cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
+        path, cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
     )
+    seen = sorted({*names} & {*kept.get("train", ())})
+    if seen:
+        typer.echo(
+            f"strokediff: warning: the model was trained on {len(seen)} of these {len(names)} "
+            f"patients ({', '.join(seen[:5])}): their scores say nothing of new ones.",
+            err=True,
+        )
     with progress_bar(quiet) as bar:
         task = bar.add_task(name, total=len(names))
         predict_cohort(cohort, names, predictor, [name], out, lambda _: bar.advance(task))

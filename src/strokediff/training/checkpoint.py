@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from torch import Tensor
 
 from strokediff import __version__
@@ -90,6 +90,21 @@ def read_checkpoint(path: Path) -> Checkpoint:
         path / "model.safetensors", config.sha256, whole="checkpoint", named_in="config.json"
     )
     return Checkpoint(path, config, weights, _read_metrics(path / "metrics.json"))
+
+
+def read_split(path: Path) -> dict[str, list[str]]:
+    """The patients that a checkpoint was trained, validated and tested on, by split."""
+    file = path / "split.json"
+    try:
+        found: dict[str, list[str]] = TypeAdapter(dict[str, list[str]]).validate_json(
+            file.read_bytes()
+        )
+    except (OSError, ValidationError) as error:
+        raise InputError(
+            f"{file}: cannot be read as a split ({str(error).splitlines()[0]}). Copy the whole "
+            "folder again."
+        ) from None
+    return found
 
 
 def _read_config(file: Path) -> CheckpointConfig:
