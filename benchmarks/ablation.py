@@ -33,7 +33,7 @@ from strokediff.models import model_path
 from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.prediction import on_axes, patient_volume
 from strokediff.training.build import build_network, build_task
-from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.checkpoint import read_checkpoint, read_split
 from strokediff.training.config import TrainingConfig, changed, preset, with_settings
 from strokediff.training.loop import Run, noise_of_run
 from strokediff.training.start import Start
@@ -137,7 +137,7 @@ def trained(
     """Train, or go on, unless it is done; a run of another configuration is refused."""
     name = f"{folder.parent.name}/{folder.name}"
     if (folder / "model" / "config.json").is_file():
-        seen = json.loads((folder / "model" / "split.json").read_text())
+        seen = read_split(folder / "model")
         if read_checkpoint(folder / "model").config.training != config or seen != cohort.split:
             raise UsageError(
                 f"{folder}: was trained with another configuration or on other patients. Repeat "

@@ -12,7 +12,6 @@ mean, `volume` all found over all true.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
@@ -30,6 +29,7 @@ from strokediff.inference.presets import Choice
 from strokediff.machine import machine_name
 from strokediff.model import load_model
 from strokediff.predicting.diffusion import DiffusionPredictor
+from strokediff.training.checkpoint import read_split
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Volume = NDArray[np.float32]
@@ -100,7 +100,7 @@ def main() -> None:
     true = np.array([(p.y > 0).sum() for p in patients], dtype=np.float64)
     print(f"{len(patients)} held-out patients, {machine_name('cpu')}, {date.today()}")
     for run in args.runs:
-        if json.loads((run / "model" / "split.json").read_text())["val"] != cohort.split["val"]:
+        if read_split(run / "model")["val"] != cohort.split["val"]:
             raise UsageError(f"{run}: held out other patients. Give its own --data and --hold-out.")
         model = load_model(run / "model", torch.device("cpu"))
         predictor = DiffusionPredictor(model, [Choice(method) for method in args.methods])

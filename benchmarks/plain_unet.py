@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from strokediff.baselines.registry import baseline
 from strokediff.data.preprocess import SliceGrid
 from strokediff.data.volume import Volume
-from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.checkpoint import read_checkpoint, read_split
 
 
 class PlainUNet:
@@ -20,7 +19,7 @@ class PlainUNet:
     def __init__(self, path: Path) -> None:
         checkpoint = read_checkpoint(path)
         self.grid = checkpoint.config.grid
-        self.validation = set(json.loads((path / "split.json").read_text())["val"])
+        self.validation = set(read_split(path)["val"])
         self.unet = baseline("unet")
         self.module = self.unet.build(self.grid.size).eval()
         self.module.load_state_dict(checkpoint.weights)

@@ -17,7 +17,7 @@ from pathlib import Path
 from strokediff.benchmark.arms import arms
 from strokediff.benchmark.budgets import budget
 from strokediff.benchmark.folds import Fold
-from strokediff.benchmark.report import write_report, write_reports
+from strokediff.benchmark.report import write_reports
 from strokediff.benchmark.runner import CLAIM, Benchmark
 from strokediff.benchmark.suites import suite
 from strokediff.data.cohort import open_cohort
@@ -41,13 +41,11 @@ def main() -> None:
     for scores in [args.dir / "scores", *args.dir.glob("fold-*-of-*/scores")]:
         if scores.is_dir():
             shutil.copytree(scores, out / scores.relative_to(args.dir), dirs_exist_ok=True)
-    made = Benchmark(chosen, budget(args.budget), out)
-    every = arms([], chosen, made.budget)
-    places = [out if write_report(made, cohort, every, SEEDS) else None]
-    for n in sorted(numbers_of_folds(out)):
-        folds = [Benchmark(chosen, made.budget, out, fold=Fold(k, n)) for k in range(n)]
-        places.append(write_reports(folds, cohort, every, SEEDS))
-    for place in places:
+    at = budget(args.budget)
+    every = arms([], chosen, at)
+    for n in (1, *sorted(numbers_of_folds(out))):
+        folds = [Benchmark(chosen, at, out, fold=Fold(k, n)) for k in range(n)]
+        place = write_reports(folds, cohort, every, SEEDS)
         if place is not None:
             (place / "results.json").unlink()  # the same figures as benchmark.csv
             print(place / "benchmark.md")

@@ -51,7 +51,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     options = ["--data", source, "-o", out, "--device", "cpu", "--population", "phantoms"]
     assert run("calibrate", trained, *options, "--methods", "avg,sal") == 0
     said = capsys.readouterr().out
-    assert "2 validation patients" in said and "Fewer than 9" in said
+    assert "2 validation patients" in said and "Too few patients" in said
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["decision"]) == {"paper/sal", "fast/avg", "fast/sal"}
     assert metrics["figures"] == 1

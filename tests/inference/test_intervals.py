@@ -76,3 +76,9 @@ def test_spread_of_draws() -> None:
     """z standard deviations to either side, and never a negative volume."""
     assert spread_ml(10.0, 4.0, z=1.5) == (7.0, 13.0)
     assert spread_ml(1.0, 4.0, z=1.5) == (0.0, 4.0)
+
+
+@pytest.mark.parametrize(("n", "enough"), [(1, False), (8, False), (9, True), (40, True)])
+def test_ninety_per_cent_need_nine_patients(n: int, enough: bool) -> None:
+    found = calibrate([Measured(float(i)) for i in range(n)], [5.0] * n)
+    assert found.enough is enough

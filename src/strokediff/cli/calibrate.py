@@ -66,7 +66,8 @@ def calibrate(
         )
     console = Console(quiet=quiet)
     console.print(table)
-    few = "" if len(scans) >= 9 else " Fewer than 9 patients: the intervals may promise too much."
+    enough = all(own.calibration.enough for own in found.values())
+    few = "" if enough else " Too few patients: the intervals promise more than they hold."
     console.print(
         f"{len(scans)} validation patients; before: cut 0.50, least 0 mL. Model: {out}.{few}",
         soft_wrap=True,

@@ -109,6 +109,11 @@ class Calibration(BaseModel):
         """What the interval is, in words."""
         return f"{self.level:.0%} conformal ({self.form}), calibrated on {self.n} {self.population}"
 
+    @property
+    def enough(self) -> bool:
+        """Whether so many patients can promise the level: ceil((n + 1) level) <= n."""
+        return math.ceil((self.n + 1) * self.level) <= self.n
+
     def interval_ml(self, found: Measured) -> tuple[float, float]:
         """The interval around a found volume, mL; never below 0."""
         low, high = FORMS[self.form].interval(found, self.quantile)
