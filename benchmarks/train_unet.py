@@ -38,7 +38,7 @@ def main() -> None:
         cohort=cohort,
         config=config,
         task=unet,
-        module=unet.build(cohort.grid.size).to(memory_format=torch.channels_last),
+        module=unet.build(cohort.grid.size),
         name=unet.name,
         device="cpu",
     )

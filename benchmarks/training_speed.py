@@ -47,7 +47,7 @@ def batch_of(config: TrainingConfig, size: int, step: int) -> dict[str, Tensor]:
 
 def seconds_a_step(name: str, chosen: Budget, device: torch.device, steps: int) -> float:
     task, module, config = built(name, chosen)
-    module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = module.to(device)
     optimizer = torch.optim.Adam(module.parameters(), lr=config.lr)
     start = 0.0
     for step in range(WARM_UP + steps):

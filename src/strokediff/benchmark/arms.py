@@ -159,7 +159,7 @@ class PeerArm:
             cohort,
             config,
             task=peer,
-            module=module.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+            module=module,
             name=self.name,
             device=device,
             scale=budget.scale,
