@@ -24,7 +24,7 @@ from ablation_report import METHODS, write_report
 
 from strokediff.data.cohort import Cohort, open_cohort, split_patients
 from strokediff.data.files import write_json
-from strokediff.errors import InputError, UsageError
+from strokediff.errors import InputError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.presets import Choice
@@ -33,9 +33,8 @@ from strokediff.models import model_path
 from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.prediction import on_axes, patient_volume
 from strokediff.training.build import build_network, build_task
-from strokediff.training.checkpoint import read_checkpoint, read_split
 from strokediff.training.config import TrainingConfig, changed, preset, with_settings
-from strokediff.training.loop import Run, noise_of_run
+from strokediff.training.loop import Run, check_own, noise_of_run
 from strokediff.training.start import Start
 
 
@@ -78,9 +77,14 @@ def run(arms: Arms, about: str | None) -> None:
 
 def developing(cohort: Cohort, share: float) -> Cohort:
     """The patients that are not for testing, `share` of them held out; test patients are gone."""
-    names = [*cohort.split["train"], *cohort.split["val"]]
-    sizes = {name: ("", float(cohort.patients[name]["volume_ml"])) for name in names}
-    return replace(cohort, split=split_patients(sizes, val=share, test=0.0, seed=0))
+    scans = cohort.by_patient([*cohort.split["train"], *cohort.split["val"]])
+    volumes = {
+        patient: sum(float(cohort.patients[name]["volume_ml"]) for name in names)
+        for patient, names in scans.items()
+    }
+    drawn = split_patients({p: ("", v) for p, v in volumes.items()}, val=share, test=0.0, seed=0)
+    split = {part: sorted(n for p in drawn[part] for n in scans[p]) for part in drawn}
+    return replace(cohort, split=split)
 
 
 def arguments(arms: Arms, about: str | None) -> argparse.Namespace:
@@ -137,12 +141,7 @@ def trained(
     """Train, or go on, unless it is done; a run of another configuration is refused."""
     name = f"{folder.parent.name}/{folder.name}"
     if (folder / "model" / "config.json").is_file():
-        seen = read_split(folder / "model")
-        if read_checkpoint(folder / "model").config.training != config or seen != cohort.split:
-            raise UsageError(
-                f"{folder}: was trained with another configuration or on other patients. Repeat "
-                "the options of the first call, or choose another folder with -o."
-            )
+        check_own(folder / "model", config, cohort)
         print(f"{name}: trained already", flush=True)
         return
     task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
@@ -172,7 +171,7 @@ def evaluated(
         kept = json.loads(file.read_text())
         same = (kept["sha256"], kept["split"]) == (model.card["sha256"], split)
         if same and set(methods) <= set(kept["cases"]):
-            return {m: [CaseMetrics(**row) for row in kept["cases"][m]] for m in methods}
+            return {m: [CaseMetrics.of(row) for row in kept["cases"][m]] for m in methods}
     scores: Scores = {method: [] for method in methods}
     for name in cohort.split[split]:
         for method, metrics in segmented(model, cohort, name, methods):

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
 from strokediff.benchmark.folds import joined
+from strokediff.benchmark.results import check_patients
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError, UsageError
 from strokediff.evaluation.bootstrap import bootstrap
@@ -44,8 +45,12 @@ def read(folders: Sequence[Path], rows: Sequence[str]) -> Scores:
     for folder in folders:
         names = rows or sorted(own.name for own in folder.glob("*"))
         files = {name: sorted((folder / name).glob("seed-*.json")) for name in names}
+        missing = [name for name, own in files.items() if not own]
+        if missing:
+            raise UsageError(f"{folder}: no scores of {', '.join(missing)}. Name other --rows.")
         folds.append({name: [RowScore.read(f) for f in own] for name, own in files.items()})
     found = joined(folds)
+    check_patients(found)
     if len(found) < 2:
         raise InputError(f"{folders[0]}: expected two rows or more in every folder.")
     return found

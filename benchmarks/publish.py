@@ -1,6 +1,6 @@
 """Put a suite's scores, tables and figures into docs/benchmark: what is published of a benchmark.
 
-    python benchmarks/publish.py DIR [--budget small]
+    python benchmarks/publish.py DIR
 
 DIR is the -o of `strokediff benchmark`. Its scores, those of its folds too, are copied to
 docs/benchmark/SUITE, beside those that are there, and tables and figures are made of all of them.
@@ -10,20 +10,19 @@ Heads are shown where they are phantoms: pictures of patients stay in DIR.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
-from strokediff.benchmark.arms import arms
 from strokediff.benchmark.budgets import budget
 from strokediff.benchmark.folds import Fold
-from strokediff.benchmark.report import write_reports
-from strokediff.benchmark.runner import CLAIM, Benchmark
+from strokediff.benchmark.report import write_report
+from strokediff.benchmark.runner import Benchmark, read_claim
 from strokediff.benchmark.suites import suite
 from strokediff.data.cohort import open_cohort
+from strokediff.errors import UsageError
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmark"
-SEEDS = range(10)
+PUBLISHED = "small"
 
 
 def numbers_of_folds(folder: Path) -> set[int]:
@@ -34,21 +33,25 @@ def numbers_of_folds(folder: Path) -> set[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dir", type=Path)
-    parser.add_argument("--budget", default="small")
     args = parser.parse_args()
-    chosen = suite(json.loads((args.dir / CLAIM).read_text())["suite"])
+    claim = read_claim(args.dir)
+    chosen, at = suite(claim["suite"]), budget(claim["budget"])
+    if at.name != PUBLISHED:
+        raise UsageError(
+            f"{args.dir}: of budget '{at.name}', and docs/benchmark is of {PUBLISHED}."
+        )
     cohort, out = open_cohort(args.dir / "cohort"), DOCS / chosen.name
     for scores in [args.dir / "scores", *args.dir.glob("fold-*-of-*/scores")]:
         if scores.is_dir():
-            shutil.copytree(scores, out / scores.relative_to(args.dir), dirs_exist_ok=True)
-    at = budget(args.budget)
-    every = arms([], chosen, at)
+            place = out / scores.relative_to(args.dir)
+            leftovers = shutil.ignore_patterns(".*")
+            shutil.copytree(scores, place, dirs_exist_ok=True, ignore=leftovers)
     for n in (1, *sorted(numbers_of_folds(out))):
         folds = [Benchmark(chosen, at, out, fold=Fold(k, n)) for k in range(n)]
-        place = write_reports(folds, cohort, every, SEEDS)
-        if place is not None:
-            (place / "results.json").unlink()  # the same figures as benchmark.csv
-            print(place / "benchmark.md")
+        written = write_report(folds, cohort)
+        if written is not None:
+            (written / "results.json").unlink()  # the same figures as benchmark.csv
+            print(written / "benchmark.md")
     if chosen.synthetic and (args.dir / "cases.png").is_file():
         shutil.copyfile(args.dir / "cases.png", out / "cases.png")
 

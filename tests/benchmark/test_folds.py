@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,26 @@ from hypothesis import strategies as st
 
 from strokediff.benchmark.folds import Fold, joined
 from strokediff.benchmark.results import rows_of_table
+from strokediff.benchmark.scores import RowScore
+from strokediff.data.cohort import Cohort
+from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 
 from .conftest import row
 
 SPLIT = {"train": [f"t{i}" for i in range(7)], "val": [], "test": ["a", "b"]}
+
+
+def split_of(fold: Fold, split: dict[str, list[str]], scans_a_patient: int = 1) -> dict[str, Any]:
+    """A fold's split of a cohort whose patients have so many scans, numbered in a row."""
+    names = [name for part in split.values() for name in part]
+    whose = {name: {"patient": patient_of(name, scans_a_patient)} for name in names}
+    grid = GridConfig(size=8, spacing_mm=1.0)
+    return fold.split(Cohort(Path(), grid, split, {}, whose))
+
+
+def patient_of(name: str, scans_a_patient: int) -> str:
+    return f"{name[0]}{int(name[1:]) // scans_a_patient}" if name[1:] else name
 
 
 @given(of=st.integers(2, 6), trained=st.integers(5, 40), tested=st.integers(1, 20))
@@ -26,7 +43,7 @@ def test_every_patient_is_tested_once_and_never_trained_on_then(
         "val": [],
         "test": [f"s{i}" for i in range(tested)],
     }
-    splits = [Fold(k, of).split(own) for k in range(of)]
+    splits = [split_of(Fold(k, of), own) for k in range(of)]
     assert splits[0] == own
     assert sorted(n for s in splits for n in s["test"]) == sorted(own["train"] + own["test"])
     for split in splits:
@@ -38,12 +55,21 @@ def test_every_patient_is_tested_once_and_never_trained_on_then(
 
 def test_the_order_of_the_names_makes_no_difference() -> None:
     turned = {**SPLIT, "train": SPLIT["train"][::-1]}
-    assert Fold(1, 3).split(turned) == Fold(1, 3).split(SPLIT)
+    assert split_of(Fold(1, 3), turned) == split_of(Fold(1, 3), SPLIT)
+
+
+def test_all_scans_of_a_patient_are_in_one_part() -> None:
+    own = {"train": [f"t{i}" for i in range(30)], "val": [], "test": [f"s{i}" for i in range(6)]}
+    for k in range(1, 4):
+        split = split_of(Fold(k, 4), own, scans_a_patient=3)
+        parts = [{patient_of(name, 3) for name in split[part]} for part in ("train", "test")]
+        assert not parts[0] & parts[1]
+        assert len(split["test"]) in (9, 12)
 
 
 def test_more_folds_than_patients_are_refused() -> None:
     with pytest.raises(UsageError, match="fewer --folds"):
-        Fold(1, 9).split(SPLIT)
+        split_of(Fold(1, 9), SPLIT)
 
 
 def test_rows_join_where_every_fold_has_the_seed() -> None:
@@ -56,8 +82,15 @@ def test_rows_join_where_every_fold_has_the_seed() -> None:
     assert [p.metrics.dice for p in only.patients] == pytest.approx([1.0, 6 / 7, 1.0])
 
 
+def of_patient(name: str) -> RowScore:
+    own = row("a", 0, (1, 2))
+    return replace(
+        own, patients=[replace(p, metrics=replace(p.metrics, case=name)) for p in own.patients]
+    )
+
+
 def test_times_are_of_the_first_folds_machine() -> None:
-    first, here, there = (row("a", 0, (1, 2)) for _ in range(3))
+    first, here, there = (of_patient(f"p{k}") for k in range(3))
     here = replace(here, patients=[replace(p, seconds=3.0) for p in here.patients])
     gone = {**there.training, "machine": "a GPU"}
     there = replace(

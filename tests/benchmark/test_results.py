@@ -101,7 +101,7 @@ def test_a_row_keeps_every_seed_that_it_has() -> None:
 )
 def test_rows_of_other_patients_or_other_labels_are_refused(other: RowScore) -> None:
     scores = {"a": [row("a", 0, (5, 10), (5, 20))], "b": [other]}
-    with pytest.raises(InputError, match="scores of b, seed .: of other patients or other labels"):
+    with pytest.raises(InputError, match="scores of b, seed .: of other patients, or in"):
         rows_of_table(scores, {"a": "A", "b": "B"}, [])
 
 

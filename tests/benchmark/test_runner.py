@@ -15,7 +15,7 @@ from filelock import FileLock
 from strokediff.benchmark.arms import DiffusionArm
 from strokediff.benchmark.budgets import BUDGETS, Budget
 from strokediff.benchmark.folds import Fold
-from strokediff.benchmark.report import write_report, write_reports
+from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
 from strokediff.data.cohort import CohortWriter, Patient
@@ -64,18 +64,26 @@ def benchmark(tmp_path: Path) -> Benchmark:
         writer.add(Patient(name, x, y, np.ones_like(y)), spacing_mm=[1.0, 1.0, 5.0])
     split = {"train": names[:2], "val": [], "test": names[2:]}
     writer.finish(split=split, origin={"description": "test phantoms"})
-    return Benchmark(GivenSuite("phe-sich", "given"), BUDGET, out, device="cpu")
+    known = (AVG, BOTH, BROKEN)
+    return Benchmark(GivenSuite("phe-sich", "given"), BUDGET, out, device="cpu", known=known)
+
+
+def rows_in(folder: Path) -> list[dict[str, Any]]:
+    """The rows that a report has."""
+    return list(json.loads((folder / "results.json").read_text())["rows"])
 
 
 def test_a_method_is_trained_predicted_scored_and_reported(benchmark: Benchmark) -> None:
     assert benchmark.run([BOTH], [0]) == {}
-    rows = write_report(benchmark, benchmark.cohort(), [BOTH], [0])
-    assert [r.title for r in rows] == ["Both ŷ_avg", "Both ŷ_sal"]
-    assert rows[0].costs["evaluations_a_slice"] == 2 and rows[0].costs["parameters"] > 100
-    assert rows[0].costs["gmacs"] > 0 and rows[0].costs["train_seconds"] > 0
+    assert write_report([benchmark], benchmark.cohort()) == benchmark.out
+    rows = rows_in(benchmark.out)
+    assert [r["title"] for r in rows] == ["Both ŷ_avg", "Both ŷ_sal"]
+    costs = rows[0]["costs"]
+    assert costs["evaluations_a_slice"] == 2 and costs["parameters"] > 100
+    assert costs["gmacs"] > 0 and costs["train_seconds"] > 0
     for name in ("benchmark.md", "benchmark.csv", "results.json", "dice.png", "cases.png"):
         assert (benchmark.out / name).stat().st_size > 100
-    scored = benchmark.scores([BOTH], [0])["both-sal"][0]
+    scored = benchmark.scores()["both-sal"][0]
     assert [p.metrics.case for p in scored.patients] == ["p2", "p3"]
     assert scored.training["images"] == BUDGET.steps * BUDGET.batch_size
 
@@ -85,16 +93,16 @@ def test_what_is_done_is_not_done_again(benchmark: Benchmark) -> None:
     model = benchmark.out / "runs" / "sdpm" / "seed-0" / "model" / "model.safetensors"
     before = model.stat().st_mtime_ns
     score = benchmark.score_file("sdpm", 0)
-    first = benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics
+    first = benchmark.scores()["sdpm"][0].patients[0].metrics
     score.unlink()
     benchmark.run([AVG], [0])
     assert model.stat().st_mtime_ns == before
-    assert benchmark.scores([AVG], [0])["sdpm"][0].patients[0].metrics == first
+    assert benchmark.scores()["sdpm"][0].patients[0].metrics == first
 
 
 def test_times_name_every_machine_that_had_a_part(benchmark: Benchmark) -> None:
     benchmark.run([AVG], [0])
-    (first,) = benchmark.scores([AVG], [0])["sdpm"]
+    (first,) = benchmark.scores()["sdpm"]
     here = machine_name()
     assert first.training["machine"] == here
     clock = benchmark.out / "runs" / "sdpm" / "seed-0" / "clock.json"
@@ -102,7 +110,7 @@ def test_times_name_every_machine_that_had_a_part(benchmark: Benchmark) -> None:
     clock.write_text(json.dumps({**kept, "machines": ["another"]}))
     benchmark.score_file("sdpm", 0).unlink()
     benchmark.run([AVG], [0])
-    (again,) = benchmark.scores([AVG], [0])["sdpm"]
+    (again,) = benchmark.scores()["sdpm"]
     assert again.training["machine"] == f"another, then {here}"
     assert again.training["seconds"] == pytest.approx(kept["seconds"])
 
@@ -111,30 +119,31 @@ def test_published_scores_are_tabled_without_a_model_or_masks(
     benchmark: Benchmark, tmp_path: Path
 ) -> None:
     benchmark.run([AVG], [0])
-    (row,) = write_report(benchmark, benchmark.cohort(), [AVG], [0])
+    write_report([benchmark], benchmark.cohort())
     elsewhere = replace(benchmark, out=tmp_path / "elsewhere")
     for part in ("cohort", "scores"):
         shutil.copytree(benchmark.out / part, elsewhere.out / part)
     assert elsewhere.run([AVG], [0]) == {}
     assert not (elsewhere.out / "runs").exists()
-    assert write_report(elsewhere, elsewhere.cohort(), [AVG], [0]) == [row]
+    write_report([elsewhere], elsewhere.cohort())
+    assert rows_in(elsewhere.out) == rows_in(benchmark.out)
     assert not (elsewhere.out / "cases.png").exists()
 
 
 def test_folds_share_the_cohort_and_test_every_patient_in_one_table(benchmark: Benchmark) -> None:
     folds = [replace(benchmark, fold=Fold(k, 3)) for k in range(3)]
     assert benchmark.run([AVG], [0]) == {}
-    assert write_reports(folds, benchmark.cohort(), [AVG], [0]) is None  # two folds are missing
+    assert write_report(folds, benchmark.cohort()) is None  # two folds are missing
     broken = folds[1].run([BROKEN], [0])
     assert list(broken) == ["fold-1-of-3/broken-seed-0"]
     for fold in folds:
         assert fold.run([AVG], [0]) == {}
-    place = write_reports(folds, benchmark.cohort(), [AVG], [0])
+    place = write_report(folds, benchmark.cohort())
     assert place == benchmark.out / "folds-3"
     results = json.loads((place / "results.json").read_text())
     assert (results["folds"], results["test"]) == (3, 4)
     assert "4 patients in 3 folds, each tested once" in (place / "benchmark.md").read_text()
-    tested = [p.metrics.case for f in folds for p in f.scores([AVG], [0])["sdpm"][0].patients]
+    tested = [p.metrics.case for f in folds for p in f.scores()["sdpm"][0].patients]
     assert sorted(tested) == ["p0", "p1", "p2", "p3"]
     split = folds[1].out / "fold-1-of-3" / "runs" / "sdpm" / "seed-0" / "model" / "split.json"
     assert json.loads(split.read_text())["test"] == folds[1].cohort().split["test"]
@@ -147,8 +156,8 @@ def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(
     assert failed == {"broken-seed-0": "RuntimeError: no memory"}
     note = benchmark.out / "failed" / "broken-seed-0.txt"
     assert "Traceback" in note.read_text()
-    rows = write_report(benchmark, benchmark.cohort(), [BROKEN, AVG], [0])
-    assert [r.name for r in rows] == ["sdpm"]
+    write_report([benchmark], benchmark.cohort())
+    assert [row["name"] for row in rows_in(benchmark.out)] == ["sdpm"]
     mended = DiffusionArm("broken", "Mended", methods=("avg",))
     assert benchmark.run([mended, AVG], [0]) == {}
     assert not note.exists()
@@ -159,9 +168,9 @@ def test_what_another_process_has_claimed_is_left_to_it(benchmark: Benchmark) ->
     lock.parent.mkdir()
     with FileLock(lock):
         assert benchmark.run([AVG], [0]) == {}
-        assert benchmark.scores([AVG], [0]) == {}
+        assert benchmark.scores() == {}
     benchmark.run([AVG], [0])
-    assert set(benchmark.scores([AVG], [0])) == {"sdpm"}
+    assert set(benchmark.scores()) == {"sdpm"}
 
 
 def test_a_folder_of_another_budget_is_refused(benchmark: Benchmark) -> None:
@@ -169,6 +178,41 @@ def test_a_folder_of_another_budget_is_refused(benchmark: Benchmark) -> None:
     other = replace(benchmark, budget=BUDGETS["small"])
     with pytest.raises(UsageError, match="holds a benchmark of"):
         other.run([AVG], [0])
+
+
+def test_a_table_is_of_all_that_is_there_whichever_call_made_it(benchmark: Benchmark) -> None:
+    benchmark.run([AVG], [0, 11])
+    benchmark.run([BOTH], [0])
+    write_report([benchmark], benchmark.cohort())
+    assert {r["name"]: r["seeds"] for r in rows_in(benchmark.out)} == {
+        "sdpm": [0, 11],
+        "both-avg": [0],
+        "both-sal": [0],
+    }
+
+
+def test_a_model_of_other_patients_is_not_scored(benchmark: Benchmark) -> None:
+    """A cohort that was made anew may test whom the model was trained on."""
+    benchmark.run([AVG], [0])
+    shutil.rmtree(benchmark.out / "scores")
+    file = benchmark.out / "cohort" / "cohort.json"
+    content = json.loads(file.read_text())
+    split = content["split"]
+    content["split"] = {**split, "train": split["test"], "test": split["train"]}
+    file.write_text(json.dumps(content))
+    (why,) = benchmark.run([AVG], [0]).values()
+    assert "was trained on other patients" in why
+    assert benchmark.scores() == {}
+
+
+def test_data_of_other_scans_than_the_cohorts_is_refused(
+    benchmark: Benchmark, tmp_path: Path
+) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / "scans" / folder).mkdir(parents=True)
+        (tmp_path / "scans" / folder / "q0.nii.gz").touch()
+    with pytest.raises(UsageError, match=r"holds other scans \(1\) than .* \(4\)"):
+        replace(benchmark, data=tmp_path / "scans").cohort()
 
 
 def test_real_patients_must_be_given(tmp_path: Path) -> None:

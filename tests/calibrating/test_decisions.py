@@ -41,9 +41,10 @@ def test_scores_are_those_of_the_masks(volume: Volume) -> None:
     brain = rng.random(shape) < 0.8
     truth = np.zeros(shape, bool)
     truth[tuple(slice(1, n // 2) for n in shape)] = True
-    found = scores(volume, prob, brain, truth)
-    for i, threshold in enumerate(THRESHOLDS):
-        lesions = Lesions(volume, (prob >= (threshold + 1) / 2) & brain)
+    masks = [(prob >= (threshold + 1) / 2) & brain for threshold in THRESHOLDS]
+    found = scores(volume, masks, truth)
+    for i, mask in enumerate(masks):
+        lesions = Lesions(volume, mask)
         for j, least in enumerate(LEAST_ML):
             own = evaluate_case(
                 "p", mask_pred=lesions.mask(least), mask_true=truth, affine=volume.affine
@@ -53,7 +54,7 @@ def test_scores_are_those_of_the_masks(volume: Volume) -> None:
 
 def test_nothing_found_where_nothing_is_has_dice_1_and_no_vdp(volume: Volume) -> None:
     nothing = np.zeros(volume.hu.shape, bool)
-    found = scores(volume, nothing.astype(np.float32), ~nothing, nothing)
+    found = scores(volume, [nothing] * len(THRESHOLDS), nothing)
     assert (found[..., 0] == 1).all() and np.isnan(found[..., 1]).all()
     chosen = choose([found], ["infarct"])
     assert chosen.dice == 1 and chosen.vdp == 0
@@ -91,3 +92,8 @@ def test_a_patient_without_a_lesion_counts_in_dice_alone() -> None:
     chosen = choose([empty, full], ["infarct", "infarct"])
     assert chosen.decision.threshold == THRESHOLDS[2]
     assert (chosen.dice, chosen.vdp) == pytest.approx((0.8, 0.4))
+
+
+def test_a_kind_without_a_lesion_has_no_part_in_the_volume_error() -> None:
+    empty, full = patient(t2_l0=(1.0, math.nan)), patient(t2_l0=(0.6, 0.4))
+    assert choose([empty, full], ["none", "infarct"]).vdp == pytest.approx(0.4)

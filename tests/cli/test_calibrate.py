@@ -56,7 +56,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     assert set(metrics["decision"]) == {"paper/sal", "fast/avg", "fast/sal"}
     assert metrics["figures"] == 1
     calibration = metrics["calibration"]["fast/avg"]
-    assert (calibration["n"], calibration["population"]) == (2, "phantoms")
+    assert (calibration["n"], calibration["population"]) == (1, "phantoms")
     weights = [(m / "model.safetensors").read_bytes() for m in (trained, out)]
     assert weights[0] == weights[1]
 
@@ -71,7 +71,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     assert not (found & ~cut).any() and (own["least_lesion_ml"] > 0 or (found == cut).all())
     result = json.loads((done / "result.json").read_text())
     assert {key: result[key] for key in own} == own
-    assert "calibrated on 2 phantoms" in json.dumps(result)
+    assert "calibrated on 1 phantoms, too few to promise it" in json.dumps(result)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     [
         ({"val": []}, (), "--val above 0", 2),
         ({"val": ["p1", "gone"]}, (), "(gone)", 3),
+        ({"val": ["p1"]}, (), "expected two or more", 3),
         ({"val": ["p1"]}, ("--methods", "best"), "no method 'best'", 2),
         ({"val": ["p1"]}, ("--preset", "slow"), "slow", 2),
     ],

@@ -57,7 +57,7 @@ def test_the_narrowest_form_is_the_one_whose_scale_the_errors_have() -> None:
     alike = [Measured(max(0.0, t + rng.normal(0, 5)), d) for t, d in pairs]
     by_doubt = [Measured(max(0.0, t + rng.normal(0, d)), d) for t, d in pairs]
     for expected, found in (("ratio", by_ratio), ("difference", alike), ("doubt", by_doubt)):
-        assert narrowest(found, true.tolist()).form == expected
+        assert narrowest(found, true.tolist()) == expected
 
 
 def test_the_interval_holds_the_found_volume_and_is_never_negative() -> None:
@@ -82,3 +82,4 @@ def test_spread_of_draws() -> None:
 def test_ninety_per_cent_need_nine_patients(n: int, enough: bool) -> None:
     found = calibrate([Measured(float(i)) for i in range(n)], [5.0] * n)
     assert found.enough is enough
+    assert ("too few to promise it" in found.kind) is not enough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,21 @@ def test_resuming_with_another_configuration_is_refused(
     other = config.model_copy(update={"lr": 5e-4})
     with pytest.raises(UsageError, match="another configuration"):
         train(run_in(tmp_path / "run", cohort, other), resume=True)
+
+
+def test_resuming_on_other_patients_is_refused(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig
+) -> None:
+    """A run that had seen some of them would call them its test patients."""
+    train(run_in(tmp_path / "run", cohort, config), stop_after=3)
+    turned = {**cohort.split, "train": cohort.split["val"], "val": cohort.split["train"]}
+    other = replace(cohort, split=turned)
+    with pytest.raises(UsageError, match="on other patients than .* has to train on"):
+        train(run_in(tmp_path / "run", other, config), resume=True)
+    train(run_in(tmp_path / "run", cohort, config), resume=True)
+    assert run_in(tmp_path / "run", cohort, config).finished()
+    with pytest.raises(UsageError, match="on other patients"):
+        run_in(tmp_path / "run", other, config).finished()
 
 
 def test_the_loss_falls(tmp_path: Path, cohort: Cohort, config: TrainingConfig) -> None:

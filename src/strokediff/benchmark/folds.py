@@ -1,7 +1,8 @@
 """Cross-validation: every patient is tested once, by a training that has not seen it.
 
 Fold 0 is the suite's own split, so that a benchmark without folds is the first of them. The other
-patients are dealt out to the folds 1, 2, ...; each trains on all patients that it does not test.
+patients, each with all scans, are dealt out to the folds 1, 2, ...; each trains on all patients
+that it does not test.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strokediff.benchmark.scores import RowScore
+from strokediff.data.cohort import Cohort
 from strokediff.errors import UsageError
 
 Split = dict[str, list[str]]
@@ -30,20 +32,23 @@ class Fold:
         """Where its trainings lie below the benchmark's folder: fold 0 in the folder itself."""
         return f"fold-{self.number}-of-{self.of}" if self.number else ""
 
-    def split(self, split: Split) -> Split:
-        """Whom this fold trains on and tests, given the suite's own split."""
+    def split(self, cohort: Cohort) -> Split:
+        """Whom this fold trains on and tests, given the cohort with the suite's own split."""
+        split = cohort.split
         if not self.number:
             return split
-        train = sorted(split["train"])
-        if len(train) < self.of - 1:
+        scans = cohort.by_patient(split["train"])
+        patients = sorted(scans)
+        if len(patients) < self.of - 1:
             raise UsageError(
-                f"{len(train)} patients to train on cannot be dealt out to {self.of - 1} more "
+                f"{len(patients)} patients to train on cannot be dealt out to {self.of - 1} more "
                 "folds. Give fewer --folds, or more patients."
             )
-        dealt = np.random.default_rng(0).permutation(len(train))
+        dealt = np.random.default_rng(0).permutation(len(patients))
         mine = np.array_split(dealt, self.of - 1)[self.number - 1]
-        test = sorted(train[i] for i in mine)
-        return {**split, "train": sorted({*train, *split["test"]} - {*test}), "test": test}
+        test = sorted(name for i in mine for name in scans[patients[i]])
+        train = {*split["train"], *split["test"]} - {*test}
+        return {**split, "train": sorted(train), "test": test}
 
 
 def joined(folds: Sequence[Mapping[str, Sequence[RowScore]]]) -> dict[str, list[RowScore]]:

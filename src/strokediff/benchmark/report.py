@@ -25,40 +25,27 @@ from strokediff.predicting.prediction import as_slices
 Scores = dict[str, list[RowScore]]
 
 
-def write_report(
-    benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], seeds: Sequence[int]
-) -> list[Row]:
-    """Write the report of the rows that are done, each with the seeds that it has."""
-    scores = benchmark.scores(arms, seeds)
-    if not scores:
-        return []
-    out, titles = benchmark.place, titles_of(arms)
-    rows = _written(out, scores, arms, _about(benchmark, cohort, scores))
-    cases = _cases(benchmark, cohort, arms, scores)
-    predicted = {row: titles[row] for row in scores if any(row in case.found for case in cases)}
-    if predicted:
-        figures.save(figures.panel(cases, predicted), out / "cases.png")
-    return rows
+def write_report(folds: Sequence[Benchmark], cohort: Cohort) -> Path | None:
+    """Write the report of every row and seed that all `folds` have; where it lies, None if none.
 
-
-def write_reports(
-    folds: Sequence[Benchmark], cohort: Cohort, arms: Sequence[Arm], seeds: Sequence[int]
-) -> Path | None:
-    """Write the report of all `folds` together; where it lies, None if no row has them all."""
-    first = folds[0]
-    if len(folds) == 1:
-        return first.place if write_report(first, cohort, arms, seeds) else None
-    scores = joined([fold.scores(arms, seeds) for fold in folds])
+    It is of all that lies in their folder, whichever call made it.
+    """
+    first, several = folds[0], len(folds) > 1
+    scores = joined([fold.scores() for fold in folds])
     if not scores:
         return None
-    out = first.out / f"folds-{len(folds)}"
-    tested = len(next(iter(scores.values()))[0].patients)
+    out = first.out / f"folds-{len(folds)}" if several else first.place
     about = _about(first, cohort, scores)
-    _written(out, scores, arms, about | {"folds": len(folds), "test": tested})
+    _written(out, scores, first.known, about | ({"folds": len(folds)} if several else {}))
+    if not several:
+        cases, titles = _cases(first, cohort, scores), titles_of(first.known)
+        predicted = {row: titles[row] for row in scores if any(row in c.found for c in cases)}
+        if predicted:
+            figures.save(figures.panel(cases, predicted), out / "cases.png")
     return out
 
 
-def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any]) -> list[Row]:
+def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any]) -> None:
     """Write tables and figures of the scores into `out`."""
     rows, titles = tabled(scores, arms), titles_of(arms)
     write_text(out / "benchmark.md", markdown(rows, about))
@@ -67,7 +54,6 @@ def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str,
     shown = {row: titles[row] for row in scores}
     figures.save(figures.boxes(scores, shown), out / "dice.png")
     figures.save(figures.volumes(scores, shown), out / "volumes.png")
-    return rows
 
 
 def tabled(scores: Scores, arms: Sequence[Arm]) -> list[Row]:
@@ -86,7 +72,7 @@ def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, An
         "suite": benchmark.suite.name,
         "budget": benchmark.budget.name,
         "train": len(cohort.split["train"]),
-        "test": len(cohort.split["test"]),
+        "test": len(next(iter(scores.values()))[0].patients),
         "seeds": sorted({own.seed for found in scores.values() for own in found}),
         "cohort": str(cohort.origin.get("description") or "unnamed cohort"),
         "date": str(date.today()),
@@ -94,9 +80,7 @@ def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, An
     }
 
 
-def _cases(
-    benchmark: Benchmark, cohort: Cohort, arms: Sequence[Arm], scores: Scores
-) -> list[figures.Case]:
+def _cases(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> list[figures.Case]:
     """The cases that show the easiest, middle and hardest patient, by the rows predicted here."""
     out = []
     for label, index in figures.best_median_worst(scores).items():
@@ -104,7 +88,7 @@ def _cases(
         patient = cohort.read(name)
         k = int(patient.y.sum(axis=(1, 2)).argmax())
         found, dice = {}, {}
-        for arm in arms:
+        for arm in benchmark.known:
             for row, method in rows_of(arm).items():
                 if row not in scores:
                     continue

@@ -57,7 +57,7 @@ def rows_of_table(
     The best is that with the highest mean Dice. Raises `InputError` if rows are of other patients,
     or of the same ones with other labels: then they do not compare.
     """
-    _check_patients(scores)
+    check_patients(scores)
     values = {name: _patients(found) for name, found in scores.items()}
     known = [name for name in peers if name in values]
     best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
@@ -72,25 +72,35 @@ def rows_of_table(
     ]
 
 
-def _check_patients(scores: Mapping[str, Sequence[RowScore]]) -> None:
-    """Every row and seed must be of the same patients with the same true volumes."""
+def check_patients(scores: Mapping[str, Sequence[RowScore]]) -> None:
+    """Every row and seed must be of the same patients, in one order, with the same true volumes.
+
+    Raises `InputError` if not, or if a patient is there twice: patients are paired by their place.
+    """
     every = [own for found in scores.values() for own in found]
-    first = _truth(every[0]) if every else {}
+    first = _truth(every[0]) if every else []
+    doubled = sorted({case for case, _ in first if [c for c, _ in first].count(case) > 1})
+    if doubled:
+        raise InputError(
+            f"scores of {every[0].row}, seed {every[0].seed}: {', '.join(doubled[:5])} is there "
+            "twice. Expected every patient once: give each fold once."
+        )
     for own in every:
         truth = _truth(own)
-        same = truth.keys() == first.keys() and all(
-            math.isclose(truth[case], first[case], rel_tol=1e-4) for case in first
+        same = [case for case, _ in truth] == [case for case, _ in first] and all(
+            math.isclose(a, b, rel_tol=1e-4) for (_, a), (_, b) in zip(truth, first, strict=True)
         )
         if not same:
             raise InputError(
-                f"scores of {own.row}, seed {own.seed}: of other patients or other labels than "
+                f"scores of {own.row}, seed {own.seed}: of other patients, or in another order or "
+                "with other labels, than "
                 f"those of {every[0].row}, seed {every[0].seed}. Expected one cohort, prepared by "
                 "one version. Remove the scores of one; the next run makes them again."
             )
 
 
-def _truth(own: RowScore) -> dict[str, float]:
-    return {p.metrics.case: p.metrics.volume_true_ml for p in own.patients}
+def _truth(own: RowScore) -> list[tuple[str, float]]:
+    return [(p.metrics.case, p.metrics.volume_true_ml) for p in own.patients]
 
 
 def reference(rows: Sequence[Row]) -> Row | None:

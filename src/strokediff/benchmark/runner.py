@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from strokediff import __version__
-from strokediff.benchmark.arms import Arm
+from strokediff.benchmark.arms import ARMS, Arm
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
@@ -49,7 +50,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A suite at a budget, in a folder; one fold of it."""
+    """A suite at a budget, in a folder; one fold of it. `known` are all arms it may hold."""
 
     suite: Suite
     budget: Budget
@@ -60,6 +61,7 @@ class Benchmark:
     advance: Advance = lambda what, done, total: None
     tell: Tell = lambda line: None
     fold: Fold = field(default_factory=Fold)
+    known: Sequence[Arm] = tuple(ARMS.values())
 
     @property
     def place(self) -> Path:
@@ -71,8 +73,8 @@ class Benchmark:
 
         It is made by the first process and waited for by the others.
         """
-        self._check_folder()
         with _locked(self.out / "locks" / "cohort", wait=True):
+            self._check_folder()
             cohort = cohort_of(
                 self.suite,
                 self.out,
@@ -82,7 +84,7 @@ class Benchmark:
                 lambda done, total, name: self.advance(f"cohort {name}", done, total),
             )
             write_json(self.out / CLAIM, self._contents)
-        return replace(cohort, split=self.fold.split(cohort.split))
+        return replace(cohort, split=self.fold.split(cohort))
 
     def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, str]:
         """Every arm at every seed, seed by seed; returns what failed, and why."""
@@ -109,15 +111,15 @@ class Benchmark:
         """Where a row's scores lie."""
         return self.place / "scores" / row / f"seed-{seed}.json"
 
-    def scores(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, list[RowScore]]:
-        """What is done so far: the scores of each row, in the order of the arms."""
+    def scores(self) -> dict[str, list[RowScore]]:
+        """What is done so far: every row with all its seeds, in the order of the arms."""
         found: dict[str, list[RowScore]] = {}
-        for arm in arms:
+        for arm in self.known:
             for row in rows_of(arm):
-                files = [self.score_file(row, seed) for seed in seeds]
-                done = [RowScore.read(file) for file in files if file.is_file()]
+                files = self.score_file(row, 0).parent.glob("seed-*.json")
+                done = [RowScore.read(file) for file in files]
                 if done:
-                    found[row] = done
+                    found[row] = sorted(done, key=lambda own: own.seed)
         return found
 
     def predictions(self, arm: Arm, seed: int) -> Path:
@@ -155,7 +157,7 @@ class Benchmark:
         spent, here = kept.get("seconds", 0.0), machine_name(resolve_device(self.device))
         machines = [*dict.fromkeys([*kept.get("machines", []), here])]
         run = arm.run(folder, cohort, self.budget, seed, self.device)
-        if not (folder / "model" / "config.json").is_file():
+        if not run.finished():
             start = time.perf_counter()
             for report in run.train(resume=True):
                 self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
@@ -175,13 +177,25 @@ class Benchmark:
 
     def _check_folder(self) -> None:
         """Refuse a folder of another suite, budget or version."""
-        file = self.out / CLAIM
-        kept = json.loads(file.read_text()) if file.is_file() else self._contents
+        kept = read_claim(self.out) if (self.out / CLAIM).is_file() else self._contents
         if kept != self._contents:
             raise UsageError(
                 f"{self.out}: holds a benchmark of {kept}, and this is {self._contents}. Choose "
                 "another folder with -o."
             )
+
+
+def read_claim(out: Path) -> dict[str, Any]:
+    """Suite, budget and version of a benchmark's folder; `UsageError` if it is none."""
+    file = out / CLAIM
+    try:
+        kept: dict[str, Any] = TypeAdapter(dict[str, Any]).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            f"{file}: does not say what the folder holds ({str(error).splitlines()[0]}). Give the "
+            "-o of 'strokediff benchmark', or choose a new folder."
+        ) from None
+    return kept
 
 
 def rows_of(arm: Arm) -> dict[str, str]:

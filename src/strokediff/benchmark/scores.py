@@ -46,7 +46,7 @@ class PatientScore:
                 field.name: values[field.name] for field in fields(kind) if field.name in values
             }
 
-        metrics = CaseMetrics(**{**part(CaseMetrics), "unit": Unit(values["unit"])})
+        metrics = CaseMetrics.of(part(CaseMetrics))
         return cls(metrics=metrics, detection=Detection(**part(Detection)), **part(cls))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from strokediff.benchmark.budgets import Budget
 from strokediff.data.cohort import Cohort, open_cohort
 from strokediff.data.phantom.cohort import write_cohort
-from strokediff.data.prepare import prepare
+from strokediff.data.prepare import find_scans, prepare
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 
@@ -67,8 +67,7 @@ class PhantomSuite:
         self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
     ) -> Path:
         """Make the phantoms; finished ones are kept."""
-        if given is not None:
-            raise UsageError(f"suite '{self.name}' makes its own phantoms: leave --data out.")
+        _refuse_data(self.name, given)
         out, n = folder / "phantoms", sum(self._numbers(budget))
         done = 0
 
@@ -136,9 +135,14 @@ def suite(name: str) -> Suite:
 def cohort_of(
     chosen: Suite, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
 ) -> Cohort:
-    """The suite's cohort in `folder`, made if it is not there; no patients for validation."""
+    """The suite's cohort in `folder`, made if it is not there; no patients for validation.
+
+    Raises `UsageError` if it is there and `given` holds other scans.
+    """
     place = folder / "cohort"
-    if not (place / "cohort.json").is_file():
+    if (place / "cohort.json").is_file():
+        _check_given(open_cohort(place), chosen, given)
+    else:
         grid = GridConfig(size=budget.grid.size, spacing_mm=budget.grid.spacing_mm)
         source = chosen.source(folder, given, budget, jobs, advance)
         share = chosen.test_share(budget)
@@ -148,3 +152,22 @@ def cohort_of(
         if not cohort.split[part]:
             raise UsageError(f"{place}: no patients in '{part}'. Give a larger --data.")
     return cohort
+
+
+def _check_given(cohort: Cohort, chosen: Suite, given: Path | None) -> None:
+    if chosen.synthetic:
+        _refuse_data(chosen.name, given)
+    if given is None:
+        return
+    names = {scan.name for scan in find_scans(given)}
+    if names != cohort.patients.keys():
+        raise UsageError(
+            f"{given}: holds other scans ({len(names)}) than {cohort.path} was prepared from "
+            f"({len(cohort.patients)}). Give the --data of the first call, or leave it out, or "
+            "choose another folder with -o."
+        )
+
+
+def _refuse_data(suite: str, given: Path | None) -> None:
+    if given is not None:
+        raise UsageError(f"suite '{suite}' makes its own phantoms: leave --data out.")

@@ -11,10 +11,10 @@ from strokediff.calibrating.heads import Tuned
 from strokediff.data.files import atomic_directory
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.errors import InputError, UsageError
-from strokediff.training.checkpoint import read_split
+from strokediff.training.checkpoint import read_checkpoint, read_split
 from strokediff.training.noise import FOLDER as NOISE
 
-FILES = ("config.json", "model.safetensors", "split.json", "metrics.json")
+FILES = ("config.json", "model.safetensors", "split.json")
 
 
 def validation_scans(checkpoint: Path, source: Path) -> list[LabelledScan]:
@@ -43,7 +43,7 @@ def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None
 
     What had been chosen for other methods or presets is kept.
     """
-    metrics = json.loads((checkpoint / "metrics.json").read_text())
+    metrics = read_checkpoint(checkpoint).metrics
     for key, own in tuned.items():
         metrics.setdefault("decision", {})[key] = own.after.decision.model_dump()
         metrics.setdefault("calibration", {})[key] = own.calibration.model_dump()

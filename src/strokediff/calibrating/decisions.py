@@ -30,17 +30,15 @@ class Scored:
     vdp: float
 
 
-def scores(
-    volume: Volume, prob: NDArray[np.float32], brain: NDArray[np.bool_], truth: NDArray[np.bool_]
-) -> Scores:
+def scores(volume: Volume, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.bool_]) -> Scores:
     """Dice and VDP at every threshold and least volume; VDP is NaN where the truth is empty.
 
-    `prob` is that of an undecided model, (y_0 + 1) / 2.
+    `masks` are those found at each of `THRESHOLDS`, lesions of any size in them.
     """
     out = np.empty((len(THRESHOLDS), len(LEAST_ML), 2))
     true = int(np.count_nonzero(truth))
-    for i, threshold in enumerate(THRESHOLDS):
-        lesions = Lesions(volume, (prob >= (threshold + 1) / 2) & brain)
+    for i, mask in enumerate(masks):
+        lesions = Lesions(volume, mask)
         hit = truth[tuple(lesions.index.T)]
         n = len(lesions.volume_ml) + 1
         found, both = (np.bincount(lesions.owner, w, n)[1:] for w in (None, hit))
@@ -55,10 +53,11 @@ def scores(
 def choose(found: Sequence[Scores], kinds: Sequence[str]) -> Scored:
     """Least mean VDP among those with a mean Dice within 0.01 of the best.
 
-    Every kind of lesion counts the same, however many patients have it.
+    Every kind of lesion counts the same, however many patients have it; a kind of which no patient
+    has a lesion counts in Dice alone. Where nobody has one, VDP is 0.
     """
     dice, vdp = _means(found, kinds)
-    good = np.where(dice >= dice.max() - NEARLY_BEST, np.nan_to_num(vdp), np.inf)
+    good = np.where(dice >= dice.max() - NEARLY_BEST, vdp, np.inf)
     return _at(dice, vdp, *np.unravel_index(int(np.argmin(good)), good.shape))
 
 
@@ -72,10 +71,16 @@ def _means(found: Sequence[Scores], kinds: Sequence[str]) -> tuple[Scores, Score
     parts = []
     for kind in sorted(set(kinds)):
         own = np.array([s for s, k in zip(found, kinds, strict=True) if k == kind])
-        there = ~np.isnan(own)
-        parts.append(np.where(there, own, 0.0).sum(0) / np.maximum(there.sum(0), 1))
-    dice, vdp = np.moveaxis(np.mean(parts, axis=0), -1, 0)
-    return dice, vdp
+        parts.append(_mean(own))
+    dice, vdp = np.moveaxis(_mean(np.array(parts)), -1, 0)
+    return dice, np.nan_to_num(vdp)
+
+
+def _mean(values: Scores) -> Scores:
+    """The mean over the first axis of what is there; NaN where nothing is."""
+    there = ~np.isnan(values)
+    total, count = np.where(there, values, 0.0).sum(0), there.sum(0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _at(dice: Scores, vdp: Scores, i: np.intp | int, j: np.intp | int) -> Scored:

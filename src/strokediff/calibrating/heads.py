@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from strokediff.calibrating.decisions import Scored, choose, scores, undecided
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.calibrating.decisions import THRESHOLDS, Scored, choose, scores, undecided
 from strokediff.data.brain import extract_brain
 from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan
-from strokediff.inference.intervals import Calibration, Measured, narrowest
+from strokediff.errors import InputError
+from strokediff.inference.decision import Decision
+from strokediff.inference.intervals import Calibration, Measured, calibrate, narrowest
 from strokediff.inference.once import shared
 from strokediff.inference.presets import Choice
 from strokediff.model import Model
@@ -28,9 +33,8 @@ class Head:
         self.estimators = shared({c.key: c.estimator(T) for c in choices})
         truth = self.volume.from_source(read_mask(scan.label).array)
         self.true_ml = self.volume.mask_volume_mm3(truth) / 1000
-        plain = replace(model, decisions={})
         self.scores = {
-            c.key: scores(self.volume, self.segment(plain, c).prob, self.brain.mask, truth)
+            c.key: scores(self.volume, [self._mask(model, c, t) for t in THRESHOLDS], truth)
             for c in choices
         }
 
@@ -40,10 +44,22 @@ class Head:
             self.volume, model, choice, estimator=self.estimators[choice.key], brain=self.brain
         )
 
+    def measured(self, model: Model, choice: Choice) -> Measured:
+        """The volume that is found, and how unsure it is."""
+        report = self.segment(model, choice).report
+        return Measured(report["volume_ml"], report["doubt_ml"])
+
+    def _mask(self, model: Model, choice: Choice, threshold: float) -> NDArray[np.bool_]:
+        decided = replace(model, decisions={choice.key: Decision(threshold=threshold)})
+        return self.segment(decided, choice).mask
+
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was chosen for one choice, what it changed, and the interval that goes with it."""
+    """What was chosen for one choice, what it changed, and the interval that goes with it.
+
+    `before` and `after` are means over the patients by whom it was chosen.
+    """
 
     before: Scored
     after: Scored
@@ -57,19 +73,36 @@ def tune(
     population: str,
     on_head: Callable[[str], None] = lambda name: None,
 ) -> Mapping[str, Tuned]:
-    """Decision and conformal interval of every choice, by its key, from the patients `scans`."""
+    """Decision and conformal interval of every choice, by its key, from the patients `scans`.
+
+    Every other patient serves the decision and the form of the interval, the others its quantile:
+    on patients by whom something was chosen the errors are smaller than on new ones. Raises
+    `InputError` for fewer than two.
+    """
+    if len(scans) < 2:
+        raise InputError(
+            f"{len(scans)} validation patient(s): expected two or more, one to choose the decision "
+            "by and one to measure its error on. Prepare the cohort with a larger --val and train."
+        )
     heads = []
     for scan in scans:
         heads.append(Head(scan, model, choices))
         on_head(scan.name)
-    kinds, true = [head.kind for head in heads], [head.true_ml for head in heads]
-    found = {}
-    for choice in choices:
-        own = [head.scores[choice.key] for head in heads]
-        after = choose(own, kinds)
-        final = replace(model, decisions={choice.key: after.decision})
-        reports = [head.segment(final, choice).report for head in heads]
-        measured = [Measured(r["volume_ml"], r["doubt_ml"]) for r in reports]
-        calibration = narrowest(measured, true, population=population)
-        found[choice.key] = Tuned(undecided(own, kinds), after, calibration)
-    return found
+    return {
+        choice.key: _tuned(model, choice, heads[::2], heads[1::2], population) for choice in choices
+    }
+
+
+def _tuned(
+    model: Model, choice: Choice, choosing: Sequence[Head], fresh: Sequence[Head], population: str
+) -> Tuned:
+    own, kinds = [h.scores[choice.key] for h in choosing], [h.kind for h in choosing]
+    after = choose(own, kinds)
+    final = replace(model, decisions={choice.key: after.decision})
+
+    def volumes(heads: Sequence[Head]) -> tuple[list[Measured], list[float]]:
+        return [h.measured(final, choice) for h in heads], [h.true_ml for h in heads]
+
+    form = narrowest(*volumes(choosing))
+    calibration = calibrate(*volumes(fresh), population=population, form=form)
+    return Tuned(undecided(own, kinds), after, calibration)

@@ -30,15 +30,16 @@ def benchmark(
 ) -> None:
     """Train, predict and score every method on one suite, with the same images seen.
 
-    With --folds the suite's own split is the first fold, and the others lie in -o/fold-K-of-N; the
-    table of all patients is in -o/folds-N. Goes on where it was stopped; several processes may
-    share -o. A method that fails does not lose the others: it is named at the end, with exit code
-    4, and tried again by the next call.
+    --methods and --seeds say what is trained now; the table is of all that is there. With --folds
+    the suite's own split is the first fold, and the others lie in -o/fold-K-of-N; the table of all
+    patients is in -o/folds-N. Goes on where it was stopped; several processes may share -o. A
+    method that fails does not lose the others: it is named at the end, with exit code 4, and tried
+    again by the next call.
     """
     from strokediff.benchmark.arms import arms as chosen_arms
     from strokediff.benchmark.budgets import budget as chosen_budget
     from strokediff.benchmark.folds import Fold
-    from strokediff.benchmark.report import write_reports
+    from strokediff.benchmark.report import write_report
     from strokediff.benchmark.runner import Benchmark
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
@@ -70,7 +71,7 @@ def benchmark(
         # Every fold's cohort first: too few patients are refused before anything trains.
         cohort, *_ = [fold.cohort() for fold in made]
         failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
-        table = write_reports(made, cohort, arms, wanted)
+        table = write_report(made, cohort)
     if table and not quiet:
         typer.echo((table / "benchmark.md").read_text())
     if failed:

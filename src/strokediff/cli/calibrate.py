@@ -25,9 +25,10 @@ def calibrate(
 ) -> None:
     """Choose threshold and least lesion, and calibrate the volume's interval, for each method.
 
-    The model's validation patients (split.json) go through 'segment'. Of the decisions with nearly
-    the best mean Dice the one with the least volume error is kept; test patients are not read. The
-    model in -o is used as any other: segment --model.
+    The model's validation patients (split.json) go through 'segment'. Every other one serves the
+    decision: of those with nearly the best mean Dice the one with the least volume error is kept.
+    The others serve the interval. Test patients are not read. The model in -o is used as any other:
+    segment --model.
     """
     from rich.console import Console
     from rich.table import Table
@@ -69,7 +70,8 @@ def calibrate(
     enough = all(own.calibration.enough for own in found.values())
     few = "" if enough else " Too few patients: the intervals promise more than they hold."
     console.print(
-        f"{len(scans)} validation patients; before: cut 0.50, least 0 mL. Model: {out}.{few}",
+        f"{len(scans)} validation patients, {(len(scans) + 1) // 2} for the decision, the others "
+        f"for the interval; before: cut 0.50, least 0 mL. Model: {out}.{few}",
         soft_wrap=True,
         highlight=False,
         markup=False,

@@ -58,6 +58,13 @@ class Cohort:
         spacing = self.patients[name].get("spacing_mm")
         return float(spacing[2]) if spacing else None
 
+    def by_patient(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The scans `names` of every patient; one who was scanned once is called as the scan."""
+        found: dict[str, list[str]] = {}
+        for name in names:
+            found.setdefault(self.patients[name].get("patient", name), []).append(name)
+        return found
+
     def read(self, name: str) -> Patient:
         """Read one patient's arrays."""
         group = require("zarr", "train").open_group(str(self.path / "patients.zarr"), mode="r")
@@ -103,8 +110,8 @@ class CohortWriter:
         zarr = require("zarr", "train")
         self._group = zarr.open_group(str(folder / "patients.zarr"), mode="w")
 
-    def add(self, patient: Patient, **details: Any) -> None:
-        """Store one patient; `details` are plain JSON."""
+    def add(self, patient: Patient, /, **details: Any) -> None:
+        """Store one patient; `details` are plain JSON ("patient": whose scan it is)."""
         entry = self._group.create_group(patient.name)
         for key in ("x", "y", "m"):
             array = getattr(patient, key)

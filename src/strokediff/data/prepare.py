@@ -100,6 +100,7 @@ def prepare(
     sources = Sources.of(source)
     sizes = {scan.name: (scan.group, 0.0) for scan in scans}
     sources.split(sizes, val=val, test=test, seed=seed)  # refuses now what it would refuse later
+    patient_of = {n: patient for patient, own in sources.people(sizes).items() for n in own}
     tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
@@ -107,7 +108,8 @@ def prepare(
         for done, (scan, (patient, details)) in enumerate(zip(scans, prepared, strict=True)):
             progress(done, len(scans), scan.name)
             known = sources.spacing_known(scan.folder)
-            writer.add(patient, **details, spacing_known=known)
+            whose = patient_of[scan.name]
+            writer.add(patient, **details, spacing_known=known, patient=whose)
             sizes[scan.name] = (scan.group, details["volume_ml"])
         progress(len(scans), len(scans), "")
         split = sources.split(sizes, val=val, test=test, seed=seed)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class Sources:
         drawn from its training set. All others are drawn by `split_patients`. Raises
         `InputError` for a patient in two parts.
         """
-        people = self._people(scans)
+        people = self.people(scans)
         sizes = {
             person: (scans[names[0]][0], sum(scans[name][1] for name in names))
             for person, names in people.items()
@@ -128,8 +128,8 @@ class Sources:
             for part in ("test", "val", "train")
         }
 
-    def _people(self, scans: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Scans by patient; a patient of one scan is called as it."""
+    def people(self, scans: Iterable[str]) -> dict[str, list[str]]:
+        """Scans by patient; each is called as the first of its scans."""
         found: dict[tuple[Path | None, str], list[str]] = defaultdict(list)
         for name in scans:
             home = next(((f, r) for f, r in self.records.items() if name in r.patient), None)

@@ -22,6 +22,7 @@ truth is empty or fills the image: a binary mask has no ranks to speak of.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,11 @@ class CaseMetrics:
     volume_true_ml: float
     vdp: float | None
     unit: Unit = Unit.MM
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> CaseMetrics:
+        """From plain values, as JSON holds them."""
+        return cls(**{**values, "unit": Unit(values["unit"])})
 
     @property
     def pred_empty(self) -> bool:

@@ -22,7 +22,12 @@ from strokediff.errors import UsageError
 from strokediff.extras import require
 from strokediff.noise.base import NoiseModel
 from strokediff.training.build import surroundings_of
-from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
+from strokediff.training.checkpoint import (
+    CheckpointConfig,
+    read_checkpoint,
+    read_split,
+    write_checkpoint,
+)
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import fit_noise, read_noise, write_noise
 from strokediff.training.samples import Numbers, TrainingSamples
@@ -64,6 +69,13 @@ class Run:
     scale: str = ""
     started_from: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def finished(self) -> bool:
+        """Whether the model is there; `UsageError` if it is one of another run."""
+        there = (self.folder / "model" / "config.json").is_file()
+        if there:
+            check_own(self.folder / "model", self.config, self.cohort)
+        return there
 
     def train(self, *, resume: bool) -> Iterator[StepReport]:
         """Train to the last step, reporting each."""
@@ -132,13 +144,8 @@ class Run:
             return 0
         if not found:
             return 0
-        before = read_checkpoint(found[-1])
-        if before.config.training != self.config:
-            raise UsageError(
-                f"{self.folder}: was trained with another configuration. Resume with the options "
-                f"it was started with ({found[-1] / 'config.json'}), or choose another folder."
-            )
-        self.history[:] = before.metrics.get("validation", [])
+        check_own(found[-1], self.config, self.cohort)
+        self.history[:] = read_checkpoint(found[-1]).metrics.get("validation", [])
         return load_state(found[-1] / "state", self.module, optimizer)
 
     def _average(self, start: int) -> Average:
@@ -195,6 +202,22 @@ class Run:
     def _export(self, average: Average) -> None:
         with atomic_directory(self.folder / "model") as folder:
             self._write(folder, self.config.steps, average.weights)
+
+
+def check_own(path: Path, config: TrainingConfig, cohort: Cohort) -> None:
+    """Refuse, by `UsageError`, a checkpoint of another configuration, grid or split."""
+    kept = read_checkpoint(path).config
+    if kept.training != config:
+        raise UsageError(
+            f"{path}: was trained with another configuration. Repeat the options it was started "
+            "with (its config.json), or choose another folder."
+        )
+    if kept.grid != cohort.grid or read_split(path) != cohort.split:
+        raise UsageError(
+            f"{path}: was trained on other patients than {cohort.path} has to train on, or on "
+            "another grid (its split.json and config.json). Train on the cohort it was started "
+            "with, or choose another folder."
+        )
 
 
 def checkpoints(run: Path) -> list[Path]:
