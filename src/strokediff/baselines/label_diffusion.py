@@ -154,6 +154,10 @@ class LabelDiffusion(ABC):
         """samples x steps; what depends on the image alone runs once a slice besides."""
         return self.samples * self.steps
 
+    def views(self) -> int:
+        """How many views of a slice are drawn on: it, and its mirror image if there are draws."""
+        return min(2, self.samples)
+
     def draw(
         self, module: Any, x: Tensor, m: Tensor, seeds: Sequence[int], *, samples: int, steps: int
     ) -> Tensor:

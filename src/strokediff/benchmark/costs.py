@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from strokediff.baselines.label_diffusion import LabelDiffusion
+from strokediff.training.tasks import Task
 
-def network_costs(module: nn.Module, example: Sequence[Tensor]) -> dict[str, Any]:
+
+def network_costs(task: Task, module: nn.Module, size: int) -> dict[str, Any]:
     """`parameters`, and `gmacs`: 1e9 multiply-accumulates of one evaluation of one slice.
 
-    `example` is one slice as the module takes it. PyTorch counts convolutions and matrix products
-    (2 FLOPs each); what is done pixel by pixel is not counted.
+    PyTorch counts convolutions and matrix products (2 FLOPs each); what is done pixel by pixel is
+    not counted. What a method computes once for many evaluations is spread over them, so that
+    `gmacs` times the evaluations is the cost of a slice.
     """
     device = next(module.parameters()).device
+    example = [a.to(device) for a in task.example(size)]
     training = module.training
     module.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(*(a.to(device) for a in example))
+    gmacs = _gmacs(module, example)
+    if isinstance(task, LabelDiffusion):
+        once: Any = module.guide
+        gmacs -= _gmacs(once, [example[1]]) * (1 - task.views() / task.evaluations())
     module.train(training)
-    return {
-        "parameters": sum(p.numel() for p in module.parameters()),
-        "gmacs": counter.get_total_flops() / 2e9,
-    }
+    return {"parameters": sum(p.numel() for p in module.parameters()), "gmacs": gmacs}
+
+
+@torch.no_grad()
+def _gmacs(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        function(*arguments)
+    return float(counter.get_total_flops()) / 2e9

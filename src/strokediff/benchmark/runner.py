@@ -166,7 +166,7 @@ class Benchmark:
                     write_json(clock, {"seconds": now, "machines": machines})
             spent += time.perf_counter() - start
             write_json(clock, {"seconds": spent, "machines": machines})
-        costs = network_costs(run.module, run.task.example(cohort.grid.size))
+        costs = network_costs(run.task, run.module, cohort.grid.size)
         images = run.config.steps * run.config.batch_size
         return {"seconds": spent, "images": images, "machine": ", then ".join(machines), **costs}
 
