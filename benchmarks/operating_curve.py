@@ -1,11 +1,12 @@
 """Does a method lead wherever it is cut? Every row of a benchmark at many cuts of its probability.
 
-    python benchmarks/operating_curve.py PREDICTIONS -o DIR [--rows unet sdpm-avg ...]
+    python benchmarks/operating_curve.py PREDICTIONS -o DIR [--rows unet sdpm-avg ...] [--seeds 0 1]
 
 PREDICTIONS is the `predictions` of `strokediff benchmark`. Dice, VC and VDP hang on where the
 probability is cut, and a network that is less sure of itself is not a worse one: so this draws, for
-each row, mean Dice against mean VDP over all cuts (patients in 3D, the mean over seeds). It shows
-which rows lead at every operating point; no cut is chosen by it, since these are the test patients.
+each row, mean Dice against mean VDP over all cuts (patients with a lesion, in 3D, the mean over the
+seeds that are there). It shows which rows lead at every operating point; no cut is chosen by it,
+since these are the test patients. SDPM's probabilities have lost their lone pixels at one half.
 Writes DIR/operating_curve.md and .png.
 """
 
@@ -18,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from cuts import HEAD, RULE, Figures, at_cuts, table
+from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 
 from strokediff.benchmark.arms import ARMS
 from strokediff.benchmark.figures import save
+from strokediff.benchmark.report import titles_of
 from strokediff.benchmark.runner import rows_of
 from strokediff.data.files import write_text
 from strokediff.data.masks import read_mask, read_probability
@@ -31,11 +34,14 @@ MARKED = "0.5"
 """The cut of the benchmark's tables."""
 
 
-def folders(predictions: Path) -> Iterator[tuple[str, str, Path]]:
-    """Row, its title, and the folder of each of its seeds."""
+def folders(predictions: Path, seeds: Sequence[int]) -> Iterator[tuple[str, str, Path]]:
+    """Row, its title, and the folder of each of its `seeds`, of all if none are named."""
+    wanted = [f"seed-{seed}" for seed in seeds]
     for name, arm in ARMS.items():
         for row, method in rows_of(arm).items():
             for seed in sorted(predictions.glob(f"{name}/seed-*")):
+                if seeds and seed.name not in wanted:
+                    continue
                 if (seed / method / "masks").is_dir():
                     yield row, arm.rows[method], seed / method
 
@@ -56,10 +62,16 @@ def main() -> None:
     parser.add_argument("predictions", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--rows", nargs="+", default=[])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[])
     args = parser.parse_args()
     curves: dict[str, list[list[Figures]]] = {}
-    for row, title, folder in folders(args.predictions):
+    patients: set[str] = set()
+    for row, title, folder in folders(args.predictions, args.seeds):
         if not args.rows or row in args.rows:
+            names = {file.name for file in (folder.parent / "truth").glob("*.nii.gz")}
+            patients = patients or names
+            if names != patients:
+                raise InputError(f"{folder.parent}: of other patients than the rows before it.")
             curves.setdefault(title, []).append(curve(folder))
     if not curves:
         raise InputError(f"{args.predictions}: no predictions of a benchmark's rows in it.")
@@ -81,12 +93,14 @@ def mean(points: Sequence[Figures]) -> Figures:
 
 
 def drawn(curves: Mapping[str, Sequence[Figures]]) -> Figure:
-    """Dice against VDP: up and to the left is better; a dot where the tables cut."""
+    """Dice against VDP: up and to the left is better; a dot where the tables cut; ours solid."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
+    colours = [*TABLEAU_COLORS, "black", "gold", "navy", "lime", "salmon", "teal"]
+    ours = {title for arm in ARMS.values() if arm.ours for title in titles_of([arm]).values()}
     for number, (title, points) in enumerate(curves.items()):
         own = [point for point in points if point.cut != "expected"]
-        style, colour = "-" if "SDPM" in title else "--", f"C{number % 10}"
+        style, colour = "-" if title in ours else "--", colours[number % len(colours)]
         axes.plot([p.vdp for p in own], [p.dice for p in own], style, color=colour, label=title)
         (marked,) = (point for point in own if point.cut == MARKED)
         axes.plot(marked.vdp, marked.dice, "o", color=colour)
