@@ -5,7 +5,7 @@ prepare`). A run is DIR/ARM/seed-K; finished ones are skipped and interrupted on
 same command goes on where it was stopped. The figures are of the test patients, or the validation
 patients where none are held out, per patient in 3D on the network's grid, with the `fast` preset.
 Each patient's figure is the mean over the seeds; intervals (95 %) are a bootstrap over patients,
-and the differences from the arm `sdpm` are paired. Where spacing is unknown, distances are in
+and differences from the arm `--reference` are paired. Where spacing is unknown, distances are in
 pixels. A network trained at t = 0 alone has only `avg`.
 Writes DIR/ablation.json and DIR/ablation.md.
 """
@@ -102,6 +102,7 @@ def arguments(arms: Arms, about: str | None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("32", "bf16"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(arms), choices=arms)
+    parser.add_argument("--reference", default="sdpm", choices=arms)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--report-every", type=int, default=500, help="Steps between lines.")
     return parser.parse_args()

@@ -22,6 +22,7 @@ ARMS = {
     "mirror": Arm(["network.mirror=true"]),
     "mirror-neighbours": Arm(["network.mirror=true", "network.neighbours=1"]),
     "clean-only": Arm(["time_sampler=clean"]),
+    "clean-only-dice": Arm(["time_sampler=clean", "loss.dice=5"]),
     "uniform-times": Arm(["time_sampler=uniform"]),
     "more-lesion": Arm(["lesion_share=0.75"]),
     "wider": Arm(["network.base=24"]),

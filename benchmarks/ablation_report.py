@@ -17,7 +17,6 @@ from strokediff.evaluation.metrics import CaseMetrics
 from strokediff.evaluation.summary import volume_correlation
 from strokediff.machine import machine_name
 
-REFERENCE = "sdpm"
 METHODS = ("avg", "sal", "infer", "all")
 FIGURES = ("dice", "vc", "vdp", "hd95_mm")
 Found = dict[str, dict[int, dict[str, list[CaseMetrics]]]]
@@ -35,7 +34,8 @@ def figure(name: str, seeds: list[list[CaseMetrics]]) -> Callable[[np.ndarray], 
 
         def vc(i: np.ndarray) -> float:
             found = [volume_correlation(p[i], t[i])[0] for p, t in zip(pred, true, strict=True)]
-            return float(np.mean([np.nan if v is None else v for v in found]))
+            there = [value for value in found if value is not None]
+            return float(np.mean(there)) if there else float("nan")
 
         return vc
     values = column(name)
@@ -61,7 +61,7 @@ def write_report(
         "settings": settings,
         "machine": machine_name(settings["device"]),
         "date": str(date.today()),
-        "table": table(found, len(cohort.split[split])),
+        "table": table(found, len(cohort.split[split]), settings["reference"]),
         "cases": {
             f"{arm}/{method}/seed-{seed}": [asdict(c) for c in cases]
             for arm, seeds in found.items()
@@ -75,8 +75,8 @@ def write_report(
     print("\n" + text, flush=True)
 
 
-def table(found: Found, patients: int) -> dict[str, Any]:
-    """ARM/METHOD -> the figures, their differences from SDPM, and each seed's Dice."""
+def table(found: Found, patients: int, reference: str) -> dict[str, Any]:
+    """ARM/METHOD -> the figures, their differences from those of `reference`, each seed's Dice."""
     rows: dict[str, Any] = {}
     for arm, seeds in found.items():
         for method in next(iter(seeds.values())):
@@ -84,9 +84,9 @@ def table(found: Found, patients: int) -> dict[str, Any]:
             row: dict[str, Any] = {"dice_by_seed": [mean_dice(cases) for cases in own]}
             for name in FIGURES:
                 row[name] = asdict(bootstrap(figure(name, own), patients))
-                if REFERENCE in found and arm != REFERENCE:
-                    base = [methods[method] for methods in found[REFERENCE].values()]
-                    row[f"{name}_minus_{REFERENCE}"] = asdict(
+                if reference in found and arm != reference:
+                    base = [methods[method] for methods in found[reference].values()]
+                    row[f"{name}_minus_{reference}"] = asdict(
                         bootstrap(difference(figure(name, own), figure(name, base)), patients)
                     )
             rows[f"{arm}/{method}"] = row
@@ -110,17 +110,18 @@ def markdown(content: dict[str, Any]) -> str:
         f"{content['patients']} {content['split']} patients, seeds {content['seeds']}, "
         f"{content['machine']}, {content['date']}",
     ]
+    reference = content["settings"]["reference"]
     shown_methods = {key.split("/")[1] for key in content["table"]}
     for method in (m for m in METHODS if m in shown_methods):
         lines += ["", f"Method `{method}`:", ""]
         head = f"| arm | Dice | VC | VDP | HD95 {content['unit']} "
-        lines.append(f"{head}| Dice - SDPM's | Dice by seed |")
+        lines.append(f"{head}| Dice - that of {reference} | Dice by seed |")
         lines.append("| --- | --- | --- | --- | --- | --- | --- |")
         for key, row in content["table"].items():
             arm, own = key.split("/")
             if own == method:
                 cells = [shown(row[name], 1 if name == "hd95_mm" else 3) for name in FIGURES]
-                cells.append(shown(row.get(f"dice_minus_{REFERENCE}"), 3))
+                cells.append(shown(row.get(f"dice_minus_{reference}"), 3))
                 cells.append(", ".join(f"{v:.3f}" for v in row["dice_by_seed"]))
                 lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

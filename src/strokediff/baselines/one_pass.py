@@ -83,7 +83,8 @@ class OnePass(ABC):
 def dice_ce(logits: Tensor, y: Tensor, m: Tensor) -> Tensor:
     """Dice plus cross-entropy of logits and a label y in {-1, +1} inside m, all (B, 1, H, W).
 
-    Dice is taken over the whole batch, so that slices without lesion do no harm.
+    Dice is taken over the whole batch, so that slices without lesion do no harm. Cross-entropy is
+    a mean over the whole slice, 0 outside m: a brain that fills a fifth of it weighs a fifth.
     """
     inside = logits.float() * m + OUTSIDE * (1 - m)
     loss: Tensor = _dice_ce()(inside, (y > 0).float() * m)
