@@ -1,10 +1,11 @@
 """Put a suite's scores, tables and figures into docs/benchmark: what is published of a benchmark.
 
-    python benchmarks/publish.py DIR
+    python benchmarks/publish.py DIR [--cases]
 
 DIR is the -o of `strokediff benchmark`. Its scores, those of its folds too, are copied to
 docs/benchmark/SUITE, beside those that are there, and tables and figures are made of all of them.
-Heads are shown where they are phantoms: pictures of patients stay in DIR.
+`--cases` copies DIR/cases.png too, where it shows phantoms: pictures of patients stay in DIR. It has
+the rows whose masks are in DIR, which may be fewer than the table has.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def numbers_of_folds(folder: Path) -> set[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dir", type=Path)
+    parser.add_argument("--cases", action="store_true")
     args = parser.parse_args()
     claim = read_claim(args.dir)
     chosen, at = suite(claim["suite"]), budget(claim["budget"])
@@ -52,7 +54,7 @@ def main() -> None:
         if written is not None:
             (written / "results.json").unlink()  # the same figures as benchmark.csv
             print(written / "benchmark.md")
-    if chosen.synthetic and (args.dir / "cases.png").is_file():
+    if args.cases and chosen.synthetic and (args.dir / "cases.png").is_file():
         shutil.copyfile(args.dir / "cases.png", out / "cases.png")
 
 
