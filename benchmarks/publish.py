@@ -4,8 +4,8 @@
 
 DIR is the -o of `strokediff benchmark`. Its scores, those of its folds too, are copied to
 docs/benchmark/SUITE, beside those that are there, and tables and figures are made of all of them.
-`--cases` copies DIR/cases.png too, where it shows phantoms: pictures of patients stay in DIR. It has
-the rows whose masks are in DIR, which may be fewer than the table has.
+`--cases` copies DIR/cases.png too, where it shows phantoms: pictures of patients stay in DIR. It
+has the rows whose masks are in DIR, which may be fewer than the table has.
 """
 
 from __future__ import annotations
