@@ -65,7 +65,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     network: NetworkConfig
-    T: int = Field(500, ge=2)
+    T: int = Field(500, ge=2, le=100_000)
     noise: NoiseConfig = NoiseConfig()
     noise_loss: Literal["mse", "mahalanobis"] = "mse"
     loss: LossConfig = LossConfig()
