@@ -113,6 +113,16 @@ def test_the_output_is_a_csv(folders):
         evaluate(folders / "pred", folders / "true", folders / "metrics.json")
 
 
+def test_a_json_file_that_is_no_summary_is_not_replaced(folders):
+    run(folders)
+    run(folders)  # its own it may replace
+    kept = folders / "metrics.json"
+    kept.write_text('{"decision": {}}')
+    with pytest.raises(UsageError, match=r"metrics\.json: exists and is no summary"):
+        run(folders)
+    assert kept.read_text() == '{"decision": {}}'
+
+
 def test_an_output_that_cannot_be_written_is_named(folders):
     (folders / "file").write_text("")
     with pytest.raises(UsageError, match=r"file/metrics\.csv: cannot be written"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,7 @@ import pytest
 from strokediff.data.cohort import open_cohort, split_patients
 from strokediff.data.prepare import find_scans, prepare
 from strokediff.data.preprocess import GridConfig
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 
 pytest.importorskip("zarr")
 GRID = GridConfig(size=64, spacing_mm=3.0)
@@ -165,7 +166,55 @@ def test_a_split_that_leaves_nobody_to_train_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
-@pytest.mark.parametrize("text", ["{", '{"format": 7}', '{"format": 2, "split": {}}'])
+def test_nothing_but_a_cohort_is_written_over(tmp_path: Path) -> None:
+    scan(tmp_path / "mine" / "scans", "a")
+    scan(tmp_path / "mine" / "scans", "b")
+    scans, precious = tmp_path / "mine" / "scans", tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("thesis")
+    for out, why in (
+        (precious, r"no prepared cohort \(thesis.txt\)"),
+        (scans, "holds the scans"),
+        (tmp_path / "mine", "holds the scans"),
+    ):
+        before = sorted(p for p in tmp_path.rglob("*"))
+        with pytest.raises(UsageError, match=why):
+            prepare(scans, out, GRID, val=0, test=0)
+        assert sorted(p for p in tmp_path.rglob("*")) == before
+    for _ in range(2):  # a cohort may be prepared anew
+        assert len(prepare(scans, tmp_path / "cohort", GRID, val=0, test=0).patients) == 2
+
+
+@pytest.mark.parametrize("part", ["x", "y", "m"])
+def test_arrays_that_are_not_what_was_prepared_are_refused(tmp_path: Path, part: str) -> None:
+    """After a broken copy chunks are missing, and zarr reads them as zeros."""
+    for name in "ab":
+        scan(tmp_path / "src", name)
+    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+    array = cohort.path / "patients.zarr" / "a" / part
+    shutil.rmtree(array / "c")
+    with pytest.raises(InputError, match=r"patients\.zarr/a: not what cohort\.json says"):
+        cohort.read("a")
+    shutil.rmtree(array)
+    with pytest.raises(InputError, match="prepare it again"):
+        cohort.read("a")
+    assert cohort.read("b").y.any()
+
+
+def test_two_masks_of_one_scan_are_refused(tmp_path: Path) -> None:
+    scan(tmp_path, "a")
+    write(tmp_path / "labels" / "a.nii", np.zeros((60, 60, 6), np.uint8))
+    with pytest.raises(InputError, match="two masks of one scan"):
+        find_scans(tmp_path)
+
+
+def test_shares_are_shares(tmp_path: Path) -> None:
+    for share in (-0.5, 1.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="shares from 0 to below 1"):
+            split_patients(patients(9), val=share, test=0.0, seed=0)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{", '{"format": 7}', '{"format": 2, "split": {}}'])
 def test_a_foreign_cohort_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "cohort.json").write_text(text)
     with pytest.raises(InputError, match=r"cohort\.json"):

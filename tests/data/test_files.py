@@ -90,6 +90,15 @@ def test_folder_is_replaced_whole(tmp_path):
     assert names(tmp_path / "ckpt") == ["sub", "two.txt"]
 
 
+def test_the_folder_one_is_in_is_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    for place in (".", "..", tmp_path):
+        with pytest.raises(UsageError, match="folder you are in"), atomic_directory(place):
+            pass
+    assert names(tmp_path) == ["in"]
+
+
 def test_a_failure_keeps_the_old_folder(tmp_path):
     with atomic_directory(tmp_path / "ckpt") as folder:
         (folder / "a").write_text("old")

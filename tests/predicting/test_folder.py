@@ -72,8 +72,18 @@ def test_a_stopped_run_goes_on_without_asking_twice(cohort: Cohort, tmp_path: Pa
 
 def test_predictions_of_something_else_are_not_mixed(cohort: Cohort, tmp_path: Path) -> None:
     predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
-    with pytest.raises(UsageError, match="another model, choice or version"):
+    with pytest.raises(UsageError, match="another model, choice, cohort or version"):
         predict_cohort(cohort, ["p1"], Shifted(seed=1), ["shifted"], tmp_path)
+
+
+def test_predictions_of_another_cohort_are_not_kept_for_this_one(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    """The same names with other labels: a cohort that was prepared again."""
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+    mended = {**cohort.patients, "p0": {**cohort.patients["p0"], "volume_ml": 12.0}}
+    with pytest.raises(UsageError, match="another model, choice, cohort or version"):
+        predict_cohort(replace(cohort, patients=mended), ["p0"], Shifted(), ["shifted"], tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"patients": []})])

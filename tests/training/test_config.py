@@ -41,6 +41,10 @@ def test_settings_reach_every_level() -> None:
         ("steps.more=1", r"; FIELD is one of: T, augment"),
         ("network.mirror=perhaps", r"network\.mirror = 'perhaps': .*boolean"),
         ("network.label_form=noisy", "^configuration: .*'linear' needs a label in"),
+        ("checkpoint_every=0", "checkpoint_every = 0: .*greater than or equal to 1"),
+        ("lr=NaN", "lr = nan|lr = NaN"),
+        ("T=1e9", "T = 1000000000.0: .*less than or equal to"),
+        ("network.multipliers=[]", "multipliers must be 1 or more"),
         ("network.base=12", r"^network: .*base \(12\) must be a multiple"),
     ],
 )

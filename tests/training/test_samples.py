@@ -50,7 +50,7 @@ def test_share_of_lesion_slices(cohort: Cohort, share: float, expected: int) -> 
 
 def test_patients_are_drawn_equally_whatever_the_number_of_their_slices(tmp_path: Path) -> None:
     writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
-    for value, (name, slices) in enumerate({"long": 20, "short": 2}.items()):
+    for name, slices, value in (("long", 20, -1), ("short", 2, 1)):
         x = np.full((slices, SIDE, SIDE), value, np.float16)
         writer.add(Patient(name, x, np.ones_like(x, np.uint8), np.ones_like(x, np.uint8)))
     writer.finish(split={"train": ["long", "short"], "val": [], "test": []}, origin={})

@@ -20,6 +20,7 @@ from strokediff.benchmark.tables import markdown, to_csv
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.data.masks import read_mask
+from strokediff.errors import InputError
 from strokediff.predicting.prediction import as_slices
 
 Scores = dict[str, list[RowScore]]
@@ -31,7 +32,10 @@ def write_report(folds: Sequence[Benchmark], cohort: Cohort) -> Path | None:
     It is of all that lies in their folder, whichever call made it.
     """
     first, several = folds[0], len(folds) > 1
-    scores = joined([fold.scores() for fold in folds])
+    found = [fold.scores() for fold in folds]
+    for fold, own in zip(folds, found, strict=True):
+        _check_tested(own, fold.fold.split(cohort)["test"])
+    scores = joined(found)
     if not scores:
         return None
     out = first.out / f"folds-{len(folds)}" if several else first.place
@@ -43,6 +47,17 @@ def write_report(folds: Sequence[Benchmark], cohort: Cohort) -> Path | None:
         if predicted:
             figures.save(figures.panel(cases, predicted), out / "cases.png")
     return out
+
+
+def _check_tested(scores: Scores, names: Sequence[str]) -> None:
+    """The patients scored must be those that the fold tests: others may have been trained on."""
+    for own in (own for found in scores.values() for own in found):
+        tested = [p.metrics.case for p in own.patients]
+        if sorted(tested) != sorted(names):
+            raise InputError(
+                f"scores of {own.row}, seed {own.seed}: of other patients than the {len(names)} to "
+                "test. Remove them; the next run makes them again."
+            )
 
 
 def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any]) -> None:

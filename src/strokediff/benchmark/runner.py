@@ -33,7 +33,7 @@ from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Suite, cohort_of
 from strokediff.data.cohort import Cohort
-from strokediff.data.files import write_json, write_text
+from strokediff.data.files import writable, write_json, write_text
 from strokediff.errors import UsageError
 from strokediff.evaluation.unit import Unit
 from strokediff.machine import machine_name
@@ -207,10 +207,11 @@ def rows_of(arm: Arm) -> dict[str, str]:
 @contextmanager
 def _locked(file: Path, *, wait: bool) -> Iterator[bool]:
     """Hold a lock that the system lets go of when the process ends, however it ends."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
-        lock.acquire(blocking=wait)
+        with writable(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=wait)
     except Timeout:
         yield False
         return

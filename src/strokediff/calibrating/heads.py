@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from strokediff.calibrating.decisions import THRESHOLDS, Scored, choose, scores, undecided
 from strokediff.data.brain import extract_brain
-from strokediff.data.masks import read_mask
 from strokediff.data.nifti import read_nifti
-from strokediff.data.prepare import LabelledScan
+from strokediff.data.prepare import LabelledScan, mask_on
 from strokediff.errors import InputError
 from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration, Measured, calibrate, narrowest
@@ -31,7 +30,7 @@ class Head:
         self.brain = extract_brain(self.volume)
         T = model.process.T
         self.estimators = shared({c.key: c.estimator(T) for c in choices})
-        truth = self.volume.from_source(read_mask(scan.label).array)
+        truth = mask_on(scan.label, self.volume)
         self.true_ml = self.volume.mask_volume_mm3(truth) / 1000
         self.scores = {
             c.key: scores(self.volume, [self._mask(model, c, t) for t in THRESHOLDS], truth)

@@ -44,6 +44,7 @@ def benchmark(
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import PartialFailure, UsageError
+    from strokediff.model import resolve_device
 
     if list_:
         _print_list()
@@ -53,6 +54,7 @@ def benchmark(
     names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
     on, at = chosen_suite(suite), chosen_budget(budget)
     arms = chosen_arms(names, on, at)
+    resolve_device(device)  # refused before anything is made
     wanted = list(range(seeds))
     with progress_bar(quiet) as bar:
         task = bar.add_task(suite, total=None)

@@ -36,6 +36,7 @@ def calibrate(
     from strokediff.calibrating.checkpoint import validation_scans, write_tuned
     from strokediff.calibrating.heads import tune
     from strokediff.cli.progress import progress_bar
+    from strokediff.data.files import refuse_here
     from strokediff.errors import UsageError
     from strokediff.inference.presets import METHODS, Choice
     from strokediff.model import load_model, resolve_device
@@ -44,6 +45,9 @@ def calibrate(
     unknown = [name for name in names if name not in METHODS]
     if unknown:
         raise UsageError(f"no method '{unknown[0]}'; expected one of: {', '.join(METHODS)}")
+    refuse_here(out)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: a file. Choose a new folder for the calibrated model.")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
     loaded = load_model(model, resolve_device(device))

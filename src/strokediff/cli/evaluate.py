@@ -68,10 +68,16 @@ def evaluate(
 
     from strokediff.data.files import write_text
     from strokediff.evaluation.summary import summarize
-    from strokediff.evaluation.tables import format_csv, format_json
+    from strokediff.evaluation.tables import format_csv, format_json, is_summary
 
     if output.suffix != ".csv":
         raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
+    output_json = output.with_suffix(".json")
+    if output_json.is_file() and not is_summary(output_json.read_bytes()):
+        raise UsageError(
+            f"{output_json}: exists and is no summary of 'strokediff evaluate', which would "
+            "replace it. Choose another name for the output."
+        )
     console = Console(quiet=quiet)
     pairs, extra = pair_cases(pred_dir, truth_dir, probabilities)
     if extra:
@@ -81,7 +87,6 @@ def evaluate(
         )
     rows = _evaluate_all(pairs, _unit(unit, truth_dir, console), console)
     summary = summarize(rows)
-    output_json = output.with_suffix(".json")
     write_text(output, format_csv(rows))
     write_text(output_json, format_json(summary))
     _print_summary(console, summary)

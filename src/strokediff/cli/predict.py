@@ -55,6 +55,9 @@ def predict(
     if split not in (*SPLITS, OWN):
         raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
     cohort, path = open_cohort(data), model_path(model)
+    name, predictor = load_predictor(
+        path, cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
+    )
     kept = read_split(path)
     names = kept.get("test", []) if split == OWN else cohort.split[split]
     if not names and split == OWN:
@@ -67,9 +70,6 @@ def predict(
             f"{data}: {len(gone)} test patients of {path} are not in it ({', '.join(gone[:5])}). "
             "Give the cohort that the model was trained with."
         )
-    name, predictor = load_predictor(
-        path, cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
-    )
     seen = sorted({*names} & {*kept.get("train", ())})
     if seen:
         typer.echo(

@@ -14,7 +14,7 @@ def prepare(
     preset: Annotated[str, typer.Option(help="Grid of this training preset.")] = "tiny",
     val: Annotated[float, typer.Option(help="Share of patients for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of patients held out for testing.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Fixes the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the split.")] = 0,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=0, help="Scans read at once; 0: one a core.")
     ] = 0,

@@ -53,7 +53,7 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes weights, samples and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that load data; 0: none.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that load data; 0: none.")] = 0,
     name: Annotated[str, typer.Option(help="Name that results will carry.")] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
@@ -62,12 +62,14 @@ def train(
 ) -> None:
     """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
     from strokediff.data.cohort import open_cohort
+    from strokediff.model import resolve_device
     from strokediff.models import model_path
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
     from strokediff.training.loop import Run, noise_of_run
     from strokediff.training.start import Start
 
+    resolve_device(device)  # refused before anything is read
     cohort = open_cohort(data)
     start = Start.of(model_path(start_from)) if start_from else None
     base = base_configuration(cohort, preset, start)
@@ -126,8 +128,11 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
+    from strokediff.data.files import writable
     from strokediff.extras import require
 
+    with writable(run.folder):
+        (run.folder / "logs").mkdir(parents=True, exist_ok=True)
     board = require("torch.utils.tensorboard", "train").SummaryWriter(str(run.folder / "logs"))
     console = Console()
     with progress_bar(quiet) as bar, board:

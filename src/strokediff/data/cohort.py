@@ -10,6 +10,7 @@ Needs the `train` extra (zarr).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.preprocess import GridConfig
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.extras import require
 
 FORMAT = 2
 RIM_MM = 4.0
+PREPARED = ("cohort.json", "patients.zarr")
 SPLITS = ("train", "val", "test")
 
 
@@ -65,11 +67,36 @@ class Cohort:
             found.setdefault(self.patients[name].get("patient", name), []).append(name)
         return found
 
+    @property
+    def fingerprint(self) -> str:
+        """Of its grid and all that is known of its patients, however they are split."""
+        content = [self.grid.model_dump(), self.origin, self.patients]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
     def read(self, name: str) -> Patient:
-        """Read one patient's arrays."""
-        group = require("zarr", "train").open_group(str(self.path / "patients.zarr"), mode="r")
-        entry = group[name]
-        return Patient(name, entry["x"][:], entry["y"][:], entry["m"][:])
+        """Read one patient's arrays; `InputError` if they are not what cohort.json says."""
+        zarr = require("zarr", "train")
+        try:
+            entry = zarr.open_group(str(self.path / "patients.zarr"), mode="r")[name]
+            patient = Patient(name, entry["x"][:], entry["y"][:], entry["m"][:])
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise self._damaged(name, f"{type(error).__name__}: {error}") from None
+        known = self.patients[name]
+        # A chunk that is missing reads as zeros, and zeros are not stored: the counts tell.
+        if {a.shape for a in (patient.y, patient.m)} != {patient.x.shape}:
+            raise self._damaged(name, "its arrays differ in shape")
+        found = (len(patient.x), int(patient.y.any(axis=(1, 2)).sum()))
+        shown = patient.x.any() and patient.m.any()
+        if found != (known["slices"], known["lesion_slices"]) or not shown:
+            empty = "" if shown else ", no head in them"
+            raise self._damaged(name, f"{found[0]} slices, {found[1]} with a lesion{empty}")
+        return patient
+
+    def _damaged(self, name: str, why: str) -> InputError:
+        return InputError(
+            f"{self.path / 'patients.zarr' / name}: not what cohort.json says of it ({why[:200]}). "
+            "Copy the whole cohort again, or prepare it again."
+        )
 
 
 def open_cohort(path: Path) -> Cohort:
@@ -82,6 +109,8 @@ def open_cohort(path: Path) -> Cohort:
         )
     try:
         meta = json.loads(file.read_text())
+        if not isinstance(meta, dict) or not isinstance(meta.get("origin", {}), dict):
+            raise TypeError("expected an object, and one as 'origin'")
         if meta.get("format") != FORMAT or "split" not in meta:
             raise InputError(
                 f"{file}: expected a prepared cohort of format {FORMAT}, got format "
@@ -136,6 +165,8 @@ class CohortWriter:
 
 def held_out(n: int, *, val: float, test: float) -> tuple[int, int]:
     """How many of n patients go to validation and to testing; at least one is left to train on."""
+    if not (0 <= val < 1 and 0 <= test < 1):
+        raise UsageError(f"expected shares from 0 to below 1, got val {val:g} and test {test:g}.")
     n_val, n_test = round(val * n), round(test * n)
     if n_val + n_test >= n:
         raise InputError(

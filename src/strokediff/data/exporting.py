@@ -23,6 +23,7 @@ from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory, write_json
 from strokediff.data.importing.volumes import copy_gzipped, stored_grid
 from strokediff.data.masks import check_same_grid, read_mask
+from strokediff.data.nifti import read_nifti
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.data.sources import Sources
 from strokediff.errors import InputError, UsageError
@@ -61,6 +62,7 @@ def export_nnunet(
             (folder / f"labels{part}").mkdir()
         for done, (case, scan) in enumerate(sorted(scans.items())):
             progress(done, len(scans), case)
+            read_nifti(scan.image, min_slices=1)  # whole and readable, or refused
             image = folder / f"images{part_of[case]}" / f"{case}_0000.nii.gz"
             copy_gzipped(scan.image, image)
             _write_label(scan, folder / f"labels{part_of[case]}" / f"{case}.nii.gz")

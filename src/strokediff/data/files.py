@@ -42,7 +42,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = _temporary_name(path)
-    with _unwritable_is_usage_error(path):
+    with writable(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
@@ -64,9 +64,9 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     An existing folder is moved aside first and removed last, so a kill between the two renames
     leaves both complete versions (the old one under a `.tmp-` name), never a mixture.
     """
-    path = Path(path)
+    path = refuse_here(path)
     temporary = _temporary_name(path)
-    with _unwritable_is_usage_error(path):
+    with writable(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not path.is_dir():
@@ -137,8 +137,17 @@ def _fsync(path: Path) -> None:
         os.close(handle)
 
 
+def refuse_here(path: str | Path) -> Path:
+    """The absolute path of a folder to write, `UsageError` if one is in it: it is replaced."""
+    place = Path(path).resolve()
+    if place in (Path.cwd(), *Path.cwd().parents):
+        raise UsageError(f"{path}: is the folder you are in, or above it. Name a folder below it.")
+    return place
+
+
 @contextmanager
-def _unwritable_is_usage_error(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a place that cannot be written into a `UsageError`."""
     try:
         yield
     except OSError as error:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from strokediff.data.brain import extract_brain
 from strokediff.data.cohort import (
+    PREPARED,
     RIM_MM,
     Cohort,
     CohortWriter,
@@ -32,7 +33,7 @@ from strokediff.data.processes import in_processes
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.data.sources import Sources
 from strokediff.data.volume import Volume
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 
 LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
 SUFFIXES = (".nii.gz", ".nii")
@@ -96,6 +97,7 @@ def prepare(
     `jobs` processes read scans at once; the cohort does not depend on how many. A split that the
     source declares is kept (see `Sources.split`).
     """
+    _check_place(source, out)
     scans = find_scans(source)
     sources = Sources.of(source)
     sizes = {scan.name: (scan.group, 0.0) for scan in scans}
@@ -116,6 +118,23 @@ def prepare(
         origin = {"source": source.name, "split_seed": seed, **sources.origin()}
         writer.finish(split=split, origin=origin)
     return open_cohort(out)
+
+
+def _check_place(source: Path, out: Path) -> None:
+    """Refuse to write over anything but a prepared cohort, and over the scans themselves."""
+    place = out.resolve()
+    if place in (source.resolve(), *source.resolve().parents):
+        raise UsageError(f"{out}: holds the scans of {source}. Choose a folder of its own.")
+    if not out.is_dir():
+        return
+    others = sorted(
+        p.name for p in out.iterdir() if p.name not in PREPARED and not p.name.startswith(".")
+    )
+    if others:
+        raise UsageError(
+            f"{out}: holds what is no prepared cohort ({', '.join(others[:5])}). Choose a new "
+            "folder: all in it would be replaced."
+        )
 
 
 def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
@@ -145,7 +164,10 @@ def _stem(path: Path) -> str | None:
 
 
 def _with_stem(folder: Path, name: str) -> Path | None:
-    return next((p for s in SUFFIXES if (p := folder / f"{name}{s}").is_file()), None)
+    found = [p for s in SUFFIXES if (p := folder / f"{name}{s}").is_file()]
+    if len(found) > 1:
+        raise InputError(f"{found[0]} and {found[1]}: two masks of one scan. Take one out.")
+    return found[0] if found else None
 
 
 Prepared = tuple[Patient, dict[str, Any]]
@@ -155,7 +177,7 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
     """A scan, and the fewest slices it may have, on the grid."""
     scan, min_slices = task
     volume = read_nifti(scan.image, min_slices=min_slices)
-    lesion = _mask_on(scan.label, volume)
+    lesion = mask_on(scan.label, volume)
     brain = extract_brain(volume)
     slice_grid = SliceGrid(grid, volume, brain.mask)
     patient = Patient(
@@ -173,7 +195,7 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
     return patient, details
 
 
-def _mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
+def mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
     """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
     mask = read_mask(path)
     stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.affine)

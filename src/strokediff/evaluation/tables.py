@@ -34,5 +34,14 @@ def format_json(summary: Summary) -> str:
     return json.dumps(summary.to_dict(), indent=2, allow_nan=False) + "\n"
 
 
+def is_summary(content: bytes) -> bool:
+    """Whether `format_json` wrote this."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and {"policy", "mean", "sd", "median"} <= found.keys()
+
+
 def _cell(value: float | None) -> str:
     return "" if value is None else format(value, ".10g")

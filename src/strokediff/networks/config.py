@@ -34,6 +34,8 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _divisible(self) -> NetworkConfig:
+        if not self.multipliers or min(self.multipliers) < 1:
+            raise ValueError(f"multipliers must be 1 or more, one a level, got {self.multipliers}")
         for name, width in (("base", self.base), ("noise_base", self.noise_base or self.base)):
             if width % self.groups:
                 raise ValueError(f"{name} ({width}) must be a multiple of groups ({self.groups})")

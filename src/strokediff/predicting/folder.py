@@ -44,8 +44,9 @@ def predict_cohort(
     """
     known = "known" if cohort.spacing_known else "unknown"
     described = {"description": cohort.origin.get("description", ""), "spacing": known}
+    whose = cohort.fingerprint
+    records = {method: _Record(out / method, predictor.settings, whose) for method in methods}
     write_json(out / "truth" / "cohort.json", described)
-    records = {method: _Record(out / method, predictor.settings) for method in methods}
     for name in names:
         if not all(name in record for record in records.values()):
             patient = cohort.read(name)
@@ -62,18 +63,19 @@ def predict_cohort(
 class _Record:
     """predict.json of one method."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], cohort: str) -> None:
         self.file = folder / RECORD
         self.content: dict[str, Any] = {
             "settings": dict(settings),
+            "cohort": cohort,
             "version": __version__,
             "patients": {},
         }
         if self.file.is_file():
             kept = read_record(folder)
-            if any(kept.get(key) != self.content[key] for key in ("settings", "version")):
+            if any(kept.get(key) != self.content[key] for key in ("settings", "cohort", "version")):
                 raise UsageError(
-                    f"{folder}: holds predictions of another model, choice or version "
+                    f"{folder}: holds predictions of another model, choice, cohort or version "
                     f"({RECORD}). Choose another folder, or remove this one."
                 )
             self.content["patients"] = kept["patients"]

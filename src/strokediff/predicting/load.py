@@ -39,4 +39,6 @@ def load_predictor(
                 "probabilities yourself."
             )
         return config.method, load_peer(path, device, seed)
-    return choice.name, DiffusionPredictor(load_model(path, device), [choice], seed)
+    model = load_model(path, device)
+    choice.estimator(model.process.T)  # an unknown method or preset is refused here
+    return choice.name, DiffusionPredictor(model, [choice], seed)

@@ -72,17 +72,17 @@ class TrainingConfig(BaseModel):
     time_sampler: Literal["uniform", "power", "clean-mixture", "clean"] = "uniform"
     steps: int = Field(20_000, ge=1)
     batch_size: int = Field(16, ge=1)
-    lr: float = 1e-4
-    lr_min: float = 6e-5
-    ema: float = 0.995
-    ema_every: int = 10
-    clip_norm: float = 1.0
+    lr: float = Field(1e-4, ge=0, allow_inf_nan=False)
+    lr_min: float = Field(6e-5, ge=0, allow_inf_nan=False)
+    ema: float = Field(0.995, ge=0, lt=1)
+    ema_every: int = Field(10, ge=1)
+    clip_norm: float = Field(1.0, gt=0)
     lesion_share: float = Field(0.5, ge=0, le=1)
     augment: bool = True
     precision: Literal["32", "bf16"] = "32"
-    validate_every: int = 1000
-    checkpoint_every: int = 500
-    seed: int = 0
+    validate_every: int = Field(1000, ge=1)
+    checkpoint_every: int = Field(500, ge=1)
+    seed: int = Field(0, ge=0, lt=2**63)
     start: str = ""
 
     @model_validator(mode="after")

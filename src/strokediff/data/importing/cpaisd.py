@@ -15,6 +15,7 @@ Also read: single slices (images/NAME.png, 0 to 255 HU; masks/NAME.png, core red
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,11 @@ class Cpaisd(Layout):
                         f"{path}: expected the size of the study's first image, {size}, got "
                         f"{shape}. Download it again."
                     )
+            if not np.array_equal(mask, np.rint(mask)):
+                raise InputError(
+                    f"{pair.mask}: expected whole numbers, a class a pixel, got others. Download "
+                    "it again."
+                )
             slices.append(upright(mask.astype(np.int32)))
         values = np.stack(slices, axis=2)
         affine = self._affine[case.name]
@@ -157,7 +163,7 @@ def read_archive(path: Path, key: str) -> NDArray[Any]:
             names = list(archive)
             chosen = key if key in names else names[0] if len(names) == 1 else None
             array = np.asarray(archive[chosen]) if chosen else None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: expected a NumPy archive of a slice, but it cannot be read "
             f"({type(error).__name__}: {str(error)[:100]}). Download it again."

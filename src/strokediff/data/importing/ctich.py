@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Listing, Pair
-from strokediff.data.importing.names import entries, safe_name, stem
+from strokediff.data.importing.names import by_stem, entries, safe_name, stem
 from strokediff.data.importing.pictures import SinglePictures, read_colour
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
 
@@ -44,7 +44,7 @@ class CtIch(VolumeLayout):
 
     def list_cases(self) -> Listing:
         """Match scans and masks by name."""
-        masks = {stem(p): p for p in entries(self.source / "masks", self.source, *SUFFIXES)}
+        masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
         scans = entries(self.source / "ct_scans", self.source, *SUFFIXES)
         cases = tuple(
             Case(f"ctich_{safe_name(stem(p), p)}", stem(p), (Pair(p, masks.get(stem(p))),))

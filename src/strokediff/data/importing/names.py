@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from strokediff.errors import InputError
@@ -64,3 +65,13 @@ def stem(path: Path) -> str:
 def by_number(path: Path) -> tuple[tuple[int, ...], str]:
     """Orders 1_2 before 1_10: the numbers in a name, then the name."""
     return tuple(int(digits) for digits in re.findall(r"\d+", path.name)), path.name
+
+
+def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files by their stems; `InputError` for two of one stem."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(stem(path), path)
+        if other is not path:
+            raise InputError(f"{other} and {path}: two files of one scan. Take one out.")
+    return found

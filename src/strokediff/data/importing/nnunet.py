@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.data.importing.base import Case, Listing, Pair
-from strokediff.data.importing.names import entries, inside, safe_name, stem
+from strokediff.data.importing.names import by_stem, entries, inside, safe_name, stem
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
 from strokediff.errors import InputError
 
@@ -76,7 +76,7 @@ class NnUNet(VolumeLayout):
 
     def _in(self, part: str, split: str) -> tuple[list[Case], list[Path]]:
         labels = entries(self.source / f"labels{part}", self.source, *SUFFIXES)
-        masks = {stem(path): path for path in labels}
+        masks = by_stem(labels)
         cases = []
         for path in entries(self.source / f"images{part}", self.source, *SUFFIXES):
             name = safe_name(stem(path).removesuffix(CHANNEL), path)
