@@ -58,4 +58,6 @@ def prepare(
         f"{cohort}: {len(made.patients)} patients ({counts}); {lesions} with a lesion; "
         f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm{nominal}",
         soft_wrap=True,
+        highlight=False,
+        markup=False,
     )

@@ -143,7 +143,8 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
             if report.validation:
                 shown = ", ".join(f"{k} {v:.3f}" for k, v in report.validation.figures.items())
                 console.print(f"step {report.step}: validation {shown}")
-    console.print(f"model written to {run.folder / 'model'}", soft_wrap=True)
+    written = f"model written to {run.folder / 'model'}"
+    console.print(written, soft_wrap=True, highlight=False, markup=False)
 
 
 def _log(board: object, report: StepReport) -> None:

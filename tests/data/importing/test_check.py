@@ -206,7 +206,7 @@ def test_labels_that_are_not_there(tmp_path: Path) -> None:
 
 def test_a_list_of_test_patients(tmp_path: Path, imported) -> None:
     source, names = make.aisd(tmp_path / "src"), tmp_path / "test.txt"
-    names.write_text("# held out\n0073410\n\n")
+    names.write_text("# held out\n0073410\n\n", "utf-8-sig")  # as Windows editors save it
     meta = imported("aisd", source, test_list=names).meta
     assert meta["declared_split"] == {
         "train": ["aisd_0072723"],

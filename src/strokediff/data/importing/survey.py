@@ -187,7 +187,7 @@ def _with_test_list(cases: tuple[Case, ...], path: Path) -> tuple[Case, ...]:
             f"--test-list {path}: the data set declares its own split. Leave the list out."
         )
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise InputError(
             f"{path}: expected a text file of test patients, one a line ({problem})."
