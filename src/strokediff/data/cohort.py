@@ -85,11 +85,10 @@ class Cohort:
         # A chunk that is missing reads as zeros, and zeros are not stored: the counts tell.
         if {a.shape for a in (patient.y, patient.m)} != {patient.x.shape}:
             raise self._damaged(name, "its arrays differ in shape")
-        found = (len(patient.x), int(patient.y.any(axis=(1, 2)).sum()))
-        shown = patient.x.any() and patient.m.any()
-        if found != (known["slices"], known["lesion_slices"]) or not shown:
-            empty = "" if shown else ", no head in them"
-            raise self._damaged(name, f"{found[0]} slices, {found[1]} with a lesion{empty}")
+        found = _counts(patient)
+        blank = bool(found["brain_slices"]) and not patient.x.any()
+        if blank or any(known.get(key, n) != n for key, n in found.items()):
+            raise self._damaged(name, ", ".join(f"{n} {key}" for key, n in found.items()))
         return patient
 
     def _damaged(self, name: str, why: str) -> InputError:
@@ -146,8 +145,7 @@ class CohortWriter:
             array = getattr(patient, key)
             entry.create_array(key, data=array, chunks=array.shape)
         self.patients[patient.name] = {
-            "slices": len(patient.x),
-            "lesion_slices": int(patient.y.any(axis=(1, 2)).sum()),
+            **_counts(patient),
             **details,
         }
 
@@ -161,6 +159,13 @@ class CohortWriter:
             "patients": self.patients,
         }
         (self.folder / "cohort.json").write_text(json.dumps(meta, indent=1))
+
+
+def _counts(patient: Patient) -> dict[str, int]:
+    """How many slices there are, and how many show a lesion and brain."""
+    shown = {"lesion_slices": patient.y, "brain_slices": patient.m}
+    counts = {key: int(array.any(axis=(1, 2)).sum()) for key, array in shown.items()}
+    return {"slices": len(patient.x), **counts}
 
 
 def held_out(n: int, *, val: float, test: float) -> tuple[int, int]:
