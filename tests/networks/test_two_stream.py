@@ -5,6 +5,7 @@ import torch
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
+from strokediff.errors import UsageError
 from strokediff.networks.blocks import FrozenOnesFilter, LinearAttention, SelfAttention
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
@@ -116,7 +117,7 @@ def test_the_answer_depends_on_t() -> None:
 
 
 def test_a_grid_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="multiple of 4"):
+    with pytest.raises(UsageError, match="multiple of 4"):
         TwoStreamUNet(NetworkConfig(base=8, multipliers=(1, 2), patch=2), SCHEDULE, size=30)
 
 

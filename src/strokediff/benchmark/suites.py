@@ -67,7 +67,6 @@ class PhantomSuite:
         self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
     ) -> Path:
         """Make the phantoms; finished ones are kept."""
-        _refuse_data(self.name, given)
         out, n = folder / "phantoms", sum(self._numbers(budget))
         done = 0
 
@@ -137,11 +136,13 @@ def cohort_of(
 ) -> Cohort:
     """The suite's cohort in `folder`, made if it is not there; no patients for validation.
 
-    Raises `UsageError` if it is there and `given` holds other scans.
+    Raises `UsageError` if it is there and `given` holds other scans, or if nothing can be given.
     """
+    if chosen.synthetic and given is not None:
+        raise UsageError(f"suite '{chosen.name}' makes its own phantoms: leave --data out.")
     place = folder / "cohort"
     if (place / "cohort.json").is_file():
-        _check_given(open_cohort(place), chosen, given)
+        _check_given(open_cohort(place), given)
     else:
         grid = GridConfig(size=budget.grid.size, spacing_mm=budget.grid.spacing_mm)
         source = chosen.source(folder, given, budget, jobs, advance)
@@ -154,9 +155,7 @@ def cohort_of(
     return cohort
 
 
-def _check_given(cohort: Cohort, chosen: Suite, given: Path | None) -> None:
-    if chosen.synthetic:
-        _refuse_data(chosen.name, given)
+def _check_given(cohort: Cohort, given: Path | None) -> None:
     if given is None:
         return
     names = {scan.name for scan in find_scans(given)}
@@ -166,8 +165,3 @@ def _check_given(cohort: Cohort, chosen: Suite, given: Path | None) -> None:
             f"({len(cohort.patients)}). Give the --data of the first call, or leave it out, or "
             "choose another folder with -o."
         )
-
-
-def _refuse_data(suite: str, given: Path | None) -> None:
-    if given is not None:
-        raise UsageError(f"suite '{suite}' makes its own phantoms: leave --data out.")

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strokediff.core.schedule import Schedule
+from strokediff.errors import UsageError
 from strokediff.networks.blocks import (
     LinearAttention,
     PooledAttention,
@@ -96,7 +97,10 @@ class TwoStreamUNet(nn.Module):
     def __init__(self, config: NetworkConfig, schedule: Schedule, size: int) -> None:
         super().__init__()
         if size % config.stride:
-            raise ValueError(f"grid size {size} must be a multiple of {config.stride}")
+            raise UsageError(
+                f"grid size {size} must be a multiple of {config.stride}, which the network's "
+                "levels and patch divide it by. Give fewer multipliers or another patch."
+            )
         self.config = config
         widths = [config.base * m for m in config.multipliers]
         c_time = 4 * config.base

@@ -8,7 +8,6 @@ from torch import nn
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.data.surroundings import Surroundings
-from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 from strokediff.noise.base import NoiseModel
@@ -18,16 +17,7 @@ from strokediff.training.tasks import DiffusionTask
 
 
 def build_network(config: TrainingConfig, size: int) -> nn.Module:
-    """The two-stream network, its initial weights fixed by the configuration's seed.
-
-    Raises `UsageError` if its strides do not divide the grid.
-    """
-    if size % config.network.stride:
-        raise UsageError(
-            f"a grid of {size} pixels cannot be halved {len(config.network.multipliers) - 1} times "
-            f"from patches of {config.network.patch}: its side must be a multiple of "
-            f"{config.network.stride}. Give fewer multipliers or another patch."
-        )
+    """The two-stream network, its initial weights fixed by the configuration's seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)

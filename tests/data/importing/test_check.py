@@ -117,7 +117,7 @@ def test_no_lesion_anywhere_is_an_error(tmp_path: Path) -> None:
 def test_a_slice_given_twice(tmp_path: Path) -> None:
     source = make.phe_sich(tmp_path / "src")
     make.save(source / "images" / "0001_00.jpg", make.grey())
-    with pytest.raises(InputError, match=r"0001_00\.png: the same slice as .*0001_00\.jpg"):
+    with pytest.raises(InputError, match=r"0001_00\.png: the same name as .*0001_00\.jpg"):
         open_layout("phe-sich", source).list_cases()
 
 

@@ -73,5 +73,5 @@ def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
     for path in paths:
         other = found.setdefault(stem(path), path)
         if other is not path:
-            raise InputError(f"{other} and {path}: two files of one scan. Take one out.")
+            raise InputError(f"{path}: the same name as {other}. Keep one of them.")
     return found

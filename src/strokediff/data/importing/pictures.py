@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from strokediff.data.brain.windowed import put_back
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
-from strokediff.data.importing.names import by_number, entries, safe_name, stem
+from strokediff.data.importing.names import by_number, by_stem, entries, safe_name, stem
 from strokediff.data.sanity import MAX_PIXELS
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
@@ -131,8 +131,8 @@ class SinglePictures(PictureLayout):
 
     def list_cases(self) -> Listing:
         """One case a picture."""
-        masks = _by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
-        images = _by_stem(entries(self.source / "images", self.source, *SUFFIXES))
+        masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
+        images = by_stem(entries(self.source / "images", self.source, *SUFFIXES))
         cases = [
             Case(f"{self.prefix}_{safe_name(name, path)}", name, (Pair(path, masks.get(name)),))
             for name, path in images.items()
@@ -144,18 +144,9 @@ class SinglePictures(PictureLayout):
 
 def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], list[Path]]:
     """Slices in the order of their numbers with the masks of their names, and masks left over."""
-    mask_of, image_of = _by_stem(masks), _by_stem(images)
+    mask_of, image_of = by_stem(masks), by_stem(images)
     pairs = [Pair(p, mask_of.get(stem(p))) for p in sorted(images, key=by_number)]
     return tuple(pairs), [p for name, p in mask_of.items() if name not in image_of]
-
-
-def _by_stem(paths: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in paths:
-        other = found.setdefault(stem(path), path)
-        if other is not path:
-            raise InputError(f"{path}: the same slice as {other}. Keep one of them.")
-    return found
 
 
 def _sizes(path: Path, found: tuple[int, int], first: Path, size: tuple[int, int]) -> str:
