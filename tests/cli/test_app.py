@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,23 @@ def test_every_command_explains_itself(
 ) -> None:
     assert run(command, "--help") == 0
     assert "--help" in capsys.readouterr().out
+
+
+def test_a_place_without_permission_is_named_without_a_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whoever tests as root may read everything, so the system's refusal is played."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert run("import", "aisd", closed, tmp_path / "out") == 3
+    assert capsys.readouterr().err == (
+        f"strokediff: {closed}: Permission denied. Change its permissions.\n"
+    )
 
 
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:

@@ -24,7 +24,7 @@ from strokediff.cli.predict import predict
 from strokediff.cli.prepare import prepare
 from strokediff.cli.segment import segment
 from strokediff.cli.train import train
-from strokediff.errors import StrokediffError
+from strokediff.errors import InputError, StrokediffError
 
 app = typer.Typer(
     help="Stroke lesions on non-contrast head CT, outlined and measured in mL. "
@@ -74,6 +74,10 @@ def main() -> None:
     except StrokediffError as error:
         print(f"strokediff: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except PermissionError as error:
+        place = error.filename or "a file"
+        print(f"strokediff: {place}: {error.strerror}. Change its permissions.", file=sys.stderr)
+        sys.exit(InputError.exit_code)
     except KeyboardInterrupt:
         print("strokediff: stopped", file=sys.stderr)
         sys.exit(130)

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.quiet import quiet
 from strokediff.errors import InputError
 
 GRID_TOLERANCE = 0.05
@@ -98,7 +99,8 @@ def check_same_grid(grid: Grid, reference: Grid) -> None:
 
 def _read_3d(path: Path) -> Grid:
     try:
-        image: Any = nib.load(path)
+        with quiet("nibabel.global"):
+            image: Any = nib.load(path)
         affine = np.asarray(image.affine, dtype=np.float64)
         array = np.asanyarray(image.dataobj)
     except Exception as error:  # nibabel, gzip and zlib each raise their own kinds

@@ -114,6 +114,68 @@ def test_no_lesion_anywhere_is_an_error(tmp_path: Path) -> None:
     refused("ctich", source, "no lesion anywhere: classes haemorrhage")
 
 
+@pytest.mark.parametrize("file", [None, "000.bmp"])
+def test_a_patient_without_pictures(tmp_path: Path, file: str | None) -> None:
+    source = make.aisd(tmp_path / "src")
+    for part in ("image", "mask"):
+        folder = source / part / "0080000"
+        folder.mkdir()
+        if file:
+            make.save(folder / file, make.grey())
+    refused("aisd", source, "folders without images: .*0080000. Expected images of image/PATIENT")
+    found = survey(open_layout("aisd", source)).findings
+    unread = [f.where for f in found if f.what == "files that are not read"]
+    assert unread == ([(f"image/0080000/{file}", f"mask/0080000/{file}")] if file else [])
+
+
+def test_studies_and_slices_without_archives(tmp_path: Path) -> None:
+    source = make.cpaisd(tmp_path / "src")
+    (source / "train" / "1.2.8").mkdir()
+    (source / "train" / "1.2.9" / "0").mkdir(parents=True)
+    for part in ("image", "mask"):
+        (source / "train" / "1.2.0" / "5" / f"{part}.npz").unlink()
+    refused("cpaisd", source, r"without images: train/1\.2\.0/5, train/1\.2\.8, train/1\.2\.9/0\.")
+
+
+@pytest.mark.parametrize("layout", ["phe-sich", "aisd", "cpaisd"])
+def test_gaps_in_the_numbers_of_slices_are_a_warning(tmp_path: Path, layout: str) -> None:
+    """Slices 7 of the picture sets do not exist; of CPAISD's 12 a whole folder is taken out."""
+    if layout == "cpaisd":
+        source = make.cpaisd(tmp_path / "src")
+        shutil.rmtree(source / "train" / "1.2.0" / "9")
+        shown = "cpaisd_1.2.0 (9)"
+    elif layout == "aisd":
+        source = make.aisd(tmp_path / "src")
+        for part in ("image", "mask"):
+            (source / part / "0072723" / "003.png").unlink()
+        shown = "aisd_0072723 (3)"
+    else:
+        source = make.phe_sich(tmp_path / "src")
+        for part in ("images", "masks"):
+            (source / part / "0001_05.png").rename(source / part / "0001_31.png")
+        shown = "phe_0001 (5, 6, 7, 8, 9, ...)"
+    assert warned(layout, source) == [
+        f"gaps in the numbers of slices: {shown}. If slices are missing, add them: those on both "
+        "sides count as neighbours."
+    ]
+
+
+def test_two_slices_of_one_number(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    for part in ("images", "masks"):
+        shutil.copyfile(source / part / "0001_03.png", source / part / "0001_3.png")
+    refused("phe-sich", source, r"several slices of one number: phe_0001 \(3\). Keep one of each")
+
+
+def test_files_that_are_not_read_are_named(tmp_path: Path) -> None:
+    source = make.phe_sich(tmp_path / "src")
+    make.save(source / "images" / "0001_06.bmp", make.grey())
+    assert warned("phe-sich", source) == [
+        "files that are not read: images/0001_06.bmp. Expected images/PPPP_SS.png and "
+        "masks/PPPP_SS.png; convert them if they are slices."
+    ]
+
+
 def test_a_slice_given_twice(tmp_path: Path) -> None:
     source = make.phe_sich(tmp_path / "src")
     make.save(source / "images" / "0001_00.jpg", make.grey())

@@ -121,7 +121,8 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
         read_grey(path)
 
 
-def test_a_picture_too_large_is_refused(tmp_path: Path) -> None:
-    Image.new("L", (5000, 8)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="at most 2048 pixels a side, got 5000 x 8"):
+@pytest.mark.parametrize("size", [(5000, 8), (1151, 8), (76, 8)])
+def test_a_picture_whose_nominal_pixels_are_no_heads_is_refused(tmp_path: Path, size) -> None:
+    Image.new("L", size).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=rf"longer side has 77 to 1150 pixels, got {size[0]} x 8"):
         read_grey(tmp_path / "a.png")

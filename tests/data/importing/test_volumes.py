@@ -68,6 +68,9 @@ def test_nnunet_without_a_split_declares_none(tmp_path: Path, imported) -> None:
         ({"file_ending": ".nrrd"}, r"expected file_ending \.nii\.gz or \.nii, got '\.nrrd'"),
         ({"labels": {"background": 0}}, "expected at least one class"),
         ({"labels": {"background": "x"}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "any": [0, 1]}}, "expected classes of .* got any with 0"),
+        ({"labels": {"background": 0, "none": []}}, "expected classes of .* got none with 0"),
+        ({"labels": {"background": 0, "less": -1}}, "expected classes of .* got less with 0"),
     ],
 )
 def test_an_nnunet_set_that_does_not_suit_is_refused(tmp_path: Path, changes, message) -> None:
@@ -98,6 +101,18 @@ def test_bids_matches_sessions_and_passes_over_brains(tmp_path: Path, imported) 
     assert all(made.mask(name).any() for name in made.names)
 
 
+def test_bids_masks_may_lie_deeper_and_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
+    source = make.bids(tmp_path)
+    path = next(source.glob("derivatives/*/sub-01/ses-01/anat/*lesion*"))
+    deeper = path.parent / "masks" / "expert"
+    deeper.mkdir(parents=True)
+    path.rename(deeper / path.name)
+    (deeper / "again").symlink_to(deeper)
+    found = open_layout("bids", source).list_cases()
+    assert found.cases[0].pairs[0].mask == deeper / path.name
+    assert all(case.pairs[0].mask for case in found.cases) and not found.stray_masks
+
+
 def test_two_masks_or_scans_of_one_session_are_named(tmp_path: Path) -> None:
     source = make.bids(tmp_path)
     make.nifti(
@@ -123,6 +138,16 @@ def test_several_classes_in_bids_are_told_and_may_be_chosen(tmp_path: Path, impo
     assert made.mask("sub-02").any(axis=(0, 1)).nonzero()[0].tolist() == [3]
     with pytest.raises(UsageError, match="expected whole numbers above 0 for bids, got 'core'"):
         survey(open_layout("bids", source), labels=("core",))
+
+
+def test_heads_of_few_slices_are_taken_with_a_warning(tmp_path: Path, imported) -> None:
+    source = make.ctich(tmp_path / "src")
+    for i, part in enumerate(("ct_scans", "masks")):
+        thin = (make.labels() if i else make.hounsfield(7))[:, :, 1:4]
+        make.nifti(source / part / "050.nii", thin)
+    made = imported("ctich", source)
+    assert made.hu("ctich_050").shape[2] == 3
+    assert [f["what"] for f in made.meta["findings"]] == ["fewer than 5 slices"]
 
 
 def test_an_image_that_is_no_head_leaves_nothing(tmp_path: Path, imported) -> None:

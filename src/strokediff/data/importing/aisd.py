@@ -25,9 +25,11 @@ from strokediff.data.importing.pictures import (
     SUFFIXES,
     PictureLayout,
     SinglePictures,
+    numbers_of,
     paired,
     read_grey,
     read_values,
+    unread_in,
 )
 
 TITLE = "AISD, acute ischaemic stroke"
@@ -66,7 +68,9 @@ class Aisd(PictureLayout):
             for part in ("image", "mask")
             for folder in entries(self.source / part, self.source)
         }
-        cases, stray = [], []
+        cases: list[Case] = []
+        stray, empty = [], []
+        unread: list[Path] = []
         for patient, folder in sorted(names.items()):
             images, masks = (
                 entries(self.source / part / patient, self.source, *SUFFIXES)
@@ -74,9 +78,13 @@ class Aisd(PictureLayout):
             )
             pairs, left = paired(images, masks)
             stray += left
+            unread += unread_in(self.source, f"image/{patient}", f"mask/{patient}")
             if pairs:
-                cases.append(Case(f"aisd_{safe_name(patient, folder)}", patient, pairs))
-        return Listing(tuple(cases), tuple(stray))
+                name = f"aisd_{safe_name(patient, folder)}"
+                cases.append(Case(name, patient, pairs, numbers=numbers_of(pairs)))
+            elif not left:
+                empty.append(folder)
+        return Listing(tuple(cases), tuple(stray), tuple(empty), tuple(unread))
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """The stored values are the classes, as grey or as a palette's index."""

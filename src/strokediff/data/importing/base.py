@@ -31,21 +31,29 @@ class Case:
     """One scan as it is listed, before any pixel is read; several slices from foot to head.
 
     `name` names it in the cohort, `patient` is who it is of, as the data set calls them; `split`
-    is "train", "val" or "test" where the data set says so.
+    is "train", "val" or "test" where the data set says so. `numbers` are those of the slices in
+    their files' names, in the order of `pairs`, where the names alone give the order.
     """
 
     name: str
     patient: str
     pairs: tuple[Pair, ...]
     split: str | None = None
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The cases of a data set, masks that belong to no image, and what to know about the whole."""
+    """The cases of a data set, masks that belong to no image, and what to know about the whole.
+
+    `empty` are folders that should hold images and hold none, `unread` files of other kinds that
+    lie among the images and masks.
+    """
 
     cases: tuple[Case, ...]
     stray_masks: tuple[Path, ...] = ()
+    empty: tuple[Path, ...] = ()
+    unread: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ only they count; masks of the brain never do. Two scans, or two masks, of one se
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from strokediff.data.importing.base import Case, Listing, Pair
@@ -45,10 +45,10 @@ class Bids(VolumeLayout):
 
     def list_cases(self) -> Listing:
         """One case for each subject and session with a CT."""
-        scans = self._files(self.source, ("_ct",))
+        scans = self._files(self.source, ("_ct",), _anatomy)
         masks: dict[Session, list[Path]] = defaultdict(list)
         for pipeline in entries(self.source / "derivatives", self.source):
-            for session, paths in self._files(pipeline, ("_mask", "_dseg")).items():
+            for session, paths in self._files(pipeline, ("_mask", "_dseg"), _all_below).items():
                 masks[session] += paths
         chosen = {session: _lesions(paths) for session, paths in masks.items()}
         cases = [self._case(session, paths, chosen) for session, paths in scans.items()]
@@ -70,13 +70,15 @@ class Bids(VolumeLayout):
         pair = Pair(scans[0], found[0] if found else None)
         return Case(safe_name(name, scans[0]), session[0], (pair,))
 
-    def _files(self, root: Path, endings: tuple[str, ...]) -> dict[Session, list[Path]]:
-        """Files whose stem ends so, by subject and session."""
+    def _files(
+        self, root: Path, endings: tuple[str, ...], folders: Callable[[Path, Path], list[Path]]
+    ) -> dict[Session, list[Path]]:
+        """Files whose stem ends so in `folders` of a subject or session, by those."""
         found: dict[Session, list[Path]] = defaultdict(list)
         for subject in _folders(root, self.source, "sub-"):
             for session in [subject, *_folders(subject, self.source, "ses-")]:
                 key = (subject.name, "" if session is subject else session.name)
-                for folder in [session, *(session / part for part in FOLDERS)]:
+                for folder in folders(session, self.source):
                     for path in entries(folder, self.source, *SUFFIXES):
                         if stem(path).endswith(endings):
                             found[key].append(path)
@@ -85,6 +87,20 @@ class Bids(VolumeLayout):
 
 def _folders(root: Path, source: Path, prefix: str) -> list[Path]:
     return [path for path in entries(root, source) if path.name.startswith(prefix)]
+
+
+def _anatomy(session: Path, source: Path) -> list[Path]:
+    """Where a session's CT may lie."""
+    return [session, *(session / part for part in FOLDERS)]
+
+
+def _all_below(session: Path, source: Path) -> list[Path]:
+    """A folder and all in it, without other sessions, and without links: they may go in circles."""
+    found = [session]
+    for folder in found:
+        below = entries(folder, source)
+        found += [p for p in below if not (p.name.startswith("ses-") or p.is_symlink())]
+    return found
 
 
 def _lesions(paths: list[Path]) -> list[Path]:

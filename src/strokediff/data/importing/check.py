@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 
-from strokediff.data.importing.base import Case, Listing
+from strokediff.data.importing.base import Case, Layout, Listing
 from strokediff.errors import InputError
 
 SHOWN = 5
@@ -51,11 +52,11 @@ def warning(what: str, where: Iterable[str], remedy: str) -> list[Finding]:
     return _finding(Severity.WARNING, what, where, remedy)
 
 
-def check_listing(listing: Listing, source: Path) -> list[Finding]:
+def check_listing(listing: Listing, layout: Layout) -> list[Finding]:
     """What the names of files tell, and files that are copies of each other."""
 
     def shown(path: Path) -> str:
-        return str(path.relative_to(source))
+        return str(path.relative_to(layout.source))
 
     cases = listing.cases
     unmasked = [shown(p.image) for case in cases for p in case.pairs if p.mask is None]
@@ -68,13 +69,33 @@ def check_listing(listing: Listing, source: Path) -> list[Finding]:
             [shown(path) for path in listing.stray_masks],
             "Add the images or take the masks out.",
         ),
+        *error(
+            "folders without images",
+            [shown(path) for path in listing.empty],
+            f"Expected images of {layout.expected}; add them or take the folders out.",
+        ),
         *error("the same name twice", doubled, "Rename one of them or take it out."),
         *error(
             "patients in two splits",
             sorted(_in_two_splits(cases)),
             "Keep each patient in one split.",
         ),
+        *error(
+            "several slices of one number",
+            _named(cases, _repeated),
+            "Keep one of each, or number them anew.",
+        ),
         *_copies(cases),
+        *warning(
+            "gaps in the numbers of slices",
+            _named(cases, _missing),
+            "If slices are missing, add them: those on both sides count as neighbours.",
+        ),
+        *warning(
+            "files that are not read",
+            [shown(path) for path in listing.unread],
+            f"Expected {layout.expected}; convert them if they are slices.",
+        ),
         *[Finding(Severity.WARNING, note, (), "") for note in listing.notes],
     ]
 
@@ -90,6 +111,27 @@ def _in_two_splits(cases: Iterable[Case]) -> list[str]:
         if case.split:
             splits[case.patient].add(case.split)
     return [f"{p} ({' and '.join(sorted(s))})" for p, s in splits.items() if len(s) > 1]
+
+
+def _named(cases: Iterable[Case], of: Callable[[tuple[int, ...]], list[int]]) -> list[str]:
+    """Cases whose slice numbers have `of`, with the first few of them."""
+    found = {case.name: of(case.numbers) for case in cases}
+    return [
+        f"{name} ({', '.join(map(str, n[:SHOWN]))}{', ...' * (len(n) > SHOWN)})"
+        for name, n in found.items()
+        if n
+    ]
+
+
+def _repeated(numbers: tuple[int, ...]) -> list[int]:
+    return sorted(number for number, times in Counter(numbers).items() if times > 1)
+
+
+def _missing(numbers: tuple[int, ...]) -> list[int]:
+    """Numbers between the first and the last that no slice has; of a long gap the first few."""
+    ordered = sorted(set(numbers))
+    gaps = [range(a + 1, min(b, a + 2 + SHOWN)) for a, b in pairwise(ordered)]
+    return [number for gap in gaps for number in gap]
 
 
 def _copies(cases: Iterable[Case]) -> list[Finding]:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
 from strokediff.data.importing.headers import stack_of
-from strokediff.data.importing.names import by_number, entries, inside, safe_name
+from strokediff.data.importing.names import by_number, entries, inside, last_numbers, safe_name
 from strokediff.data.importing.pictures import (
     SinglePictures,
     nominal_affine,
@@ -67,21 +67,25 @@ class Cpaisd(Layout):
 
     def list_cases(self) -> Listing:
         """One case a study, with the split of its folder."""
-        cases, stray = [], []
+        cases: list[Case] = []
+        stray, empty = [], []
         for split in SPLITS:
             for study in entries(self.source / split, self.source):
                 slices = sorted(entries(study, self.source), key=by_number)
                 images = [p for p in slices if (p / "image.npz").is_file()]
                 stray += [p / "mask.npz" for p in slices if p not in images and _mask_in(p)]
+                empty += [p for p in slices if p not in images and not _mask_in(p)]
                 if not images:
+                    empty += [] if slices else [study]
                     continue
                 for folder in images:
                     inside(folder / "raw.dcm", self.source)
                 name = f"cpaisd_{safe_name(study.name, study)}"
                 ordered, self._affine[name] = stack_of(images)
                 pairs = tuple(self._pair(p) for p in ordered)
-                cases.append(Case(name, study.name, pairs, split))
-        return Listing(tuple(cases), tuple(stray))
+                numbers = last_numbers(ordered) if self._affine[name] is None else ()
+                cases.append(Case(name, study.name, pairs, split, numbers))
+        return Listing(tuple(cases), tuple(stray), tuple(empty))
 
     def classes(self, case: Case) -> Classes:
         """As `Layout.classes`; every array of a case must be of one size."""

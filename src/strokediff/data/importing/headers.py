@@ -9,11 +9,12 @@ import pydicom
 from numpy.typing import NDArray
 
 from strokediff.data.importing.names import by_number
+from strokediff.data.quiet import quiet
 from strokediff.data.volume import LPS_TO_RAS
 
 UNEVEN = 0.05
 """Steps between slices may differ by this share of their median."""
-TAGS = ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"]
+HEADER_ROW = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient")
 
 
 def stack_of(folders: list[Path]) -> tuple[list[Path], NDArray[np.float64] | None]:
@@ -48,8 +49,9 @@ def stack_of(folders: list[Path]) -> tuple[list[Path], NDArray[np.float64] | Non
 def _header(path: Path) -> NDArray[np.float64] | None:
     """(11,): pixel spacing down and along, row and column directions, position; or None."""
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-        values = [header.PixelSpacing, header.ImageOrientationPatient, header.ImagePositionPatient]
+        with quiet("pydicom"):
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(HEADER_ROW))
+            values = [getattr(header, tag) for tag in HEADER_ROW]
         row = np.concatenate([np.asarray(value, dtype=np.float64) for value in values])
     except (OSError, pydicom.errors.InvalidDicomError, AttributeError, TypeError, ValueError):
         return None

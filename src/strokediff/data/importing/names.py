@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from strokediff.errors import InputError
@@ -40,20 +40,32 @@ def entries(folder: Path, source: Path, *suffixes: str) -> list[Path]:
 
     Hidden entries (.DS_Store, ._0001.png) are passed over. A folder that is not there is empty.
     """
-    if not folder.is_dir():
-        return []
-    found = []
+    return [
+        inside(path, source)
+        for path in _visible(folder, source)
+        if (path.name.lower().endswith(suffixes) if suffixes else path.is_dir())
+    ]
+
+
+def strangers(folder: Path, source: Path, *suffixes: str) -> list[Path]:
+    """The files of a folder that end in none of `suffixes`, sorted; hidden ones left out."""
+    return [
+        path
+        for path in _visible(folder, source)
+        if path.is_file() and not path.name.lower().endswith(suffixes)
+    ]
+
+
+def _visible(folder: Path, source: Path) -> list[Path]:
     try:
+        if not folder.is_dir():
+            return []
         there = sorted(inside(folder, source).iterdir())
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be listed ({error.strerror}). Change its permissions."
         ) from error
-    for path in there:
-        fits = path.name.lower().endswith(suffixes) if suffixes else path.is_dir()
-        if fits and not path.name.startswith("."):
-            found.append(inside(path, source))
-    return found
+    return [path for path in there if not path.name.startswith(".")]
 
 
 def stem(path: Path) -> str:
@@ -65,6 +77,12 @@ def stem(path: Path) -> str:
 def by_number(path: Path) -> tuple[tuple[int, ...], str]:
     """Orders 1_2 before 1_10: the numbers in a name, then the name."""
     return tuple(int(digits) for digits in re.findall(r"\d+", path.name)), path.name
+
+
+def last_numbers(paths: Iterable[Path]) -> tuple[int, ...]:
+    """The last number in each name, suffix aside; nothing unless every name has one."""
+    found = [re.findall(r"\d+", stem(path)) for path in paths]
+    return tuple(int(digits[-1]) for digits in found) if all(found) else ()
 
 
 def by_stem(paths: Sequence[Path]) -> dict[str, Path]:

@@ -72,7 +72,7 @@ class NnUNet(VolumeLayout):
             notes.append("imagesTs has no labelsTs beside it: its images are left out")
         if "ignore" in self._all_labels():
             notes.append("the class 'ignore' counts as no lesion")
-        return Listing(tuple(cases), (*stray, *more), tuple(notes))
+        return Listing(tuple(cases), (*stray, *more), notes=tuple(notes))
 
     def _in(self, part: str, split: str) -> tuple[list[Case], list[Path]]:
         labels = entries(self.source / f"labels{part}", self.source, *SUFFIXES)
@@ -128,6 +128,11 @@ class NnUNet(VolumeLayout):
             raise InputError(f"{path}: 'labels' cannot be read ({error!r}).") from error
         if not found:
             raise InputError(f"{path}: expected at least one class beside the background.")
+        if mixed := [name for name, values in found.items() if min(values, default=0) < 1]:
+            raise InputError(
+                f"{path}: expected classes of whole numbers above 0, got {', '.join(mixed)} with 0 "
+                "(the background), less or nothing. Correct 'labels'."
+            )
 
 
 def _labels(labels: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Listing
 from strokediff.data.importing.names import entries
-from strokediff.data.importing.pictures import SUFFIXES, PictureLayout, paired, read_grey
+from strokediff.data.importing.pictures import (
+    SUFFIXES,
+    PictureLayout,
+    numbers_of,
+    paired,
+    read_grey,
+    unread_in,
+)
 from strokediff.errors import InputError
 
 SLICE_NAME = re.compile(r"([0-9]{1,8})_([0-9]{1,4})\.[a-zA-Z]+")
@@ -53,8 +60,9 @@ class PheSich(PictureLayout):
             pairs, left = paired(images[patient], masks[patient])
             stray += left
             if pairs:
-                cases.append(Case(f"phe_{patient}", patient, pairs))
-        return Listing(tuple(cases), tuple(stray))
+                cases.append(Case(f"phe_{patient}", patient, pairs, numbers=numbers_of(pairs)))
+        unread = unread_in(self.source, "images", "masks")
+        return Listing(tuple(cases), tuple(stray), unread=unread)
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """The stored grey values."""

@@ -9,6 +9,7 @@ becomes 800 HU and air -1000, so that the head is whole again.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,12 +20,23 @@ from PIL import Image, UnidentifiedImageError
 
 from strokediff.data.brain.windowed import put_back
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
-from strokediff.data.importing.names import by_number, by_stem, entries, safe_name, stem
-from strokediff.data.sanity import MAX_PIXELS
+from strokediff.data.importing.names import (
+    by_number,
+    by_stem,
+    entries,
+    last_numbers,
+    safe_name,
+    stem,
+    strangers,
+)
+from strokediff.data.quiet import quiet
+from strokediff.data.sanity import PIXEL_LIMITS_MM
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 
 FIELD_OF_VIEW_MM, SLICE_MM = 230.0, 5.0
+MIN_SIDE, MAX_SIDE = (round(FIELD_OF_VIEW_MM / mm) for mm in reversed(PIXEL_LIMITS_MM))
+"""Pixels along a slice's longer side whose nominal size is one of a head CT."""
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
@@ -139,7 +151,8 @@ class SinglePictures(PictureLayout):
         ]
         stray = tuple(path for name, path in masks.items() if name not in images)
         note = "single slices: whose they are is unknown, so a split may divide a patient"
-        return Listing(tuple(cases), stray, (note,))
+        unread = unread_in(self.source, "images", "masks")
+        return Listing(tuple(cases), stray, unread=unread, notes=(note,))
 
 
 def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], list[Path]]:
@@ -147,6 +160,16 @@ def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], lis
     mask_of, image_of = by_stem(masks), by_stem(images)
     pairs = [Pair(p, mask_of.get(stem(p))) for p in sorted(images, key=by_number)]
     return tuple(pairs), [p for name, p in mask_of.items() if name not in image_of]
+
+
+def numbers_of(pairs: Iterable[Pair]) -> tuple[int, ...]:
+    """The slices' numbers, where every file's name ends in one."""
+    return last_numbers(pair.image for pair in pairs)
+
+
+def unread_in(source: Path, *folders: str) -> tuple[Path, ...]:
+    """Files in these folders of `source` that are no pictures of ours."""
+    return tuple(p for folder in folders for p in strangers(source / folder, source, *SUFFIXES))
 
 
 def _sizes(path: Path, found: tuple[int, int], first: Path, size: tuple[int, int]) -> str:
@@ -158,13 +181,14 @@ def _sizes(path: Path, found: tuple[int, int], first: Path, size: tuple[int, int
 
 def _opened(path: Path) -> Image.Image:
     try:
-        image = Image.open(path)
+        with quiet("PIL"):  # its warnings of bombs and metadata: sizes are checked below
+            image = Image.open(path)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
-    if max(image.size) > MAX_PIXELS or min(image.size) < 1:
+    if not MIN_SIDE <= max(image.size) <= MAX_SIDE:
         raise InputError(
-            f"{path}: expected a slice of at most {MAX_PIXELS} pixels a side, got "
-            f"{image.width} x {image.height}. Export it again."
+            f"{path}: expected a slice whose longer side has {MIN_SIDE} to {MAX_SIDE} pixels, got "
+            f"{image.width} x {image.height}. Export it again, or resize images and masks."
         )
     return image
 

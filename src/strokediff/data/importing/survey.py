@@ -84,7 +84,7 @@ def survey(
         )
     if test_list is not None:
         listing = replace(listing, cases=_with_test_list(listing.cases, test_list))
-    findings = check_listing(listing, layout.source)
+    findings = check_listing(listing, layout)
     facts, unsuitable = [], []
     for done, case in enumerate(listing.cases):
         progress(done, len(listing.cases), case.name)

@@ -13,6 +13,7 @@ import numpy as np
 from strokediff.data.importing.base import Case, Classes, Layout, SizeError
 from strokediff.data.masks import Grid, check_same_grid, read_labels
 from strokediff.data.nifti import read_nifti
+from strokediff.data.quiet import quiet
 from strokediff.errors import InputError
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -35,7 +36,7 @@ class VolumeLayout(Layout):
 
     def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
         """As `Layout.write_image`, after the checks that `segment` makes of an image."""
-        volume = read_nifti(case.pairs[0].image)
+        volume = read_nifti(case.pairs[0].image, min_slices=1)  # few slices were warned of
         copy_gzipped(case.pairs[0].image, path)
         return volume.warnings
 
@@ -52,7 +53,8 @@ def copy_gzipped(source: Path, target: Path) -> None:
 def stored_grid(path: Path) -> Grid:
     """An image's shape (in an array that takes no memory) and affine, from its header."""
     try:
-        image: Any = nib.load(path)
+        with quiet("nibabel.global"):
+            image: Any = nib.load(path)
         shape, affine = tuple(image.shape), np.asarray(image.affine, dtype=np.float64)
     except Exception as error:  # nibabel, gzip and zlib each raise their own kinds
         raise InputError(
