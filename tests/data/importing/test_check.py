@@ -160,6 +160,13 @@ def test_gaps_in_the_numbers_of_slices_are_a_warning(tmp_path: Path, layout: str
     ]
 
 
+def test_folders_named_by_uids_number_nothing(tmp_path: Path) -> None:
+    source = make.cpaisd(tmp_path / "src")
+    for k, folder in enumerate(sorted((source / "train" / "1.2.0").iterdir())):
+        folder.rename(folder.with_name(f"1.2.840.{k}.7"))
+    assert warned("cpaisd", source) == []
+
+
 def test_two_slices_of_one_number(tmp_path: Path) -> None:
     source = make.phe_sich(tmp_path / "src")
     for part in ("images", "masks"):

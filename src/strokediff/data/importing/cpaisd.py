@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
 from strokediff.data.importing.headers import stack_of
-from strokediff.data.importing.names import by_number, entries, inside, last_numbers, safe_name
+from strokediff.data.importing.names import by_number, entries, inside, safe_name
 from strokediff.data.importing.pictures import (
     SinglePictures,
     nominal_affine,
@@ -83,7 +83,9 @@ class Cpaisd(Layout):
                 name = f"cpaisd_{safe_name(study.name, study)}"
                 ordered, self._affine[name] = stack_of(images)
                 pairs = tuple(self._pair(p) for p in ordered)
-                numbers = last_numbers(ordered) if self._affine[name] is None else ()
+                # Names such as UIDs number nothing, and headers that agree order by position.
+                plain = all(p.name.isdecimal() for p in ordered) and self._affine[name] is None
+                numbers = tuple(int(p.name) for p in ordered) if plain else ()
                 cases.append(Case(name, study.name, pairs, split, numbers))
         return Listing(tuple(cases), tuple(stray), tuple(empty))
 
