@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from strokediff.errors import InputError
@@ -77,12 +77,6 @@ def stem(path: Path) -> str:
 def by_number(path: Path) -> tuple[tuple[int, ...], str]:
     """Orders 1_2 before 1_10: the numbers in a name, then the name."""
     return tuple(int(digits) for digits in re.findall(r"\d+", path.name)), path.name
-
-
-def last_numbers(paths: Iterable[Path]) -> tuple[int, ...]:
-    """The last number in each name, suffix aside; nothing unless every name has one."""
-    found = [re.findall(r"\d+", stem(path)) for path in paths]
-    return tuple(int(digits[-1]) for digits in found) if all(found) else ()
 
 
 def by_stem(paths: Sequence[Path]) -> dict[str, Path]:

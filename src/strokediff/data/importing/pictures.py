@@ -8,6 +8,7 @@ becomes 800 HU and air -1000, so that the head is whole again.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,7 +25,6 @@ from strokediff.data.importing.names import (
     by_number,
     by_stem,
     entries,
-    last_numbers,
     safe_name,
     stem,
     strangers,
@@ -163,8 +163,9 @@ def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], lis
 
 
 def numbers_of(pairs: Iterable[Pair]) -> tuple[int, ...]:
-    """The slices' numbers, where every file's name ends in one."""
-    return last_numbers(pair.image for pair in pairs)
+    """The last number in each image's name, suffix aside; nothing unless every name has one."""
+    found = [re.findall(r"\d+", stem(pair.image)) for pair in pairs]
+    return tuple(int(digits[-1]) for digits in found) if all(found) else ()
 
 
 def unread_in(source: Path, *folders: str) -> tuple[Path, ...]:
