@@ -23,6 +23,8 @@ ARMS = {
     "mirror-neighbours": Arm(["network.mirror=true", "network.neighbours=1"]),
     "clean-only": Arm(["time_sampler=clean"]),
     "clean-only-dice": Arm(["time_sampler=clean", "loss.dice=5"]),
+    "clean-only-max": Arm(["time_sampler=clean", "network.pooling=max"]),
+    "max-pooling": Arm(["network.pooling=max"]),
     "uniform-times": Arm(["time_sampler=uniform"]),
     "more-lesion": Arm(["lesion_share=0.75"]),
     "wider": Arm(["network.base=24"]),

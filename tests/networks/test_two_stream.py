@@ -17,6 +17,7 @@ CONFIGS = [
     NetworkConfig(base=8, multipliers=(1, 2, 2), linear_attention=True),
     NetworkConfig(base=16, noise_base=8, multipliers=(1, 2, 3), label_form="clean"),
     NetworkConfig(base=8, multipliers=(1, 2), patch=2, neighbours=2, mirror=True),
+    NetworkConfig(base=8, multipliers=(1, 2, 2), pooling="max", label_form="clean"),
 ]
 
 
@@ -68,6 +69,21 @@ def test_a_thin_noise_stream_takes_nothing_from_the_label_stream() -> None:
     changed = {n.split(".")[0] for n in shapes[0] if shapes[0][n] != shapes[1][n]}
     assert changed == {"noise_decoder", "noise_head"}
     assert sum(p.numel() for p in thin.parameters()) < sum(p.numel() for p in wide.parameters())
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_a_level_sees_two_by_two_pixels_of_the_one_above(pooling: str) -> None:
+    """Their mean, or with `pooling="max"` the largest of them, channel by channel."""
+    net = build(CONFIGS[0].model_copy(update={"pooling": pooling}))
+    given: list[torch.Tensor] = []
+    net.encoder.blocks[1].register_forward_hook(lambda _m, inputs, _o: given.append(inputs[0]))
+    kept: list[torch.Tensor] = []
+    net.encoder.blocks[0].register_forward_hook(lambda _m, _i, out: kept.append(out))
+    net(seen(CONFIGS[0], 1), torch.tensor([3]))
+    b, c, h, w = kept[0].shape
+    pixels = kept[0].reshape(b, c, h // 2, 2, w // 2, 2)
+    expected = pixels.mean((3, 5)) if pooling == "average" else pixels.amax((3, 5))
+    torch.testing.assert_close(given[0], expected)
 
 
 def test_clean_form_obeys_equation_11() -> None:

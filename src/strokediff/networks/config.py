@@ -14,9 +14,10 @@ class NetworkConfig(BaseModel):
     them after the last (1: none, as the paper). `neighbours` slices to either side are seen beside
     the noisy one, clean (0: none, as the paper), and with `mirror` the slice mirrored about the
     plane between the hemispheres, clean too. `noise_base` is the base width of the noise
-    stream's decoder (None: `base`, as the paper). `label_form` is what the label decoder gives:
-    "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which y_t
-    follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
+    stream's decoder (None: `base`, as the paper). `pooling` halves the encoder's features by the
+    mean of 2 x 2 pixels or by their largest, as U-Net does. `label_form` is what the label decoder
+    gives: "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which
+    y_t follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class NetworkConfig(BaseModel):
     patch: int = Field(1, ge=1)
     neighbours: int = Field(0, ge=0)
     mirror: bool = False
+    pooling: Literal["average", "max"] = "average"
     linear_attention: bool = False
     head_attention_size: int = Field(16, ge=1, description="largest side at which the head attends")
     label_form: Literal["noisy", "clean"] = "noisy"

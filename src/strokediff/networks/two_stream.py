@@ -21,6 +21,8 @@ from strokediff.networks.blocks import (
 )
 from strokediff.networks.config import NetworkConfig
 
+_POOLING = {"average": F.avg_pool2d, "max": F.max_pool2d}
+
 
 class Encoder(nn.Module):
     """Residual blocks at halving resolutions; returns the features of every level."""
@@ -33,13 +35,14 @@ class Encoder(nn.Module):
             ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
         )
         self.attention = _linear_attention(config, widths)
+        self.halved = _POOLING[config.pooling]
 
     def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
         """(B, channels patch^2, H, W) -> features, finest first."""
         h = self.stem(x)
         features = []
         for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
-            h = attend(block(F.avg_pool2d(h, 2) if level else h, emb))
+            h = attend(block(self.halved(h, 2) if level else h, emb))
             features.append(h)
         return features
 
