@@ -65,6 +65,19 @@ def test_staple_against_simpleitk(seed: int) -> None:
     torch.testing.assert_close(ours.double(), expected.double(), atol=2e-3, rtol=0)
 
 
+def test_staple_gives_probabilities_however_its_sums_round() -> None:
+    """A rater who is never wrong, over so many pixels that two threads add them up apart."""
+    g, threads = torch.Generator().manual_seed(0), torch.get_num_threads()
+    truth = torch.rand(300_000, generator=g) < 0.2
+    seen = [truth & (torch.rand(truth.shape, generator=g) < q) for q in (0.3, 0.5, 0.7, 0.9)]
+    torch.set_num_threads(2)
+    try:
+        w = Staple()._posterior(torch.stack([*seen, truth]).double())
+    finally:
+        torch.set_num_threads(threads)
+    assert w.min() >= 0 and w.max() <= 1
+
+
 def test_staple_trusts_the_better_rater() -> None:
     """Where one good rater stands against two poor ones, most votes lose."""
     labels = votes(3, (0.01, 0.4, 0.4))

@@ -84,10 +84,10 @@ class _SynchronousArm:
 
 @dataclass(frozen=True)
 class DiffusionArm(_SynchronousArm):
-    """SDPM, or SADPM by its noise."""
+    """SDPM, or SADPM by its noise; `settings` change the preset, as `train --set` takes them."""
 
     noise: NoiseConfig = field(default_factory=NoiseConfig)
-    times: str | None = None
+    settings: Sequence[str] = ()
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
         """Everywhere."""
@@ -95,8 +95,7 @@ class DiffusionArm(_SynchronousArm):
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
-        noise = self.noise.model_dump()
-        config = budget.training(seed, noise=noise, time_sampler=self.times)
+        config = with_settings(budget.training(seed, noise=self.noise.model_dump()), self.settings)
         task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
         module = build_network(config, cohort.grid.size)
         return Run(folder, cohort, config, task, module, name=self.name, device=device)
@@ -170,12 +169,23 @@ class PeerArm:
         return load_peer(checkpoint, device)
 
 
+_ANISOTROPIC = NoiseConfig(name="fourier", D=3000)
+
 _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
-    DiffusionArm("sdpm-no-noise", "SDPM w/o noise", times="clean", methods=("avg",)),
+    DiffusionArm(
+        "sdpm-no-noise", "SDPM w/o noise", methods=("avg",), settings=("time_sampler=clean",)
+    ),
     DiffusionArm("sdpm", "SDPM"),
     FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
-    DiffusionArm("sadpm", "SADPM", noise=NoiseConfig(name="fourier", D=3000)),
+    DiffusionArm("sadpm", "SADPM", noise=_ANISOTROPIC),
+    DiffusionArm(
+        "sadpm-max",
+        f"SADPM, max pooling {ESTIMATES['avg']}",
+        methods=("avg",),
+        noise=_ANISOTROPIC,
+        settings=("network.pooling=max",),
+    ),
 )
 ARMS = {arm.name: arm for arm in _ALL}
 

@@ -68,9 +68,18 @@ class Staple:
             yes = prior * torch.where(votes > 0, sensitivity, 1 - sensitivity).prod(0)
             no = (1 - prior) * torch.where(votes > 0, 1 - specificity, specificity).prod(0)
             w = yes / (yes + no).clamp(min=1e-300)
-            sensitivity = ((votes * w).sum(1) / w.sum().clamp(min=1e-12))[:, None]
-            specificity = (((1 - votes) * (1 - w)).sum(1) / (1 - w).sum().clamp(min=1e-12))[:, None]
+            sensitivity = _share((votes * w).sum(1), w.sum())
+            specificity = _share(((1 - votes) * (1 - w)).sum(1), (1 - w).sum())
         return w
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """part (K,) / whole () as (K, 1), at most 1.
+
+    Two sums of the same numbers may differ in their last digit, and a share above 1 makes
+    probabilities negative and in the end NaN.
+    """
+    return (part / whole.clamp(min=1e-12)).clamp(max=1.0)[:, None]
 
 
 @dataclass(frozen=True)

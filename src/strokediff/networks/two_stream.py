@@ -21,7 +21,7 @@ from strokediff.networks.blocks import (
 )
 from strokediff.networks.config import NetworkConfig
 
-_POOLING = {"average": F.avg_pool2d, "max": F.max_pool2d}
+_POOLING: dict[str, type[nn.Module]] = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
 
 
 class Encoder(nn.Module):
@@ -35,14 +35,14 @@ class Encoder(nn.Module):
             ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
         )
         self.attention = _linear_attention(config, widths)
-        self.halved = _POOLING[config.pooling]
+        self.halved = _POOLING[config.pooling](2)
 
     def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
         """(B, channels patch^2, H, W) -> features, finest first."""
         h = self.stem(x)
         features = []
         for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
-            h = attend(block(self.halved(h, 2) if level else h, emb))
+            h = attend(block(self.halved(h) if level else h, emb))
             features.append(h)
         return features
 
