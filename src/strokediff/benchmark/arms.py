@@ -176,6 +176,12 @@ _ALL: tuple[Arm, ...] = (
     DiffusionArm(
         "sdpm-no-noise", "SDPM w/o noise", methods=("avg",), settings=("time_sampler=clean",)
     ),
+    DiffusionArm(
+        "sdpm-no-noise-max",
+        "SDPM w/o noise, max pooling",
+        methods=("avg",),
+        settings=("time_sampler=clean", "network.pooling=max"),
+    ),
     DiffusionArm("sdpm", "SDPM"),
     FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
     DiffusionArm("sadpm", "SADPM", noise=_ANISOTROPIC),
