@@ -1,6 +1,6 @@
 """Which lesions does a method find? The Dice of a benchmark's rows by the size of the lesion.
 
-    python benchmarks/by_size.py SCORES [--rows unet sdpm-avg ...]
+    python benchmarks/by_size.py SCORES [--rows unet sdpm-avg ...] [--seeds K ...]
 
 SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores).
 Patients with a lesion in thirds of its true volume, mean Dice in each; how many of them have
@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from patients_or_methods import read
+from patients_or_methods import add_choice, read
 
 from strokediff.benchmark.scores import RowScore
 
@@ -37,9 +37,9 @@ def line(row: str, seeds: list[RowScore]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scores", type=Path)
-    parser.add_argument("--rows", nargs="+", default=[])
+    add_choice(parser)
     args = parser.parse_args()
-    found = read([args.scores], args.rows)
+    found = read([args.scores], args.rows, args.seeds)
     first = next(iter(found.values()))[0].patients
     true = np.sort([p.metrics.volume_true_ml for p in first if not p.metrics.truth_empty])
     ends = [part[-1] for part in np.array_split(true, 3)]

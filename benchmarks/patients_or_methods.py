@@ -1,11 +1,12 @@
 """Do the methods differ, or the patients? What a benchmark of so many patients can tell apart.
 
     python benchmarks/patients_or_methods.py SCORES [SCORES ...] [--metric dice] [--reference unet]
-                                             [--rows R ...]
+                                             [--rows R ...] [--seeds K ...]
 
 SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores);
 those of several folds are put together, rows that all of them have. `--rows` takes some of them,
-for example one a training.
+for example one a training, and `--seeds` those seeds alone, so that a row of one seed is not set
+against the mean of two.
 Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
 that goes with the patient whatever the method, with the method whatever the patient, and the rest.
 Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
@@ -39,12 +40,22 @@ Table = dict[str, NDArray[np.float64]]
 """Row -> a value a patient."""
 
 
-def read(folders: Sequence[Path], rows: Sequence[str]) -> Scores:
-    """The rows of every folder, their patients put together."""
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """The options that say what `read` takes."""
+    parser.add_argument("--rows", nargs="+", default=[])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[])
+
+
+def read(folders: Sequence[Path], rows: Sequence[str], seeds: Sequence[int]) -> Scores:
+    """The rows of every folder at those seeds (all if none), their patients put together."""
+    wanted = [f"seed-{seed}.json" for seed in seeds] or ["seed-*.json"]
     folds = []
     for folder in folders:
         names = rows or sorted(own.name for own in folder.glob("*"))
-        files = {name: sorted((folder / name).glob("seed-*.json")) for name in names}
+        files = {
+            name: sorted(f for pattern in wanted for f in (folder / name).glob(pattern))
+            for name in names
+        }
         missing = [name for name, own in files.items() if not own]
         if missing:
             raise UsageError(f"{folder}: no scores of {', '.join(missing)}. Name other --rows.")
@@ -131,9 +142,9 @@ def main() -> None:
     parser.add_argument("scores", type=Path, nargs="+")
     parser.add_argument("--metric", default="dice")
     parser.add_argument("--reference", default="unet")
-    parser.add_argument("--rows", nargs="+", default=[])
+    add_choice(parser)
     args = parser.parse_args()
-    scores = read(args.scores, args.rows)
+    scores = read(args.scores, args.rows, args.seeds)
     table = tabled(scores, args.metric)
     patients = len(next(iter(table.values())))
     print(f"{args.metric}, {len(table)} rows, {patients} patients\n")
