@@ -35,14 +35,14 @@ class Encoder(nn.Module):
             ResBlock(a, b, c_time, config.groups) for a, b in zip(c_in, widths, strict=True)
         )
         self.attention = _linear_attention(config, widths)
-        self.halved = _POOLING[config.pooling](2)
+        self.pool = _POOLING[config.pooling](2)
 
     def forward(self, x: Tensor, emb: Tensor) -> list[Tensor]:
         """(B, channels patch^2, H, W) -> features, finest first."""
         h = self.stem(x)
         features = []
         for level, (block, attend) in enumerate(zip(self.blocks, self.attention, strict=True)):
-            h = attend(block(self.halved(h) if level else h, emb))
+            h = attend(block(self.pool(h) if level else h, emb))
             features.append(h)
         return features
 
