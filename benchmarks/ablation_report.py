@@ -78,14 +78,15 @@ def write_report(
 def table(found: Found, patients: int, reference: str) -> dict[str, Any]:
     """ARM/METHOD -> the figures, their differences from those of `reference`, each seed's Dice."""
     rows: dict[str, Any] = {}
+    base_of = [*found.get(reference, {}).values()]
     for arm, seeds in found.items():
         for method in next(iter(seeds.values())):
             own = [methods[method] for methods in seeds.values()]
             row: dict[str, Any] = {"dice_by_seed": [mean_dice(cases) for cases in own]}
             for name in FIGURES:
                 row[name] = asdict(bootstrap(figure(name, own), patients))
-                if reference in found and arm != reference:
-                    base = [methods[method] for methods in found[reference].values()]
+                if base_of and method in base_of[0] and arm != reference:
+                    base = [methods[method] for methods in base_of]
                     row[f"{name}_minus_{reference}"] = asdict(
                         bootstrap(difference(figure(name, own), figure(name, base)), patients)
                     )

@@ -6,7 +6,7 @@
 SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores);
 those of several folds are put together, rows that all of them have. `--rows` takes some of them,
 for example one a training, and `--seeds` those seeds alone, so that a row of one seed is not set
-against the mean of two.
+against the mean of two. A row whose values do not vary (it finds nothing) is left out and named.
 Of the sum of squares of `--metric` over rows and patients (each the mean over its seeds): the share
 that goes with the patient whatever the method, with the method whatever the patient, and the rest.
 Between two rows: Spearman's rho over patients (1: they fail on the same ones). Against
@@ -137,6 +137,22 @@ def against(table: Table, reference: str) -> list[str]:
     return lines
 
 
+def that_vary(scores: Scores, metric: str) -> Scores:
+    """Rows whose values and volumes vary over patients: others have no correlation."""
+    same = {
+        name
+        for values in (tabled(scores, metric), tabled(scores, "volume_pred_ml"))
+        for name, own in values.items()
+        if not np.ptp(own)
+    }
+    if same:
+        print(f"Left out, alike in all patients: {', '.join(sorted(same))}\n")
+    kept = {name: seeds for name, seeds in scores.items() if name not in same}
+    if len(kept) < 2:
+        raise InputError("expected two rows or more whose values vary over patients.")
+    return kept
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scores", type=Path, nargs="+")
@@ -144,7 +160,7 @@ def main() -> None:
     parser.add_argument("--reference", default="unet")
     add_choice(parser)
     args = parser.parse_args()
-    scores = read(args.scores, args.rows, args.seeds)
+    scores = that_vary(read(args.scores, args.rows, args.seeds), args.metric)
     table = tabled(scores, args.metric)
     patients = len(next(iter(table.values())))
     print(f"{args.metric}, {len(table)} rows, {patients} patients\n")

@@ -216,6 +216,6 @@ def case_seed(seed: int, volume: Volume) -> int:
 
 def without_lone_pixels(y_0: torch.Tensor, threshold: float) -> torch.Tensor:
     """The frozen all-ones filter: pixels that it drops end just below the threshold."""
-    positive = (y_0 > threshold).float()
+    positive = (y_0 >= threshold).float()
     dropped = (positive > 0) & (FrozenOnesFilter()(positive) == 0)
     return torch.where(dropped, torch.full_like(y_0, threshold - 1e-2), y_0)

@@ -14,7 +14,7 @@ pytest.importorskip("lightning")
 pytest.importorskip("monai")
 
 
-def patient(name: str, found: int, true: int, seconds: float = 1.0) -> PatientScore:
+def patient(name: str, found: int, true: int, whose: str = "") -> PatientScore:
     """Masks of that many voxels from the same corner: Dice = 2 min / (found + true)."""
     index = np.arange(1000).reshape(10, 10, 10)
     pred, truth = index < found, index < true
@@ -26,7 +26,8 @@ def patient(name: str, found: int, true: int, seconds: float = 1.0) -> PatientSc
         brier=0.1,
         ece=0.2,
         evaluations_a_slice=4.0,
-        seconds=seconds,
+        seconds=1.0,
+        patient=whose or name,
     )
 
 

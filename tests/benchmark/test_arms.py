@@ -21,13 +21,29 @@ REAL, PHANTOMS = SUITES["phe-sich"], SUITES["phantom-infarct"]
 SMALL, FULL = BUDGETS["small"], BUDGETS["full"]
 
 
+PRINTED = {"sdpm-printed", "sadpm-printed"}
+
+
 def test_a_model_of_phantoms_has_no_place_among_phantoms_or_on_another_grid() -> None:
     assert [arm.name for arm in arms([], REAL, SMALL)] == list(ARMS)
     for suite, budget in ((PHANTOMS, SMALL), (REAL, FULL)):
-        names = [arm.name for arm in arms([], suite, budget)]
-        assert names == [name for name, arm in ARMS.items() if not isinstance(arm, FineTunedArm)]
-        with pytest.raises(UsageError, match="'sdpm-phantoms' starts from a model of phantoms"):
+        names = {arm.name for arm in arms([], suite, budget)}
+        tuned = {name for name, arm in ARMS.items() if isinstance(arm, FineTunedArm)}
+        assert names == ARMS.keys() - tuned - (PRINTED if budget is FULL else set())
+        with pytest.raises(UsageError, match="'sdpm-phantoms' has no place in suite"):
             arms(["unet", "sdpm-phantoms"], suite, budget)
+
+
+def test_as_printed_the_training_is_that_of_the_preset_of_the_papers(tmp_path: Path) -> None:
+    """But for what a budget fixes for everybody: size of the network, rate, length, batch."""
+    cohort = Cohort(tmp_path, GridConfig(), {"train": []}, {}, {})
+    run = ARMS["sdpm-printed"].run(tmp_path / "run", cohort, SMALL, seed=0, device="cpu")
+    printed, paper = run.config, FULL.training(0)
+    for field in ("T", "loss", "time_sampler", "noise_loss", "ema", "clip_norm", "augment"):
+        assert getattr(printed, field) == getattr(paper, field)
+    for field in ("label_form", "pooling", "neighbours", "mirror", "patch"):
+        assert getattr(printed.network, field) == getattr(paper.network, field)
+    assert printed.network.base == SMALL.training(0).network.base
 
 
 def test_it_starts_at_the_models_weights_at_the_budgets_cost(tmp_path: Path) -> None:

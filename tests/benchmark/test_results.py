@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,40 @@ def test_the_best_peer_is_the_reference_and_ours_is_tested_against_it() -> None:
     assert by_name["ours"].differences["dice"].significant
     assert by_name["worse"].differences["dice"].mean < 0
     assert by_name["ours"].differences["vdp"].mean < 0
+
+
+def test_rows_are_tested_by_the_seeds_that_both_have() -> None:
+    """The second seed of the reference is of no account to a row that has the first alone."""
+    peer, again = made("peer", 0, 30), made("peer", 1, 1)
+    scores = {"peer": [peer, again], "ours": [made("ours", 0, 20)], "late": [made("late", 2, 20)]}
+    both = {r.name: r for r in rows_of_table(scores, {n: n for n in scores}, ["peer"])}
+    alone = {
+        r.name: r
+        for r in rows_of_table({**scores, "peer": [peer]}, {n: n for n in scores}, ["peer"])
+    }
+    assert both["ours"].differences["dice"].mean == alone["ours"].differences["dice"].mean > 0
+    assert both["late"].differences == {} and not both["late"].is_reference
+    best = reference([*both.values()])
+    assert best is not None and best.name == "peer"
+
+
+def test_a_second_scan_of_a_patient_is_no_second_patient() -> None:
+    """Everybody scanned twice: neither intervals nor tests know more than by one scan of each."""
+
+    def scanned_twice(own: RowScore) -> RowScore:
+        again = [
+            replace(p, metrics=replace(p.metrics, case=f"{p.metrics.case}-again"))
+            for p in own.patients
+        ]
+        return replace(own, patients=[*own.patients, *again])
+
+    once = {"peer": [made("peer", 0, 30)], "ours": [made("ours", 0, 20)]}
+    twice = {name: [scanned_twice(own) for own in found] for name, found in once.items()}
+    first, second = (rows_of_table(s, {n: n for n in s}, ["peer"])[1] for s in (once, twice))
+    assert len(twice["ours"][0].patients) == 2 * len(TRUE)
+    assert second.differences["dice"].p == first.differences["dice"].p
+    for name in ("dice", "vc", "sensitivity"):
+        assert asdict(second.figures[name]) == pytest.approx(asdict(first.figures[name]))
 
 
 def test_a_row_keeps_every_seed_that_it_has() -> None:

@@ -33,13 +33,33 @@ def test_markdown_marks_the_best_and_what_is_real() -> None:
     overlap = text[text.index("Overlap") : text.index("Shape")]
     line = next(part for part in overlap.splitlines() if part.startswith("| SDPM"))
     dice = line.split("|")[2]
-    assert "**" in dice and "*" in dice.replace("**", "") and "[" in dice
-    assert "differs from UNETR" in text
+    assert "**⁺ [" in dice
+    assert "worse than UNETR" in text
+    assert (
+        next(p for p in overlap.splitlines() if p.startswith("| UNET |")).split("|")[2].count("⁻")
+    )
     # Lower is better in VDP.
     shape = text[text.index("Shape") : text.index("Lesion by lesion")]
-    assert "**" in next(p for p in shape.splitlines() if p.startswith("| SDPM")).split("|")[5]
+    vdp = {p.split("|")[1].strip(): p.split("|")[6] for p in shape.splitlines() if "[" in p}
+    assert "**⁺ [" in vdp["SDPM"] and "⁻ [" in vdp["UNET"]
     counts = {part.count("|") for part in overlap.splitlines() if part.startswith("|")}
     assert len(counts) == 1
+
+
+def test_a_mark_has_the_direction_of_the_test_and_not_of_the_mean() -> None:
+    """Worse in eleven patients of twelve, a little; far better in one: on average it is ahead."""
+    true = [100 + 10 * i for i in range(12)]
+    ours = [(t - 12 - i, t) for i, t in enumerate(true)]
+    scores = {
+        "unet": [
+            row("unet", 0, *((t - 10 - i // 2, t) for i, t in enumerate(true[:-1])), (1, 210))
+        ],
+        "sdpm": [row("sdpm", 0, *ours[:-1], (210, 210))],
+    }
+    unet, sdpm = rows_of_table(scores, {"unet": "U", "sdpm": "S"}, ["unet"])
+    assert (sdpm.figures["dice"].value or 0) > (unet.figures["dice"].value or 0)
+    dice = next(x for x in markdown([unet, sdpm], ABOUT).splitlines() if x.startswith("| S "))
+    assert "**⁻ [" in dice.split("|")[2]
 
 
 def test_missed_patients_are_named() -> None:
@@ -79,6 +99,7 @@ def test_csv_holds_every_figure() -> None:
     assert float(table[2]["dice"]) > float(table[0]["dice"])
     assert float(table[2]["dice_low"]) <= float(table[2]["dice"]) <= float(table[2]["dice_high"])
     assert table[1]["dice_p_holm"] == "" and float(table[2]["dice_p_holm"]) < 0.05
+    assert float(table[2]["dice_rank_sum"]) > 0 > float(table[2]["vdp_rank_sum"])
     assert float(table[0]["parameters"]) == 1000
 
 

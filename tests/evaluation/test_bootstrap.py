@@ -26,6 +26,18 @@ def test_a_paired_difference_ignores_what_patients_share() -> None:
     assert 0.4 < found.low < found.high < 0.6
 
 
+def test_patients_are_drawn_with_all_their_scans() -> None:
+    """A copy of everybody's scan is no second patient: the interval stays."""
+    values = np.random.default_rng(3).normal(size=20)
+    twice, whose = np.repeat(values, 2), [f"p{i // 2}" for i in range(40)]
+    alone = bootstrap(lambda i: float(values[i].mean()), 20)
+    found = bootstrap(lambda i: float(twice[i].mean()), 40, of_patient=whose)
+    assert found.value == pytest.approx(alone.value)
+    assert (found.low, found.high) == pytest.approx((alone.low, alone.high))
+    apart = bootstrap(lambda i: float(twice[i].mean()), 40)
+    assert apart.high - apart.low < 0.85 * (alone.high - alone.low)
+
+
 def test_it_is_the_same_twice_and_other_for_another_seed() -> None:
     values = np.random.default_rng(2).normal(size=30)
     a, b, c = (bootstrap(lambda i: float(values[i].mean()), 30, seed=s) for s in (0, 0, 1))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from strokediff.evaluation.significance import against, holm, paired_p
 
@@ -40,8 +41,8 @@ def test_methods_without_a_difference_are_rarely_called_different():
     alarms = 0
     for _ in range(200):
         reference = rng.normal(size=15)
-        methods = {str(k): (reference + rng.normal(size=15)).tolist() for k in range(5)}
-        found = against(reference.tolist(), methods)
+        others = [(reference + rng.normal(size=15)).tolist() for _ in range(5)]
+        found = against({str(k): (own, reference.tolist()) for k, own in enumerate(others)})
         alarms += any(d.significant for d in found.values())
     assert alarms <= 0.05 * 200 + 3 * np.sqrt(200 * 0.05 * 0.95)
 
@@ -50,9 +51,27 @@ def test_a_real_difference_is_seen_with_its_size():
     rng = np.random.default_rng(3)
     reference = rng.random(30)
     better = reference + 0.1 + 0.02 * rng.normal(size=30)
-    found = against(reference.tolist(), {"better": better.tolist(), "same": reference.tolist()})
+    known = reference.tolist()
+    found = against({"better": (better.tolist(), known), "same": (known, known)})
     assert found["better"].significant and found["better"].mean == pytest.approx(0.1, abs=0.02)
     assert not found["same"].significant and found["same"].n == 30
+
+
+def test_the_rank_sum_has_the_direction_that_the_mean_may_hide():
+    # Differences -1, -2, -3, -4 and 40, ranks 1 to 5: 5 - 10 = -5, though the mean is 6.
+    (found,) = against({"a": ([9, 8, 7, 6, 50], [10] * 5)}).values()
+    assert (found.mean, found.rank_sum) == (6, -5)
+
+
+def test_the_rank_sum_is_that_of_the_test():
+    # SciPy's statistic is the smaller of W+ and W-; ours is W+ - W-, zeros ranked as Pratt does.
+    rng = np.random.default_rng(5)
+    apart = np.round(rng.normal(0.3, 1.0, size=(20, 12)), 1)
+    for d in apart:
+        (found,) = against({"a": (d.tolist(), [0.0] * 12)}).values()
+        ranks = stats.rankdata(np.abs(d))
+        smaller = stats.wilcoxon(d, zero_method="pratt").statistic
+        assert smaller == pytest.approx((ranks[d != 0].sum() - abs(found.rank_sum)) / 2)
 
 
 def test_lists_of_other_lengths_are_refused():

@@ -90,8 +90,9 @@ class DiffusionArm(_SynchronousArm):
     settings: Sequence[str] = ()
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
-        """Everywhere."""
-        return True
+        """Where its settings are not the budget's own: it would be another arm again."""
+        own = budget.training(0)
+        return not self.settings or with_settings(own, self.settings) != own
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
@@ -170,6 +171,17 @@ class PeerArm:
 
 
 _ANISOTROPIC = NoiseConfig(name="fourier", D=3000)
+_PRINTED = (
+    "time_sampler=uniform",
+    "network.label_form=noisy",
+    "loss.label_likelihood=gaussian",
+    "loss.label_reading=sigmoid",
+    "loss.d1=1",
+    "loss.p=1",
+    "loss.dice=1",
+    "loss.dice_window=0.5",
+)
+"""What the presets of small grids have changed of the papers' training, changed back."""
 
 _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
@@ -185,6 +197,8 @@ _ALL: tuple[Arm, ...] = (
     DiffusionArm("sdpm", "SDPM"),
     FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
     DiffusionArm("sadpm", "SADPM", noise=_ANISOTROPIC),
+    DiffusionArm("sdpm-printed", "SDPM as printed", settings=_PRINTED),
+    DiffusionArm("sadpm-printed", "SADPM as printed", noise=_ANISOTROPIC, settings=_PRINTED),
     DiffusionArm(
         "sadpm-max",
         f"SADPM, max pooling {ESTIMATES['avg']}",
@@ -205,7 +219,7 @@ def arms(names: Sequence[str], suite: Suite, budget: Budget) -> list[Arm]:
     unfit = [name for name in names if name not in fit]
     if unfit:
         raise UsageError(
-            f"method '{', '.join(unfit)}' starts from a model of phantoms on a grid of its own: it "
-            f"has no place in suite '{suite.name}' at budget '{budget.name}'. Leave it out."
+            f"method '{', '.join(unfit)}' has no place in suite '{suite.name}' at budget "
+            f"'{budget.name}': expected one of {', '.join(fit)}. Leave it out."
         )
     return [ARMS[name] for name in (names or fit)]

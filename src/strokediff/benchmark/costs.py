@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from strokediff.baselines.label_diffusion import LabelDiffusion
@@ -34,6 +35,7 @@ def network_costs(task: Task, module: nn.Module, size: int) -> dict[str, Any]:
 
 @torch.no_grad()
 def _gmacs(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> float:
-    with FlopCounterMode(display=False) as counter:
+    # Attention in one kernel is counted on some devices and not on others.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         function(*arguments)
     return float(counter.get_total_flops()) / 2e9

@@ -86,8 +86,8 @@ def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, An
     return {
         "suite": benchmark.suite.name,
         "budget": benchmark.budget.name,
-        "train": len(cohort.split["train"]),
-        "test": len(next(iter(scores.values()))[0].patients),
+        "train": len(cohort.by_patient(cohort.split["train"])),
+        "test": len({p.patient for p in next(iter(scores.values()))[0].patients}),
         "seeds": sorted({own.seed for found in scores.values() for own in found}),
         "cohort": str(cohort.origin.get("description") or "unnamed cohort"),
         "date": str(date.today()),

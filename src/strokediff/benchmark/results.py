@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from strokediff.benchmark.scores import PatientScore, RowScore
 from strokediff.errors import InputError
-from strokediff.evaluation.bootstrap import Interval, bootstrap
+from strokediff.evaluation.bootstrap import Interval, bootstrap, scans_of
 from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
 from strokediff.evaluation.significance import Difference, against
 from strokediff.evaluation.summary import volume_correlation
@@ -28,9 +28,10 @@ LOWER_IS_BETTER = {"hd_mm", "hd95_mm", "vdp", "vdp_median", "brier", "ece", "fal
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table. A patient's value is the mean over the seeds that have one.
+    """One row of the table. A scan's value is the mean over the seeds that have one.
 
-    Times are those of the seeds on the first of `machines`.
+    Times are those of the seeds on the first of `machines`. `differences` are from the reference
+    (`is_reference`), by the seeds that both have; empty where they share none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Row:
     missed: float
     empty_truth: int
     differences: dict[str, Difference]
+    is_reference: bool
     costs: dict[str, float]
     machines: tuple[str, ...]
 
@@ -61,15 +63,45 @@ def rows_of_table(
     values = {name: _patients(found) for name, found in scores.items()}
     known = [name for name in peers if name in values]
     best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
-    differences: dict[str, dict[str, Difference]] = {name: {} for name in scores}
-    if best is not None:
-        for metric in TESTED:
-            others = {n: _listed(v[metric]) for n, v in values.items() if n != best}
-            for name, found in against(_listed(values[best][metric]), others).items():
-                differences[name][metric] = found
+    differences = {} if best is None else _differences(scores, best)
     return [
-        _row(name, titles[name], scores[name], values[name], differences[name]) for name in scores
+        replace(
+            _row(name, titles[name], scores[name], values[name]),
+            differences=differences.get(name, {}),
+            is_reference=name == best,
+        )
+        for name in scores
     ]
+
+
+def _differences(
+    scores: Mapping[str, Sequence[RowScore]], best: str
+) -> dict[str, dict[str, Difference]]:
+    """Every row's differences from `best`, by the seeds that both have.
+
+    The mean of two trainings strays less than one training does, and is not set against it.
+    """
+    out: dict[str, dict[str, Difference]] = {}
+    for metric in TESTED:
+        pairs = {}
+        for name, found in scores.items():
+            shared = {own.seed for own in found} & {own.seed for own in scores[best]}
+            if name != best and shared:
+                own, others = (
+                    [s for s in row if s.seed in shared] for row in (found, scores[best])
+                )
+                pairs[name] = (_metric(own, metric), _metric(others, metric))
+        for name, difference in against(pairs).items():
+            out.setdefault(name, {})[metric] = difference
+    return out
+
+
+def _metric(found: Sequence[RowScore], metric: str) -> list[float | None]:
+    """A value a patient, the mean over seeds and over his scans."""
+    values = _patients(found)[metric]
+    own = scans_of(p.patient for p in found[0].patients).values()
+    means = [_mean(values[index]) for index in own]
+    return [None if np.isnan(v) else v for v in means]
 
 
 def check_patients(scores: Mapping[str, Sequence[RowScore]]) -> None:
@@ -104,10 +136,8 @@ def _truth(own: RowScore) -> list[tuple[str, float]]:
 
 
 def reference(rows: Sequence[Row]) -> Row | None:
-    """The row that the others are tested against: the one without differences, if others have."""
-    if not any(row.differences for row in rows):
-        return None
-    return next((row for row in rows if not row.differences), None)
+    """The row that the others are tested against; None if there is none, or no other."""
+    return next((row for row in rows if row.is_reference and len(rows) > 1), None)
 
 
 def _row(
@@ -115,15 +145,13 @@ def _row(
     title: str,
     found: Sequence[RowScore],
     values: dict[str, np.ndarray],
-    differences: dict[str, Difference],
 ) -> Row:
-    n = len(found[0].patients)
-    figures = {m: bootstrap(_mean_of(values[m]), n) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
-    figures["vdp_median"] = bootstrap(_median_of(values["vdp"]), n)
-    figures["vc"] = bootstrap(_over_seeds(found, _vc), n)
-    figures["vc_ranks"] = bootstrap(_over_seeds(found, _vc_of_ranks), n)
-    figures["sensitivity"] = bootstrap(_over_seeds(found, _sensitivity), n)
-    figures["false_positives"] = bootstrap(_over_seeds(found, _false_positives), n)
+    statistics = {m: _mean_of(values[m]) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
+    statistics["vdp_median"] = _median_of(values["vdp"])
+    for figure, statistic in TOGETHER.items():
+        statistics[figure] = _over_seeds(found, statistic)
+    own = [p.patient for p in found[0].patients]
+    figures = {f: bootstrap(s, len(own), of_patient=own) for f, s in statistics.items()}
     patients = [p for seed in found for p in seed.patients]
     machines = [s.training["machine"] for s in found]
     machines += [name for s in found for name in s.training.get("elsewhere", ())]
@@ -137,7 +165,8 @@ def _row(
         missed=sum(p.metrics.pred_empty and not p.metrics.truth_empty for p in patients)
         / len(found),
         empty_truth=sum(p.metrics.truth_empty for p in found[0].patients),
-        differences=differences,
+        differences={},
+        is_reference=False,
         costs={
             "parameters": float(found[0].training["parameters"]),
             "gmacs": float(found[0].training["gmacs"]),
@@ -150,7 +179,7 @@ def _row(
 
 
 def _patients(found: Sequence[RowScore]) -> dict[str, np.ndarray]:
-    """Every metric of every patient, the mean over seeds; NaN where no seed has one."""
+    """Every metric of every scan, the mean over seeds; NaN where no seed has one."""
     out = {}
     for metric in (*PAPERS, *CALIBRATION):
         if metric != "vc":
@@ -176,10 +205,6 @@ def _nanmean(table: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray) -> float:
     there = values[~np.isnan(values)]
     return float(there.mean()) if len(there) else float("nan")
-
-
-def _listed(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(v) else float(v) for v in values]
 
 
 def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
@@ -228,3 +253,12 @@ def _sensitivity(patients: list[PatientScore]) -> float | None:
 
 def _false_positives(patients: list[PatientScore]) -> float:
     return false_positives_a_patient([p.detection for p in patients])
+
+
+TOGETHER: dict[str, Callable[[list[PatientScore]], float | None]] = {
+    "vc": _vc,
+    "vc_ranks": _vc_of_ranks,
+    "sensitivity": _sensitivity,
+    "false_positives": _false_positives,
+}
+"""Figures that exist only for patients together."""

@@ -143,9 +143,10 @@ class Benchmark:
 
         predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient)
         unit = Unit.MM if cohort.spacing_known else Unit.PX
+        patient_of = {name: cohort.patient_of(name) for name in names}
         for row, method in rows.items():
             took = read_record(out / method)["patients"]
-            patients = score_patients(out / method, out / "truth", names, took, unit)
+            patients = score_patients(out / method, out / "truth", patient_of, took, unit)
             RowScore(row, seed, training, patients).write(self.score_file(row, seed))
             dice = sum(p.metrics.dice for p in patients) / len(patients)
             self.tell(f"{row} seed {seed}: Dice {dice:.3f}, the mean of {len(patients)} patients")

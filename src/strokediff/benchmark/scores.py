@@ -7,7 +7,7 @@ can be published and read as a table: `pandas.DataFrame(content["patients"])`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ from strokediff.evaluation.unit import Unit
 
 @dataclass(frozen=True)
 class PatientScore:
-    """One patient of a row: the papers' metrics, lesions detected, calibration, and its cost."""
+    """One scan of a row: the papers' metrics, lesions detected, calibration, and its cost.
+
+    `patient` is whose it is: some were scanned more than once.
+    """
 
     metrics: CaseMetrics
     detection: Detection
@@ -31,6 +34,7 @@ class PatientScore:
     ece: float
     evaluations_a_slice: float
     seconds: float
+    patient: str
 
     def flat(self) -> dict[str, Any]:
         """Every figure by its name, in one dictionary."""
@@ -39,7 +43,10 @@ class PatientScore:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> PatientScore:
-        """Undo `flat`; raises `KeyError` or `TypeError` if a figure is missing."""
+        """Undo `flat`; raises `KeyError` or `TypeError` if a figure is missing.
+
+        Without "patient" the scan is its patient's only one.
+        """
 
         def part(kind: type[Any]) -> dict[str, Any]:
             return {
@@ -47,7 +54,8 @@ class PatientScore:
             }
 
         metrics = CaseMetrics.of(part(CaseMetrics))
-        return cls(metrics=metrics, detection=Detection(**part(Detection)), **part(cls))
+        own = {"patient": metrics.case, **part(cls)}
+        return cls(metrics=metrics, detection=Detection(**part(Detection)), **own)
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,14 @@ class RowScore:
 
 
 def score_patients(
-    folder: Path, truth: Path, names: Sequence[str], took: dict[str, dict[str, Any]], unit: Unit
+    folder: Path,
+    truth: Path,
+    patient_of: Mapping[str, str],
+    took: Mapping[str, Mapping[str, Any]],
+    unit: Unit,
 ) -> list[PatientScore]:
-    """The scores of the patients `names` predicted in `folder`; `took` is what each cost."""
-    return [_score(folder, truth, name, took[name], unit) for name in names]
+    """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost."""
+    return [_score(folder, truth, *scan, took[scan[0]], unit) for scan in patient_of.items()]
 
 
 def _short(value: Any) -> Any:
@@ -98,7 +110,9 @@ def _compact(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _score(folder: Path, truth: Path, name: str, took: dict[str, Any], unit: Unit) -> PatientScore:
+def _score(
+    folder: Path, truth: Path, name: str, patient: str, took: Mapping[str, Any], unit: Unit
+) -> PatientScore:
     true = read_mask(truth / f"{name}.nii.gz")
     pred = read_mask(folder / "masks" / f"{name}.nii.gz")
     prob = read_probability(folder / "probabilities" / f"{name}.nii.gz")
@@ -119,4 +133,5 @@ def _score(folder: Path, truth: Path, name: str, took: dict[str, Any], unit: Uni
         ece=expected_calibration_error(prob=prob.array, mask_true=true.array),
         evaluations_a_slice=float(took["evaluations_a_slice"]),
         seconds=float(took["seconds"]),
+        patient=patient,
     )

@@ -26,6 +26,7 @@ MORE = {
     "brier": "Brier",
     "ece": "ECE",
 }
+BETTER, WORSE = "⁺", "⁻"
 DIGITS = {"hd_mm": 1, "hd95_mm": 1, "false_positives": 2, "brier": 4, "ece": 4}
 
 
@@ -52,7 +53,8 @@ def to_csv(rows: Sequence[Row]) -> str:
     column = (rows[0].unit if rows else Unit.MM).column
     header = ["row", "title", "seeds"]
     header += [f"{column(name)}{end}" for name in names for end in ("", "_low", "_high")]
-    header += ["missed", *(f"{column(name)}_p_holm" for name in TESTED)]
+    header += ["missed"]
+    header += [f"{column(name)}_{what}" for name in TESTED for what in ("p_holm", "rank_sum")]
     header += [*rows[0].costs, "machines"] if rows else []
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
@@ -62,7 +64,8 @@ def to_csv(rows: Sequence[Row]) -> str:
         for name in names:
             own, key = row.figures[name], column(name)
             line |= {key: own.value, f"{key}_low": own.low, f"{key}_high": own.high}
-        line |= {f"{column(name)}_p_holm": d.p_holm for name, d in row.differences.items()}
+        for name, d in row.differences.items():
+            line |= {f"{column(name)}_p_holm": d.p_holm, f"{column(name)}_rank_sum": d.rank_sum}
         writer.writerow(line | row.costs | {"machines": "; ".join(row.machines)})
     return text.getvalue()
 
@@ -112,8 +115,15 @@ def _cell(row: Row, name: str, top: float | None) -> str:
     digits = DIGITS.get(name, 3)
     value = f"{own.value:.{digits}f}"
     value = f"**{value}**" if own.value == top else value
-    mark = "*" if name in row.differences and row.differences[name].significant else ""
-    return f"{value}{mark}{_interval(own, digits)}"
+    return f"{value}{_mark(row, name)}{_interval(own, digits)}"
+
+
+def _mark(row: Row, name: str) -> str:
+    """Whether a row is better or worse than the reference beyond chance, by the test's own sum."""
+    own = row.differences.get(name)
+    if own is None or not own.significant:
+        return ""
+    return BETTER if (own.rank_sum > 0) != (name in LOWER_IS_BETTER) else WORSE
 
 
 def _interval(own: Interval, digits: int) -> str:
@@ -167,13 +177,19 @@ def _listed(machines: dict[str, list[str]]) -> str:
 def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
     notes = [
         "Means over patients in 3D, each the mean over seeds; brackets: 95 % bootstrap over "
-        "patients. Bold: the best of a column.",
+        "patients, not over seeds: another training would move a figure too. Bold: the best of a "
+        "column.",
     ]
     if best is not None:
         notes.append(
-            f"\\*: differs from {best.title}, the best of the others by Dice (paired Wilcoxon over "
-            "patients, Holm-corrected over the rows, p < 0.05; tested are Dice, VDP and HD95)."
+            f"{BETTER}, {WORSE}: better, worse than {best.title}, the best of the others by Dice, "
+            "by the seeds that both have (paired Wilcoxon over patients, Holm-corrected over the "
+            "rows, p < 0.05; tested are Dice, VDP and HD95). It is a test of ranks: where a few "
+            "patients differ much, the means may say otherwise."
         )
+        untested = [row.title for row in rows if row is not best and not row.differences]
+        if untested:
+            notes.append(f"Not tested, no seed in common: {', '.join(untested)}.")
     notes += _machines(rows)
     missed = ", ".join(f"{row.title} {row.missed:g}" for row in rows if row.missed)
     if missed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from strokediff.calibrating.heads import Tuned
 from strokediff.data.files import atomic_directory
 from strokediff.data.prepare import LabelledScan, find_scans
+from strokediff.data.sources import Sources
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import read_checkpoint, read_split
 from strokediff.training.noise import FOLDER as NOISE
@@ -17,8 +18,8 @@ from strokediff.training.noise import FOLDER as NOISE
 FILES = ("config.json", "model.safetensors", "split.json")
 
 
-def validation_scans(checkpoint: Path, source: Path) -> list[LabelledScan]:
-    """The patients that the checkpoint was validated on, found under `source`.
+def validation_patients(checkpoint: Path, source: Path) -> list[list[LabelledScan]]:
+    """The scans of every patient that the checkpoint was validated on, found under `source`.
 
     Raises `UsageError` if it was trained without any, `InputError` if some are not there.
     """
@@ -28,14 +29,14 @@ def validation_scans(checkpoint: Path, source: Path) -> list[LabelledScan]:
             f"{checkpoint}: trained without validation patients, and what is chosen on patients "
             "that it was trained on does not hold. Prepare the cohort with --val above 0 and train."
         )
-    scans = [scan for scan in find_scans(source) if scan.name in names]
-    missing = sorted(names - {scan.name for scan in scans})
+    scans = {scan.name: scan for scan in find_scans(source) if scan.name in names}
+    missing = sorted(names - scans.keys())
     if missing:
         raise InputError(
-            f"{source}: {len(missing)} of {len(names)} validation patients of {checkpoint} are not "
+            f"{source}: {len(missing)} of {len(names)} validation scans of {checkpoint} are not "
             f"there ({', '.join(missing[:5])}). Give the folder that its cohort was prepared from."
         )
-    return scans
+    return [[scans[name] for name in own] for own in Sources.of(source).people(scans).values()]
 
 
 def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None:

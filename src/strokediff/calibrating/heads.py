@@ -67,29 +67,29 @@ class Tuned:
 
 def tune(
     model: Model,
-    scans: Sequence[LabelledScan],
+    patients: Sequence[Sequence[LabelledScan]],
     choices: Sequence[Choice],
     population: str,
     on_head: Callable[[str], None] = lambda name: None,
 ) -> Mapping[str, Tuned]:
-    """Decision and conformal interval of every choice, by its key, from the patients `scans`.
+    """Decision and conformal interval of every choice, by its key, from the scans of `patients`.
 
     Every other patient serves the decision and the form of the interval, the others its quantile:
     on patients by whom something was chosen the errors are smaller than on new ones. Raises
     `InputError` for fewer than two.
     """
-    if len(scans) < 2:
+    if len(patients) < 2:
         raise InputError(
-            f"{len(scans)} validation patient(s): expected two or more, one to choose the decision "
-            "by and one to measure its error on. Prepare the cohort with a larger --val and train."
+            f"{len(patients)} validation patient(s): expected two or more, one to choose the "
+            "decision by and one to measure its error on. Prepare the cohort with a larger --val "
+            "and train."
         )
-    heads = []
-    for scan in scans:
-        heads.append(Head(scan, model, choices))
-        on_head(scan.name)
-    return {
-        choice.key: _tuned(model, choice, heads[::2], heads[1::2], population) for choice in choices
-    }
+    halves: tuple[list[Head], list[Head]] = ([], [])
+    for k, scans in enumerate(patients):
+        for scan in scans:
+            halves[k % 2].append(Head(scan, model, choices))
+            on_head(scan.name)
+    return {choice.key: _tuned(model, choice, *halves, population) for choice in choices}
 
 
 def _tuned(

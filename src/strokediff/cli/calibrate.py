@@ -33,7 +33,7 @@ def calibrate(
     from rich.console import Console
     from rich.table import Table
 
-    from strokediff.calibrating.checkpoint import validation_scans, write_tuned
+    from strokediff.calibrating.checkpoint import validation_patients, write_tuned
     from strokediff.calibrating.heads import tune
     from strokediff.cli.progress import progress_bar
     from strokediff.data.files import refuse_here
@@ -54,10 +54,10 @@ def calibrate(
     choices = [Choice(name, preset) for name in names]
     for choice in choices:
         choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
-    scans = validation_scans(model, data)
+    patients = validation_patients(model, data)
     with progress_bar(quiet) as bar:
-        task = bar.add_task("validation patients", total=len(scans))
-        found = tune(loaded, scans, choices, population, lambda name: bar.advance(task))
+        task = bar.add_task("validation scans", total=sum(map(len, patients)))
+        found = tune(loaded, patients, choices, population, lambda name: bar.advance(task))
     write_tuned(model, out, found)
     table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():
@@ -74,8 +74,8 @@ def calibrate(
     enough = all(own.calibration.enough for own in found.values())
     few = "" if enough else " Too few patients: the intervals promise more than they hold."
     console.print(
-        f"{len(scans)} validation patients, {(len(scans) + 1) // 2} for the decision, the others "
-        f"for the interval; before: cut 0.50, least 0 mL. Model: {out}.{few}",
+        f"{len(patients)} validation patients, {(len(patients) + 1) // 2} for the decision, the "
+        f"others for the interval; before: cut 0.50, least 0 mL. Model: {out}.{few}",
         soft_wrap=True,
         highlight=False,
         markup=False,

@@ -60,11 +60,15 @@ class Cohort:
         spacing = self.patients[name].get("spacing_mm")
         return float(spacing[2]) if spacing else None
 
+    def patient_of(self, name: str) -> str:
+        """Whose scan it is; one who was scanned once is called as the scan."""
+        return str(self.patients[name].get("patient", name))
+
     def by_patient(self, names: Sequence[str]) -> dict[str, list[str]]:
-        """The scans `names` of every patient; one who was scanned once is called as the scan."""
+        """The scans `names` of every patient."""
         found: dict[str, list[str]] = {}
         for name in names:
-            found.setdefault(self.patients[name].get("patient", name), []).append(name)
+            found.setdefault(self.patient_of(name), []).append(name)
         return found
 
     @property

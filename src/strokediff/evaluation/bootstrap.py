@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Statistic = Callable[[NDArray[np.intp]], float]
-"""A figure of the patients with these indices; NaN where it does not exist for them."""
+"""A figure of the scans with these indices; NaN where it does not exist for them."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,41 @@ class Interval:
     high: float | None
 
 
+def scans_of(patients: Iterable[Hashable]) -> dict[Hashable, list[int]]:
+    """Indices of the scans of every patient, in the order in which they come; whose each is."""
+    found: dict[Hashable, list[int]] = {}
+    for index, patient in enumerate(patients):
+        found.setdefault(patient, []).append(index)
+    return found
+
+
 def bootstrap(
     statistic: Statistic,
-    patients: int,
+    scans: int,
     *,
+    of_patient: Sequence[str] | None = None,
     level: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Resample `patients` indices with replacement; the middle `level` of what comes out.
+    """Resample patients with replacement, each with all scans; the middle `level` of what comes.
 
-    Two arms are compared on the same patients by a statistic that is their difference: the
-    indices then are the same for both. Resamples for which the figure does not exist are left
-    out; without any, or for a single patient, low and high are None.
+    `of_patient` says whose each of the `scans` is; None: everybody was scanned once. Two arms are
+    compared on the same patients by a statistic that is their difference: the indices then are the
+    same for both. Resamples for which the figure does not exist are left out; without any, or for a
+    single patient, low and high are None.
     """
-    value = statistic(np.arange(patients))
+    value = statistic(np.arange(scans))
+    own = [np.array(found) for found in scans_of(of_patient or range(scans)).values()]
+    patients = len(own)
     rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(patients, size=patients)) for _ in range(resamples)]
+    drawn = [
+        statistic(np.concatenate([own[k] for k in rng.integers(patients, size=patients)]))
+        for _ in range(resamples)
+    ]
     found = np.array(drawn)[~np.isnan(drawn)]
-    own = None if np.isnan(value) else float(value)
+    whole = None if np.isnan(value) else float(value)
     if patients < 2 or not len(found):
-        return Interval(own, None, None)
+        return Interval(whole, None, None)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(own, float(low), float(high))
+    return Interval(whole, float(low), float(high))

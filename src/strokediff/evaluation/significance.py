@@ -15,9 +15,14 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Difference:
-    """A method against the reference: mean difference, p value, and p after Holm's correction."""
+    """A method against the reference: mean difference, p value, and p after Holm's correction.
+
+    `rank_sum` is what the test is of: the sum of the ranks of the differences by size, each with
+    its difference's sign. One large difference can turn the mean against it.
+    """
 
     mean: float
+    rank_sum: float
     n: int
     p: float
     p_holm: float
@@ -51,16 +56,24 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def against(
-    reference: Sequence[float | None], methods: Mapping[str, Sequence[float | None]]
+    pairs: Mapping[str, tuple[Sequence[float | None], Sequence[float | None]]],
 ) -> dict[str, Difference]:
-    """Every method's difference from the reference, corrected for their number."""
-    p = [paired_p(values, reference) for values in methods.values()]
+    """Every method's difference from the reference, corrected for the number of methods.
+
+    A pair is the values of the method and those of the reference, patient by patient.
+    """
+    p = [paired_p(values, reference) for values, reference in pairs.values()]
     out = {}
-    for (name, values), raw, corrected in zip(methods.items(), p, holm(p), strict=True):
-        apart = _pairs(values, reference)
+    for (name, pair), raw, corrected in zip(pairs.items(), p, holm(p), strict=True):
+        apart = _pairs(*pair)
         mean = float(apart.mean()) if len(apart) else float("nan")
-        out[name] = Difference(mean=mean, n=len(apart), p=raw, p_holm=corrected)
+        out[name] = Difference(mean, _rank_sum(apart), len(apart), raw, corrected)
     return out
+
+
+def _rank_sum(apart: np.ndarray) -> float:
+    """Of all ranks, as Pratt has them: pairs that do not differ take the lowest and count 0."""
+    return float((np.sign(apart) * stats.rankdata(np.abs(apart))).sum())
 
 
 def _pairs(values: Sequence[float | None], reference: Sequence[float | None]) -> np.ndarray:
