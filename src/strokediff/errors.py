@@ -5,6 +5,10 @@ Every message names the file, what was expected, what came and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+SHOWN = 10
+
 
 class StrokediffError(Exception):
     """Base of all errors that are explained to the user without a traceback."""
@@ -22,6 +26,13 @@ class InputError(StrokediffError):
     """The input cannot be read or does not suit the task."""
 
     exit_code = 3
+
+
+def raise_all(problems: Sequence[InputError]) -> None:
+    """Raise the problems of many files as one `InputError`, a line each; nothing if none."""
+    if problems:
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        raise InputError("\n".join([*map(str, problems[:SHOWN]), *more]))
 
 
 class PartialFailure(StrokediffError):

@@ -61,5 +61,29 @@ def test_a_place_without_permission_is_named_without_a_traceback(
     )
 
 
+def test_a_disk_that_fails_is_told_without_a_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fail(self: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", fail)
+    assert run("import", "aisd", tmp_path, tmp_path / "out") == 3
+    told = capsys.readouterr().err
+    assert told.startswith("strokediff: ") and "Input/output error" in told
+    assert told.count("\n") == 1
+
+
+def test_ctrl_c_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupt(self: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "iterdir", interrupt)
+    assert run("import", "aisd", tmp_path, tmp_path / "out") == 130
+    assert capsys.readouterr().err.strip() == "strokediff: stopped"
+
+
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert run("segmnet") == 2

@@ -68,6 +68,16 @@ def test_the_folders_that_segment_writes(folders, capsys):
     assert float(rows[0]["auc"]) == pytest.approx(0.875)
 
 
+def test_what_segment_makes_of_nnunets_images_is_scored_by_its_masks(folders):
+    for name in ("p1", "p2"):
+        case = folders / "pred" / f"{name}_0000"
+        (folders / "pred" / f"{name}.nii.gz").unlink()
+        save(case / "lesion_mask.nii.gz", PRED)
+        save(case / "lesion_prob.nii.gz", PRED * np.float32(0.6))
+    rows, _ = run(folders)
+    assert list(rows) == ["p1", "p2"] and float(rows["p2"]["auc"]) < 1
+
+
 def test_a_missing_prediction_is_an_error_and_writes_nothing(folders):
     (folders / "pred" / "p2.nii.gz").unlink()
     with pytest.raises(InputError, match="1 of 2 true masks have no prediction: p2"):

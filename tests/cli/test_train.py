@@ -67,6 +67,27 @@ def test_from_scans_to_a_mask(
     assert json.loads((out / "result.json").read_text())["model"]["name"] == "run"
 
 
+def test_what_is_no_run_is_not_trained_into(
+    run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = tmp_path / "cohort"
+    assert run("prepare", source, cohort, "--val", 0, "--test", 0, "--quiet") == 0
+    before = sorted(p.name for p in cohort.iterdir())
+    assert run("train", "--data", cohort, "-o", cohort, "--device", "cpu", "--quiet") == 2
+    assert "holds what is no training run (cohort.json, patients.zarr)" in capsys.readouterr().err
+    assert sorted(p.name for p in cohort.iterdir()) == before
+
+
+def test_resuming_where_nothing_is_says_that_it_begins(
+    run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort, out = tmp_path / "cohort", tmp_path / "run"
+    assert run("prepare", source, cohort, "--val", 0, "--test", 0, "--quiet") == 0
+    train = ["train", "--data", cohort, "-o", out, "--device", "cpu", "--quiet", "--steps", 1]
+    assert run(*train, "--resume") == 0
+    assert "no checkpoint to resume from, so training begins at step 0" in capsys.readouterr().out
+
+
 def test_a_model_is_trained_further(
     run: Run, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

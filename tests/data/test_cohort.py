@@ -109,6 +109,35 @@ def test_images_without_masks_are_named(tmp_path: Path) -> None:
         find_scans(tmp_path)
 
 
+def test_masks_without_images_are_named(tmp_path: Path) -> None:
+    """A patient is not lost in silence."""
+    scan(tmp_path, "p0")
+    scan(tmp_path, "p1")
+    (tmp_path / "images" / "p1.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"1 mask\(s\) without an image.*p1\.nii\.gz"):
+        find_scans(tmp_path)
+
+
+def test_test_patients_that_a_folder_of_nnunet_declares_are_not_replaced(tmp_path: Path) -> None:
+    scan(tmp_path / "a set", "p0", nnunet=True)
+    (tmp_path / "a set" / "imagesTs").mkdir()
+    (tmp_path / "a set" / "imagesTs" / "p1_0000.nii.gz").touch()
+    assert [found.name for found in find_scans(tmp_path)] == ["p0"]  # nobody can score p1
+    (tmp_path / "a set" / "labelsTs").mkdir()
+    (tmp_path / "a set" / "labelsTs" / "p1.nii.gz").touch()
+    with pytest.raises(InputError, match=r"1 test patients.*import nnunet '.*/a set' SCANS"):
+        find_scans(tmp_path)
+
+
+def test_a_cohort_without_any_lesion_is_refused(tmp_path: Path) -> None:
+    for name in ("p0", "p1"):
+        scan(tmp_path / "src", name)
+        write(tmp_path / "src" / "labels" / f"{name}.nii.gz", np.zeros((60, 60, 6), np.uint8))
+    with pytest.raises(InputError, match="no lesion in any of 2 masks"):
+        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["src"]
+
+
 def test_a_folder_without_scans_says_which_layouts_are_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no labelled scans. Expected images/NAME.nii.gz"):
         find_scans(tmp_path)
@@ -117,8 +146,10 @@ def test_a_folder_without_scans_says_which_layouts_are_read(tmp_path: Path) -> N
 def test_a_mask_on_another_grid_leaves_no_cohort_behind(tmp_path: Path) -> None:
     scan(tmp_path / "src", "p0")
     scan(tmp_path / "src", "p1")
-    write(tmp_path / "src" / "labels" / "p1.nii.gz", np.zeros((60, 60, 5), np.uint8))
-    with pytest.raises(InputError, match=r"p1\.nii\.gz"):
+    scan(tmp_path / "src", "p2")
+    for name in ("p1", "p2"):
+        write(tmp_path / "src" / "labels" / f"{name}.nii.gz", np.zeros((60, 60, 5), np.uint8))
+    with pytest.raises(InputError, match=r"(?s)p1\.nii\.gz.*p2\.nii\.gz"):  # both at once
         prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 

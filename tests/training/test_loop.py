@@ -105,8 +105,19 @@ def test_resuming_with_another_configuration_is_refused(
 ) -> None:
     train(run_in(tmp_path / "run", cohort, config), stop_after=3)
     other = config.model_copy(update={"lr": 5e-4})
-    with pytest.raises(UsageError, match="another configuration"):
+    loss = config.loss.model_copy(update={"dice": 7.0})
+    other = other.model_copy(update={"loss": loss})
+    told = rf"another configuration \(loss\.dice: {config.loss.dice} there, 7.0 asked for; lr: "
+    with pytest.raises(UsageError, match=told):
         train(run_in(tmp_path / "run", cohort, other), resume=True)
+
+
+def test_a_training_that_diverges_says_so(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig
+) -> None:
+    wild = config.model_copy(update={"lr": 1e30})
+    with pytest.raises(UsageError, match=r"run: diverged, .* step \d+ .*lower rate \(--set lr="):
+        train(run_in(tmp_path / "run", cohort, wild))
 
 
 def test_resuming_on_other_patients_is_refused(

@@ -26,6 +26,9 @@ from strokediff.cli.segment import segment
 from strokediff.cli.train import train
 from strokediff.errors import InputError, StrokediffError
 
+INTERRUPTED = 130
+"""What typer exits with after Ctrl-C, as shells do: 128 + SIGINT."""
+
 app = typer.Typer(
     help="Stroke lesions on non-contrast head CT, outlined and measured in mL. "
     "Research use only; not a medical device.",
@@ -78,9 +81,13 @@ def main() -> None:
         place = error.filename or "a file"
         print(f"strokediff: {place}: {error.strerror}. Change its permissions.", file=sys.stderr)
         sys.exit(InputError.exit_code)
-    except KeyboardInterrupt:
-        print("strokediff: stopped", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:  # a disk that is gone, a share that does not answer
+        print(f"strokediff: {error}. Check the disk, then try again.", file=sys.stderr)
+        sys.exit(InputError.exit_code)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            print("strokediff: stopped", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

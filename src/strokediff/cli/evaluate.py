@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strokediff.errors import InputError, UsageError
+from strokediff.errors import InputError, UsageError, raise_all
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from strokediff.evaluation.unit import Unit
 
 SUFFIXES = (".nii.gz", ".nii")
+CHANNEL = "_0000"
 SHOWN = 10
 
 
@@ -35,7 +36,10 @@ class Pair:
 def evaluate(
     pred_dir: Annotated[
         Path,
-        typer.Argument(help="Predicted masks: NAME.nii.gz, or NAME/lesion_mask.nii.gz."),
+        typer.Argument(
+            help="Predicted masks: NAME.nii.gz, or NAME/lesion_mask.nii.gz (NAME_0000 of nnU-Net's "
+            "images too)."
+        ),
     ],
     truth_dir: Annotated[Path, typer.Argument(help="True masks: NAME.nii.gz, on the same grids.")],
     output: Annotated[
@@ -117,13 +121,14 @@ def pair_cases(
     `prob_dir`, no probabilities): a patient who is missing must not improve a mean.
     """
     true = find_images(truth_dir, "lesion_mask")
-    pred = find_images(pred_dir, "lesion_mask")
+    pred = _without_channel(find_images(pred_dir, "lesion_mask"), true)
     _require_all(true, pred, pred_dir, "prediction")
     if prob_dir is not None:
-        prob = find_images(prob_dir, "lesion_prob")
+        prob = _without_channel(find_images(prob_dir, "lesion_prob"), true)
         _require_all(true, prob, prob_dir, "probability map")
     else:
-        prob = {n: p for n, p in _nested(pred_dir, "lesion_prob") if n in true}
+        nested = _without_channel(dict(_nested(pred_dir, "lesion_prob")), true)
+        prob = {n: p for n, p in nested.items() if n in true}
         prob = prob if len(prob) == len(true) else {}
     pairs = [Pair(n, pred[n], true[n], prob.get(n)) for n in sorted(true)]
     return pairs, sorted(set(pred) - set(true))
@@ -147,6 +152,13 @@ def find_images(folder: Path, nested: str) -> dict[str, Path]:
             "Of a cohort, give the folder 'labels'."
         )
     return found
+
+
+def _without_channel(found: dict[str, Path], true: dict[str, Path]) -> dict[str, Path]:
+    """What `segment` made of nnU-Net's images, NAME_0000, by the names of its masks, NAME."""
+    bare = {name.removesuffix(CHANNEL): path for name, path in found.items()}
+    fits = len(bare) == len(found) and not found.keys() & true.keys() and bare.keys() & true.keys()
+    return bare if fits else found
 
 
 def _flat(folder: Path) -> Iterable[tuple[str, Path]]:
@@ -181,10 +193,8 @@ def _evaluate_all(pairs: list[Pair], unit: Unit, console: Console) -> list[CaseM
         try:
             rows.append(_evaluate_pair(pair, unit))
         except InputError as error:
-            problems.append(str(error))
-    if problems:
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise InputError("\n".join(problems[:SHOWN] + more))
+            problems.append(error)
+    raise_all(problems)
     return rows
 
 

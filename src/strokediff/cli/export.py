@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,12 +48,16 @@ def nnunet(
 
         made = export_nnunet(source, opened, out, number=number, name=name, progress=show)
     counts = {split: len(names) for split, names in opened.split.items()}
+    images, truth = (shlex.quote(str(made / part)) for part in ("imagesTs", "labelsTs"))
+    folder = shlex.quote(f"nnUNet_preprocessed/{made.name}/")
     lines = [
         f"{made}: {counts['train']} train and {counts['val']} val in imagesTr, "
         f"{counts['test']} test in imagesTs.",
         f"After nnUNetv2_plan_and_preprocess -d {number}, copy splits_final.json to "
-        f"nnUNet_preprocessed/{made.name}/ and train fold 0.",
-        f"Score its predictions: strokediff evaluate PRED {made / 'labelsTs'} -o metrics.csv",
+        f"{folder} and train fold 0.",
+        f"Score its predictions: strokediff evaluate PRED {truth} -o metrics.csv",
+        f"Beside them, a model of strokediff on the same grids: strokediff segment {images} -o "
+        f"SEG --model MODEL; strokediff evaluate SEG {truth} -o ours.csv",
     ]
     for line in lines:
         Console(quiet=quiet).print(line, highlight=False, markup=False, soft_wrap=True)

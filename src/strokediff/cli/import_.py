@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,7 @@ def import_(
         bar.reset(task, visible=True)
         convert(found, out, progress=show)
     console.print(
-        f"Wrote {out}. Next: strokediff prepare {out} COHORT",
+        f"Wrote {out}. Next: strokediff prepare {shlex.quote(str(out))} COHORT",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -94,7 +95,8 @@ def _print_survey(console: Console, found: Survey) -> None:
     table = Table("", "found", "n", "where", "what to do", title="Findings")
     for finding in found.findings:
         colour = "red" if finding in found.errors else "yellow"
-        cells = (finding.what, str(len(finding.where) or ""), finding.shown, finding.remedy)
+        where = "told below" if finding.messages else finding.shown
+        cells = (finding.what, str(len(finding.where) or ""), where, finding.remedy)
         table.add_row(f"[{colour}]{finding.severity.value}[/]", *map(escape, cells))
     console.print(table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -81,10 +82,11 @@ def predict(
         task = bar.add_task(name, total=len(names))
         predict_cohort(cohort, names, predictor, [name], out, lambda _: bar.advance(task))
     done = out / name
+    files = (done / "masks", out / "truth", "-o", done / "metrics.csv")
+    words = ("strokediff", "evaluate", *files, "--probabilities", done / "probabilities")
+    command = shlex.join(map(str, words))
     Console(quiet=quiet).print(
-        f"{len(names)} patients in {out}. Score them with:\n"
-        f"  strokediff evaluate {done / 'masks'} {out / 'truth'} -o {done / 'metrics.csv'} "
-        f"--probabilities {done / 'probabilities'}",
+        f"{len(names)} patients in {out}. Score them with:\n  {command}",
         soft_wrap=True,
         highlight=False,
         markup=False,

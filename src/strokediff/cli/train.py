@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from strokediff.training.loop import Run, StepReport
     from strokediff.training.start import Start
 
+RUN = ("checkpoints", "logs", "model", "clock.json")
+
 
 def train(
     data: Annotated[Path, typer.Option(help="Cohort written by 'strokediff prepare'.")],
@@ -130,11 +132,16 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from strokediff.cli.progress import progress_bar
     from strokediff.data.files import writable
     from strokediff.extras import require
+    from strokediff.training.loop import checkpoints
 
+    require_own(run.folder)
     with writable(run.folder):
         (run.folder / "logs").mkdir(parents=True, exist_ok=True)
     board = require("torch.utils.tensorboard", "train").SummaryWriter(str(run.folder / "logs"))
     console = Console()
+    if resume and not checkpoints(run.folder):
+        told = f"{run.folder}: no checkpoint to resume from, so training begins at step 0"
+        console.print(told, soft_wrap=True, highlight=False, markup=False)
     with progress_bar(quiet) as bar, board:
         task = bar.add_task("training", total=run.config.steps)
         for report in run.train(resume=resume):
@@ -145,6 +152,19 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
                 console.print(f"step {report.step}: validation {shown}")
     written = f"model written to {run.folder / 'model'}"
     console.print(written, soft_wrap=True, highlight=False, markup=False)
+
+
+def require_own(folder: Path) -> None:
+    """Raise `UsageError` if a folder holds what is no training run, such as a cohort."""
+    from strokediff.errors import UsageError
+
+    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in names if name not in RUN and not name.startswith(".")]
+    if others:
+        raise UsageError(
+            f"{folder}: holds what is no training run ({', '.join(others[:5])}). Choose a new "
+            "folder with -o."
+        )
 
 
 def _log(board: object, report: StepReport) -> None:

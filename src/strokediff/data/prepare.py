@@ -7,7 +7,8 @@ is extracted as `segment` does it, so that a network sees the same slices in tra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from strokediff.data.processes import in_processes
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.data.sources import Sources
 from strokediff.data.volume import Volume
-from strokediff.errors import InputError, UsageError
+from strokediff.errors import InputError, UsageError, raise_all
 
 LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
 SUFFIXES = (".nii.gz", ".nii")
@@ -59,7 +60,7 @@ class LabelledScan:
 
 
 def find_scans(source: Path) -> list[LabelledScan]:
-    """Every labelled scan under `source`; `InputError` lists images that lack a mask."""
+    """Every labelled scan under `source`; `InputError` lists images and masks without another."""
     if not source.is_dir():
         raise InputError(f"{source}: no such folder. Expected one with images/ and labels/.")
     folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
@@ -67,6 +68,7 @@ def find_scans(source: Path) -> list[LabelledScan]:
     for folder in folders:
         for images, labels, ending in LAYOUTS:
             scans += _scans_in(folder / images, folder / labels, ending)
+        _refuse_declared_test(folder)
     if not scans:
         raise InputError(
             f"{source}: no labelled scans. Expected images/NAME.nii.gz with labels/NAME.nii.gz, "
@@ -106,14 +108,25 @@ def prepare(
     tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
-        prepared = in_processes(partial(_on_grid, grid=grid), tasks, jobs)
-        for done, (scan, (patient, details)) in enumerate(zip(scans, prepared, strict=True)):
+        prepared = in_processes(partial(_tried, grid=grid), tasks, jobs)
+        problems = []
+        for done, (scan, found) in enumerate(zip(scans, prepared, strict=True)):
             progress(done, len(scans), scan.name)
+            if isinstance(found, InputError):
+                problems.append(found)
+                continue
+            patient, details = found
             known = sources.spacing_known(scan.folder)
             whose = patient_of[scan.name]
             writer.add(patient, **details, spacing_known=known, patient=whose)
             sizes[scan.name] = (scan.group, details["volume_ml"])
         progress(len(scans), len(scans), "")
+        raise_all(problems)
+        if not any(volume for _, volume in sizes.values()):
+            raise InputError(
+                f"{source}: no lesion in any of {len(scans)} masks. Expected voxels above 0 where "
+                "there is one; make the masks again."
+            )
         split = sources.split(sizes, val=val, test=test, seed=seed)
         origin = {"source": source.name, "split_seed": seed, **sources.origin()}
         writer.finish(split=split, origin=origin)
@@ -141,10 +154,7 @@ def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
     if not images.is_dir():
         return []
     scans, unlabelled = [], []
-    for image in sorted(images.iterdir()):
-        stem = _stem(image)
-        if stem is None or image.name.startswith("."):
-            continue
+    for stem, image in _nifti_in(images):
         name = stem.removesuffix(ending)
         label = _with_stem(labels, name)
         if label is None:
@@ -156,11 +166,33 @@ def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
             f"{images}: {len(unlabelled)} image(s) without a mask of the same name in {labels}: "
             f"{', '.join(unlabelled[:5])}. Add the masks or take the images out."
         )
+    names = {scan.name for scan in scans}
+    stray = [mask.name for stem, mask in _nifti_in(labels) if stem not in names]
+    if stray:
+        raise InputError(
+            f"{labels}: {len(stray)} mask(s) without an image of the same name in {images}: "
+            f"{', '.join(stray[:5])}. Add the images or take the masks out."
+        )
     return scans
 
 
-def _stem(path: Path) -> str | None:
-    return next((path.name.removesuffix(s) for s in SUFFIXES if path.name.endswith(s)), None)
+def _refuse_declared_test(folder: Path) -> None:
+    """A raw folder of nnU-Net may keep test patients apart; others must not take their place."""
+    kept = [mask.name for _, mask in _nifti_in(folder / "labelsTs")]
+    if kept:
+        raise InputError(
+            f"{folder / 'labelsTs'}: declares {len(kept)} test patients, and 'prepare' would draw "
+            f"others. Import the folder, which keeps its split: strokediff import nnunet "
+            f"{shlex.quote(str(folder))} SCANS"
+        )
+
+
+def _nifti_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Name without its ending, and file, of what lies there; nothing if there is no folder."""
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        ending = next((s for s in SUFFIXES if file.name.endswith(s)), None)
+        if ending and not file.name.startswith("."):
+            yield file.name.removesuffix(ending), file
 
 
 def _with_stem(folder: Path, name: str) -> Path | None:
@@ -171,6 +203,14 @@ def _with_stem(folder: Path, name: str) -> Path | None:
 
 
 Prepared = tuple[Patient, dict[str, Any]]
+
+
+def _tried(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared | InputError:
+    """`_on_grid`, or why not: all that is amiss with a cohort is told at once."""
+    try:
+        return _on_grid(task, grid)
+    except InputError as problem:
+        return problem
 
 
 def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:

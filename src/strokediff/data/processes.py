@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from threading import current_thread, main_thread
 from typing import TypeVar
 
 import numpy as np  # noqa: F401 - loads the libraries whose threads `_on_one_thread` limits
@@ -27,8 +31,30 @@ def in_processes(
     if jobs <= 1:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_on_one_thread) as pool:
-        yield from pool.map(function, items)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_on_one_thread)
+    try:
+        with _interrupts_ignored():  # the processes inherit it: Ctrl-C is for this one to tell
+            answers = deque(pool.submit(function, item) for item in items)
+        while answers:
+            yield answers.popleft().result()
+    except KeyboardInterrupt:
+        for process in active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if current_thread() is not main_thread():  # signals are the main thread's
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _on_one_thread() -> None:

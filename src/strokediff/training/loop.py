@@ -8,7 +8,7 @@ uninterrupted one bit for bit.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class Run:
             optimizer.zero_grad(set_to_none=True)
             losses = self.task.losses(module, batch)
             fabric.backward(losses["loss"])
-            fabric.clip_gradients(module, optimizer, max_norm=self.config.clip_norm)
+            self._clip(fabric, module, optimizer, step)
             optimizer.step()
             done = step + 1
             average.update(self.module, done)
@@ -103,6 +103,21 @@ class Run:
             if done % self.config.checkpoint_every == 0 or done == self.config.steps:
                 self._checkpoint(done, optimizer, average)
         self._export(average)
+
+    def _clip(self, fabric: Any, module: Any, optimizer: Any, step: int) -> None:
+        """Clip the gradients; `UsageError` if the training has diverged."""
+        try:
+            fabric.clip_gradients(module, optimizer, max_norm=self.config.clip_norm)
+        except RuntimeError as error:
+            if "non-finite" not in str(error):
+                raise
+            kept = checkpoints(self.folder)
+            raise UsageError(
+                f"{self.folder}: diverged, the gradients of step {step + 1} are not finite "
+                f"(learning rate {learning_rate(step, self.config):.3g}, last checkpoint "
+                f"{kept[-1].name if kept else 'none'}). Expected a loss that falls; begin again "
+                "with a lower rate (--set lr=...) or --precision 32."
+            ) from None
 
     def _fabric(self) -> Any:
         precision = {"32": "32-true", "bf16": "bf16-mixed"}[self.config.precision]
@@ -208,9 +223,10 @@ def check_own(path: Path, config: TrainingConfig, cohort: Cohort) -> None:
     """Refuse, by `UsageError`, a checkpoint of another configuration, grid or split."""
     kept = read_checkpoint(path).config
     if kept.training != config:
+        differ = "; ".join(_differences(kept.training.model_dump(), config.model_dump()))
         raise UsageError(
-            f"{path}: was trained with another configuration. Repeat the options it was started "
-            "with (its config.json), or choose another folder."
+            f"{path}: was trained with another configuration ({differ}). Repeat the options it was "
+            "started with, or choose another folder; a finished model goes on with --from."
         )
     if kept.grid != cohort.grid or read_split(path) != cohort.split:
         raise UsageError(
@@ -218,6 +234,16 @@ def check_own(path: Path, config: TrainingConfig, cohort: Cohort) -> None:
             "another grid (its split.json and config.json). Train on the cohort it was started "
             "with, or choose another folder."
         )
+
+
+def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """ "FIELD: this there, that asked for", as --set names fields."""
+    for key, value in asked.items():
+        old = kept.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            yield from (f"{key}.{line}" for line in _differences(old, value))
+        elif old != value:
+            yield f"{key}: {old} there, {value} asked for"
 
 
 def checkpoints(run: Path) -> list[Path]:

@@ -53,7 +53,17 @@ def test_a_volume_on_another_grid(tmp_path: Path) -> None:
     moved = make.AFFINE.copy()
     moved[0, 3] = 30
     make.nifti(source / "masks" / "049.nii", make.labels(), moved)
-    refused("ctich", source, r"grids differ: .*049\.nii: expected the grid of .*30 mm apart")
+    refused("ctich", source, r"grids differ:\n  .*049\.nii: expected the grid of .*30 mm apart")
+
+
+def test_all_images_that_cannot_be_read_are_named_together(tmp_path: Path) -> None:
+    """Only the masks are read whole by the survey; images, when they are written."""
+    source = make.ctich(tmp_path / "src")
+    images = sorted((source / "ct_scans").iterdir())[:2]
+    for image in images:
+        image.write_bytes(image.read_bytes()[:-100])
+    both = r"(?s)" + ".*".join(rf"{image.name}: expected a complete NIfTI" for image in images)
+    refused("ctich", source, both)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, where (files or patients), and what to do about it."""
+    """What was found, where (files or patients), and what to do about it.
+
+    Without a remedy each place is a message that says it all.
+    """
 
     severity: Severity
     what: str
@@ -38,7 +41,15 @@ class Finding:
         more = f" and {len(self.where) - SHOWN} more" if len(self.where) > SHOWN else ""
         return ", ".join(self.where[:SHOWN]) + more
 
+    @property
+    def messages(self) -> bool:
+        """Whether its places are messages."""
+        return bool(self.where) and not self.remedy
+
     def __str__(self) -> str:
+        if self.messages:
+            more = [f"... and {len(self.where) - SHOWN} more"] if len(self.where) > SHOWN else []
+            return "\n  ".join([f"{self.what}:", *self.where[:SHOWN], *more])
         return f"{self.what}: {self.shown}. {self.remedy}"
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from strokediff.data.files import atomic_directory
 from strokediff.data.importing.survey import Progress, Survey
-from strokediff.errors import UsageError
+from strokediff.errors import InputError, UsageError, raise_all
 
 
 def require_new(out: Path) -> None:
@@ -31,7 +31,7 @@ def require_new(out: Path) -> None:
 def convert(
     surveyed: Survey, out: Path, *, progress: Progress = lambda done, total, name: None
 ) -> None:
-    """Write the cohort `out`; raises `InputError` if the survey found errors, or on a bad image.
+    """Write the cohort `out`; raises `InputError` with the survey's errors, or every bad image.
 
     Nothing is left at `out` on failure.
     """
@@ -39,18 +39,24 @@ def convert(
     require_new(out)
     facts, layout = surveyed.facts, surveyed.layout
     warnings: dict[str, list[str]] = {}
+    problems: list[InputError] = []
     with atomic_directory(out) as folder:
         for part in ("images", "labels"):
             (folder / part).mkdir()
         for done, fact in enumerate(facts):
             name = fact.case.name
             progress(done, len(facts), name)
-            found = layout.write_image(fact.case, folder / "images" / f"{name}.nii.gz")
+            try:
+                found = layout.write_image(fact.case, folder / "images" / f"{name}.nii.gz")
+            except InputError as problem:
+                problems.append(problem)
+                continue
             warnings[name] = list(found)
             classes = layout.classes(fact.case)
             mask = surveyed.lesion.mask(classes.values)
             write_mask(mask, classes.affine, folder / "labels" / f"{name}.nii.gz")
         progress(len(facts), len(facts), "")
+        raise_all(problems)
         text = json.dumps(record(surveyed, warnings), indent=1)
         (folder / "cohort.json").write_text(text + "\n")
 

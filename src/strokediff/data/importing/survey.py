@@ -116,12 +116,17 @@ def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
 
 
 def _unsuitable(problems: list[InputError]) -> list[Finding]:
-    sizes = [str(p) for p in problems if isinstance(p, SizeError)]
-    others = [str(p) for p in problems if not isinstance(p, SizeError)]
+    sizes = [_line(p) for p in problems if isinstance(p, SizeError)]
+    others = [_line(p) for p in problems if not isinstance(p, SizeError)]
     return [
         *error("sizes or grids differ", sizes, ""),
         *error("files that cannot be used", others, ""),
     ]
+
+
+def _line(problem: InputError) -> str:
+    """What a library says in several lines, in one."""
+    return " ".join(str(problem).split())
 
 
 def _about(layout: Layout, lesion: Lesion, facts: list[CaseFacts]) -> list[Finding]:
