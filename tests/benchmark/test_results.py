@@ -146,7 +146,7 @@ def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
     assert (back.row, back.seed, back.training) == (own.row, own.seed, own.training)
     for kept, patient in zip(back.patients, own.patients, strict=True):
         given, found = patient.flat(), kept.flat()
-        for key in ("case", "unit", "auc"):  # no AUC here
+        for key in ("case", "patient", "unit", "auc"):  # no AUC here
             assert found.pop(key) == given.pop(key)
         assert found == pytest.approx(given, rel=1e-5)
     content = json.loads((tmp_path / "a.json").read_text())

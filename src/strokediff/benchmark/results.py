@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -60,17 +60,21 @@ def rows_of_table(
     or of the same ones with other labels: then they do not compare.
     """
     check_patients(scores)
-    values = {name: _patients(found) for name, found in scores.items()}
+    single = [metric for metric in (*PAPERS, *CALIBRATION) if metric != "vc"]
+    values = {name: {m: _scans(found, m) for m in single} for name, found in scores.items()}
     known = [name for name in peers if name in values]
     best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
     differences = {} if best is None else _differences(scores, best)
     return [
-        replace(
-            _row(name, titles[name], scores[name], values[name]),
+        _row(
+            name,
+            titles[name],
+            found,
+            values[name],
             differences=differences.get(name, {}),
             is_reference=name == best,
         )
-        for name in scores
+        for name, found in scores.items()
     ]
 
 
@@ -98,7 +102,7 @@ def _differences(
 
 def _metric(found: Sequence[RowScore], metric: str) -> list[float | None]:
     """A value a patient, the mean over seeds and over his scans."""
-    values = _patients(found)[metric]
+    values = _scans(found, metric)
     own = scans_of(p.patient for p in found[0].patients).values()
     means = [_mean(values[index]) for index in own]
     return [None if np.isnan(v) else v for v in means]
@@ -145,8 +149,11 @@ def _row(
     title: str,
     found: Sequence[RowScore],
     values: dict[str, np.ndarray],
+    *,
+    differences: dict[str, Difference],
+    is_reference: bool,
 ) -> Row:
-    statistics = {m: _mean_of(values[m]) for m in (*PAPERS, *CALIBRATION) if m != "vc"}
+    statistics = {metric: _mean_of(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
     for figure, statistic in TOGETHER.items():
         statistics[figure] = _over_seeds(found, statistic)
@@ -165,8 +172,8 @@ def _row(
         missed=sum(p.metrics.pred_empty and not p.metrics.truth_empty for p in patients)
         / len(found),
         empty_truth=sum(p.metrics.truth_empty for p in found[0].patients),
-        differences={},
-        is_reference=False,
+        differences=differences,
+        is_reference=is_reference,
         costs={
             "parameters": float(found[0].training["parameters"]),
             "gmacs": float(found[0].training["gmacs"]),
@@ -178,14 +185,9 @@ def _row(
     )
 
 
-def _patients(found: Sequence[RowScore]) -> dict[str, np.ndarray]:
-    """Every metric of every scan, the mean over seeds; NaN where no seed has one."""
-    out = {}
-    for metric in (*PAPERS, *CALIBRATION):
-        if metric != "vc":
-            table = np.array([[_value(p, metric) for p in s.patients] for s in found], float)
-            out[metric] = _nanmean(table)
-    return out
+def _scans(found: Sequence[RowScore], metric: str) -> np.ndarray:
+    """The metric of every scan, the mean over seeds; NaN where no seed has one."""
+    return _nanmean(np.array([[_value(p, metric) for p in s.patients] for s in found], float))
 
 
 def _value(patient: PatientScore, metric: str) -> float:

@@ -49,10 +49,11 @@ def bootstrap(
     own = [np.array(found) for found in scans_of(of_patient or range(scans)).values()]
     patients = len(own)
     rng = np.random.default_rng(seed)
-    drawn = [
-        statistic(np.concatenate([own[k] for k in rng.integers(patients, size=patients)]))
-        for _ in range(resamples)
-    ]
+    drawn = []
+    for _ in range(resamples):
+        picked = rng.integers(patients, size=patients)
+        index = picked if patients == scans else np.concatenate([own[k] for k in picked])
+        drawn.append(statistic(index))
     found = np.array(drawn)[~np.isnan(drawn)]
     whole = None if np.isnan(value) else float(value)
     if patients < 2 or not len(found):
