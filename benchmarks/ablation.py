@@ -34,7 +34,8 @@ from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.prediction import on_axes, patient_volume
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig, changed, preset, with_settings
-from strokediff.training.loop import Run, check_own, noise_of_run
+from strokediff.training.loop import Run
+from strokediff.training.resume import check_own, noise_of_run
 from strokediff.training.start import Start
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from strokediff.errors import UsageError
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig
-from strokediff.training.loop import Run, StepReport, checkpoints, learning_rate
+from strokediff.training.loop import Run, StepReport, learning_rate
+from strokediff.training.resume import checkpoints
 
 
 def run_in(folder: Path, cohort: Cohort, config: TrainingConfig, workers: int = 0) -> Run:
@@ -100,39 +100,12 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
         train(run_in(tmp_path / "run", cohort, config))
 
 
-def test_resuming_with_another_configuration_is_refused(
-    tmp_path: Path, cohort: Cohort, config: TrainingConfig
-) -> None:
-    train(run_in(tmp_path / "run", cohort, config), stop_after=3)
-    other = config.model_copy(update={"lr": 5e-4})
-    loss = config.loss.model_copy(update={"dice": 7.0})
-    other = other.model_copy(update={"loss": loss})
-    told = rf"another configuration \(loss\.dice: {config.loss.dice} there, 7.0 asked for; lr: "
-    with pytest.raises(UsageError, match=told):
-        train(run_in(tmp_path / "run", cohort, other), resume=True)
-
-
 def test_a_training_that_diverges_says_so(
     tmp_path: Path, cohort: Cohort, config: TrainingConfig
 ) -> None:
     wild = config.model_copy(update={"lr": 1e30})
     with pytest.raises(UsageError, match=r"run: diverged, .* step \d+ .*lower rate \(--set lr="):
         train(run_in(tmp_path / "run", cohort, wild))
-
-
-def test_resuming_on_other_patients_is_refused(
-    tmp_path: Path, cohort: Cohort, config: TrainingConfig
-) -> None:
-    """A run that had seen some of them would call them its test patients."""
-    train(run_in(tmp_path / "run", cohort, config), stop_after=3)
-    turned = {**cohort.split, "train": cohort.split["val"], "val": cohort.split["train"]}
-    other = replace(cohort, split=turned)
-    with pytest.raises(UsageError, match="on other patients than .* has to train on"):
-        train(run_in(tmp_path / "run", other, config), resume=True)
-    train(run_in(tmp_path / "run", cohort, config), resume=True)
-    assert run_in(tmp_path / "run", cohort, config).finished()
-    with pytest.raises(UsageError, match="on other patients"):
-        run_in(tmp_path / "run", other, config).finished()
 
 
 def test_the_loss_falls(tmp_path: Path, cohort: Cohort, config: TrainingConfig) -> None:

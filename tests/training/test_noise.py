@@ -15,8 +15,9 @@ from strokediff.model import load_model
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import NoiseConfig, TrainingConfig, changed
-from strokediff.training.loop import Run, StepReport, checkpoints, noise_of_run
+from strokediff.training.loop import Run, StepReport
 from strokediff.training.noise import check_noise, fit_noise, read_noise, write_noise
+from strokediff.training.resume import checkpoints, noise_of_run
 
 NOISES = {
     "isotropic": NoiseConfig(),
@@ -92,7 +93,7 @@ def test_resuming_reads_the_noise_and_does_not_fit_it_again(
     def never(*_: object) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("strokediff.training.loop.fit_noise", never)
+    monkeypatch.setattr("strokediff.training.resume.fit_noise", never)
     assert reports(tmp_path / "run", cohort, config, resume=True)[-1].step == 6
 
 

@@ -23,7 +23,8 @@ from strokediff.predicting.peer import load_peer
 from strokediff.predicting.prediction import Predictor
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import NoiseConfig, with_settings
-from strokediff.training.loop import Run, noise_of_run
+from strokediff.training.loop import Run
+from strokediff.training.resume import noise_of_run
 from strokediff.training.start import Start
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}

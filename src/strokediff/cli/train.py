@@ -68,7 +68,8 @@ def train(
     from strokediff.models import model_path
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
-    from strokediff.training.loop import Run, noise_of_run
+    from strokediff.training.loop import Run
+    from strokediff.training.resume import noise_of_run
     from strokediff.training.start import Start
 
     resolve_device(device)  # refused before anything is read
@@ -132,7 +133,7 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from strokediff.cli.progress import progress_bar
     from strokediff.data.files import writable
     from strokediff.extras import require
-    from strokediff.training.loop import checkpoints
+    from strokediff.training.resume import checkpoints
 
     require_own(run.folder)
     with writable(run.folder):

@@ -8,7 +8,7 @@ uninterrupted one bit for bit.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,15 @@ from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory
 from strokediff.errors import UsageError
 from strokediff.extras import require
-from strokediff.noise.base import NoiseModel
 from strokediff.training.build import surroundings_of
 from strokediff.training.checkpoint import (
     CheckpointConfig,
     read_checkpoint,
-    read_split,
     write_checkpoint,
 )
 from strokediff.training.config import TrainingConfig
-from strokediff.training.noise import fit_noise, read_noise, write_noise
+from strokediff.training.noise import write_noise
+from strokediff.training.resume import check_own, checkpoints
 from strokediff.training.samples import Numbers, TrainingSamples
 from strokediff.training.start import STARTED_FROM
 from strokediff.training.state import Average, load_state, save_state
@@ -217,48 +216,6 @@ class Run:
     def _export(self, average: Average) -> None:
         with atomic_directory(self.folder / "model") as folder:
             self._write(folder, self.config.steps, average.weights)
-
-
-def check_own(path: Path, config: TrainingConfig, cohort: Cohort) -> None:
-    """Refuse, by `UsageError`, a checkpoint of another configuration, grid or split."""
-    kept = read_checkpoint(path).config
-    if kept.training != config:
-        differ = "; ".join(_differences(kept.training.model_dump(), config.model_dump()))
-        raise UsageError(
-            f"{path}: was trained with another configuration ({differ}). Repeat the options it was "
-            "started with, or choose another folder; a finished model goes on with --from."
-        )
-    if kept.grid != cohort.grid or read_split(path) != cohort.split:
-        raise UsageError(
-            f"{path}: was trained on other patients than {cohort.path} has to train on, or on "
-            "another grid (its split.json and config.json). Train on the cohort it was started "
-            "with, or choose another folder."
-        )
-
-
-def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
-    """ "FIELD: this there, that asked for", as --set names fields."""
-    for key, value in asked.items():
-        old = kept.get(key)
-        if isinstance(value, dict) and isinstance(old, dict):
-            yield from (f"{key}.{line}" for line in _differences(old, value))
-        elif old != value:
-            yield f"{key}: {old} there, {value} asked for"
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """The complete checkpoints of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"))
-
-
-def noise_of_run(
-    folder: Path, cohort: Cohort, config: TrainingConfig, *, resume: bool
-) -> NoiseModel:
-    """The noise to train with: that of the last checkpoint to resume from, else fitted now."""
-    found = checkpoints(folder) if resume else []
-    if found and read_checkpoint(found[-1]).config.training.noise == config.noise:
-        return read_noise(found[-1], config)
-    return fit_noise(config, cohort)
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:
