@@ -31,9 +31,11 @@ def test_errors_are_raised_where_they_happened(jobs: int) -> None:
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from strokediff.data.processes import in_processes
 if __name__ == "__main__":
+    # What runs the tests in the background may have Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print("started", flush=True)
     list(in_processes(time.sleep, [600] * 4, 2))
 """
