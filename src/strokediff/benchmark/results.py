@@ -101,7 +101,7 @@ def _differences(
 
 
 def _metric(found: Sequence[RowScore], metric: str) -> list[float | None]:
-    """A value a patient, the mean over seeds and over his scans."""
+    """A value a patient, the mean over seeds and over their scans."""
     values = _scans(found, metric)
     own = scans_of(p.patient for p in found[0].patients).values()
     means = [_mean(values[index]) for index in own]

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from strokediff.evaluation.summary import Summary
     from strokediff.evaluation.unit import Unit
 
-SUFFIXES = (".nii.gz", ".nii")
-CHANNEL = "_0000"
 SHOWN = 10
 
 
@@ -136,11 +134,13 @@ def pair_cases(
 
 def find_images(folder: Path, nested: str) -> dict[str, Path]:
     """Patient's name -> file, for FOLDER/NAME.nii.gz and FOLDER/NAME/<nested>.nii.gz."""
+    from strokediff.data.nifti import nifti_files
+
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing"
         raise InputError(f"{folder}: expected a folder of NIfTI masks, found {what} there.")
     found: dict[str, Path] = {}
-    for name, path in [*_flat(folder), *_nested(folder, nested)]:
+    for name, path in [*nifti_files(folder), *_nested(folder, nested)]:
         if name in found:
             raise InputError(
                 f"{path}: a second file for '{name}' beside {found[name]}. Keep one of them."
@@ -156,16 +156,11 @@ def find_images(folder: Path, nested: str) -> dict[str, Path]:
 
 def _without_channel(found: dict[str, Path], true: dict[str, Path]) -> dict[str, Path]:
     """What `segment` made of nnU-Net's images, NAME_0000, by the names of its masks, NAME."""
+    from strokediff.data.importing.nnunet import CHANNEL
+
     bare = {name.removesuffix(CHANNEL): path for name, path in found.items()}
     fits = len(bare) == len(found) and not found.keys() & true.keys() and bare.keys() & true.keys()
     return bare if fits else found
-
-
-def _flat(folder: Path) -> Iterable[tuple[str, Path]]:
-    for path in sorted(folder.iterdir()):
-        suffix = next((s for s in SUFFIXES if path.name.endswith(s)), None)
-        if suffix and not path.name.startswith(".") and path.is_file():
-            yield path.name.removesuffix(suffix), path
 
 
 def _nested(folder: Path, name: str) -> Iterable[tuple[str, Path]]:

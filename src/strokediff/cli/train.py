@@ -131,11 +131,11 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.files import writable
+    from strokediff.data.files import refuse_others, writable
     from strokediff.extras import require
     from strokediff.training.resume import checkpoints
 
-    require_own(run.folder)
+    refuse_others(run.folder, RUN, "training run")
     with writable(run.folder):
         (run.folder / "logs").mkdir(parents=True, exist_ok=True)
     board = require("torch.utils.tensorboard", "train").SummaryWriter(str(run.folder / "logs"))
@@ -153,19 +153,6 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
                 console.print(f"step {report.step}: validation {shown}")
     written = f"model written to {run.folder / 'model'}"
     console.print(written, soft_wrap=True, highlight=False, markup=False)
-
-
-def require_own(folder: Path) -> None:
-    """Raise `UsageError` if a folder holds what is no training run, such as a cohort."""
-    from strokediff.errors import UsageError
-
-    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in names if name not in RUN and not name.startswith(".")]
-    if others:
-        raise UsageError(
-            f"{folder}: holds what is no training run ({', '.join(others[:5])}). Choose a new "
-            "folder with -o."
-        )
 
 
 def _log(board: object, report: StepReport) -> None:

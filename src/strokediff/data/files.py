@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,16 @@ def refuse_here(path: str | Path) -> Path:
     if place in (Path.cwd(), *Path.cwd().parents):
         raise UsageError(f"{path}: is the folder you are in, or above it. Name a folder below it.")
     return place
+
+
+def refuse_others(folder: Path, names: Container[str], what: str) -> None:
+    """`UsageError` if a folder to write into holds files that are no part of `what`."""
+    there = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in there if name not in names and not name.startswith(".")]
+    if others:
+        raise UsageError(
+            f"{folder}: holds what is no {what} ({', '.join(others[:5])}). Choose a new folder."
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ _READ_ERRORS = (
 def is_nifti_name(path: Path) -> bool:
     """Whether the file's name ends in .nii or .nii.gz."""
     return path.name.lower().endswith(SUFFIXES)
+
+
+def nifti_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Name without its ending, and file, of the images in a folder, in order; none if it is none.
+
+    Hidden files are left out: a run that was killed may have left them.
+    """
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if is_nifti_name(file) and not file.name.startswith(".") and file.is_file():
+            ending = next(s for s in reversed(SUFFIXES) if file.name.lower().endswith(s))
+            yield file.name[: -len(ending)], file
 
 
 def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> Volume:

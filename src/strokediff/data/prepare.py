@@ -8,7 +8,7 @@ is extracted as `segment` does it, so that a network sees the same slices in tra
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,9 @@ from strokediff.data.cohort import (
     Patient,
     open_cohort,
 )
-from strokediff.data.files import atomic_directory
+from strokediff.data.files import atomic_directory, refuse_others
 from strokediff.data.masks import Grid, check_same_grid, read_mask
-from strokediff.data.nifti import read_nifti
+from strokediff.data.nifti import SUFFIXES, nifti_files, read_nifti
 from strokediff.data.preprocess import GridConfig, SliceGrid
 from strokediff.data.processes import in_processes
 from strokediff.data.sanity import MIN_SLICES
@@ -37,7 +37,6 @@ from strokediff.data.volume import Volume
 from strokediff.errors import InputError, UsageError, raise_all
 
 LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
-SUFFIXES = (".nii.gz", ".nii")
 
 
 @dataclass(frozen=True)
@@ -138,23 +137,14 @@ def _check_place(source: Path, out: Path) -> None:
     place = out.resolve()
     if place in (source.resolve(), *source.resolve().parents):
         raise UsageError(f"{out}: holds the scans of {source}. Choose a folder of its own.")
-    if not out.is_dir():
-        return
-    others = sorted(
-        p.name for p in out.iterdir() if p.name not in PREPARED and not p.name.startswith(".")
-    )
-    if others:
-        raise UsageError(
-            f"{out}: holds what is no prepared cohort ({', '.join(others[:5])}). Choose a new "
-            "folder: all in it would be replaced."
-        )
+    refuse_others(out, PREPARED, "prepared cohort")
 
 
 def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
     if not images.is_dir():
         return []
     scans, unlabelled = [], []
-    for stem, image in _nifti_in(images):
+    for stem, image in nifti_files(images):
         name = stem.removesuffix(ending)
         label = _with_stem(labels, name)
         if label is None:
@@ -167,7 +157,7 @@ def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
             f"{', '.join(unlabelled[:5])}. Add the masks or take the images out."
         )
     names = {scan.name for scan in scans}
-    stray = [mask.name for stem, mask in _nifti_in(labels) if stem not in names]
+    stray = [mask.name for stem, mask in nifti_files(labels) if stem not in names]
     if stray:
         raise InputError(
             f"{labels}: {len(stray)} mask(s) without an image of the same name in {images}: "
@@ -178,21 +168,13 @@ def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:
 
 def _refuse_declared_test(folder: Path) -> None:
     """A raw folder of nnU-Net may keep test patients apart; others must not take their place."""
-    kept = [mask.name for _, mask in _nifti_in(folder / "labelsTs")]
+    kept = [mask.name for _, mask in nifti_files(folder / "labelsTs")]
     if kept:
         raise InputError(
             f"{folder / 'labelsTs'}: declares {len(kept)} test patients, and 'prepare' would draw "
             f"others. Import the folder, which keeps its split: strokediff import nnunet "
             f"{shlex.quote(str(folder))} SCANS"
         )
-
-
-def _nifti_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Name without its ending, and file, of what lies there; nothing if there is no folder."""
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        ending = next((s for s in SUFFIXES if file.name.endswith(s)), None)
-        if ending and not file.name.startswith("."):
-            yield file.name.removesuffix(ending), file
 
 
 def _with_stem(folder: Path, name: str) -> Path | None:
