@@ -13,6 +13,7 @@ ROOT = Path(strokediff.__file__).parent
 LAYERS = {
     "errors": -2,
     "extras": -1,
+    "plaintext": -1,
     "tensorfile": -1,
     "machine": -1,
     "__init__": -2,
