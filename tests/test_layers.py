@@ -14,6 +14,7 @@ LAYERS = {
     "errors": -2,
     "extras": -1,
     "plaintext": -1,
+    "jsonfile": -1,
     "tensorfile": -1,
     "machine": -1,
     "__init__": -2,
