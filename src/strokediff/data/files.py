@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from strokediff.data.locks import sole as sole
 from strokediff.errors import UsageError
 
 TEMPORARY_PREFIX = ".tmp-"
