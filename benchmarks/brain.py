@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     table = Table("head", "grid", "slices mm", "seconds", "cpu", "mL", "truncated", "remarks")
     for path in options.inputs:
-        for case in discover(path):
+        for case in discover(path).cases:
             table.add_row(case.name, *_row(load_case(case), options.sheets, case.name))
     Console(width=140).print(table)
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from strokediff import __version__
-from strokediff.data.discover import Case, load_case
+from strokediff.data.cases import Case
+from strokediff.data.discover import load_case
 from strokediff.data.files import write_json
 from strokediff.data.nifti import save_like
 from strokediff.data.volume import Volume

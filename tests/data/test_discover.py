@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from dicom_factory import head, uid, write_enhanced, write_series
 
-from strokediff.data.discover import Case, discover, load_case, safe_name
+from strokediff.data.cases import Case
+from strokediff.data.discover import discover, load_case, safe_name
 from strokediff.errors import InputError
 
 
@@ -30,7 +31,7 @@ def test_a_nifti_file(tmp_path, name):
         path = tmp_path / name
         nib.save(nib.load(tmp_path / "scan.nii"), tmp_path / "t.nii.gz")
         shutil.move(tmp_path / "t.nii.gz", path)
-    assert discover(path) == [Case(name[:4], "nifti", path)]
+    assert discover(path).cases == [Case(name[:4], "nifti", path)]
 
 
 def test_a_dicom_folder_of_one_patient_is_one_case(tmp_path):
@@ -39,7 +40,7 @@ def test_a_dicom_folder_of_one_patient_is_one_case(tmp_path):
     write_series(root / "CT" / "thin", series="thin", hu=head(50), z=2.0 * np.arange(50))
     write_series(root / "scout", series="scout", hu=head(1))
     (root / "LICENSE").write_text("text " * 100)
-    (case,) = discover(root)
+    (case,) = discover(root).cases
     assert (case.name, case.kind, case.path) == ("Patient_One", "dicom", root)
     assert load_case(case).source.details["series_uid"] == uid("ncct")
     assert load_case(case, uid("thin")).source.details["series_uid"] == uid("thin")
@@ -50,7 +51,7 @@ def test_folders_of_several_patients(tmp_path):
         write_series(tmp_path / p / "study" / "series", series=p, patient=p, study=p)
     write_nifti(tmp_path / "c" / "ct.nii.gz")
     write_nifti(tmp_path / "d.nii")
-    cases = discover(tmp_path)
+    cases = discover(tmp_path).cases
     assert names(cases) == ["a", "b", "c_ct", "d"]
     assert [c.kind for c in cases] == ["dicom", "dicom", "nifti", "nifti"]
     assert cases[0].path == tmp_path / "a"
@@ -61,33 +62,33 @@ def test_several_patients_in_one_flat_folder_are_told_apart(tmp_path):
     root = tmp_path / "flat"
     for p in ("a", "b"):
         write_series(root, series=p, patient=p, study=p, prefix=p)
-    cases = discover(root)
+    cases = discover(root).cases
     assert names(cases) == ["flat", "flat_2"]
     assert [load_case(c).source.details["study_uid"] for c in cases] == [uid("a"), uid("b")]
 
 
 def test_the_patient_id_is_not_in_the_name(tmp_path):
     write_series(tmp_path / "x", patient="SECRET-4711")
-    assert "4711" not in discover(tmp_path / "x")[0].name
+    assert "4711" not in discover(tmp_path / "x").cases[0].name
 
 
 def test_two_studies_of_one_patient_are_two_cases(tmp_path):
     for s in ("day1", "day2"):
         write_series(tmp_path / s, series=s, study=s)
-    assert names(discover(tmp_path)) == ["day1", "day2"]
+    assert names(discover(tmp_path).cases) == ["day1", "day2"]
 
 
 def test_a_study_without_plain_ct_is_left_out_beside_one_with_it(tmp_path):
     write_series(tmp_path / "p" / "plain")
     write_series(tmp_path / "p" / "cta", series="cta", study="cta", description="CTA")
-    (case,) = discover(tmp_path / "p")
+    (case,) = discover(tmp_path / "p").cases
     assert load_case(case).source.details["series_uid"] == uid("ncct")
 
 
 def test_a_patient_without_plain_ct_is_one_case_that_fails(tmp_path):
     for s in ("cta", "ctv"):
         write_series(tmp_path / s, series=s, study=s, description="CTA head")
-    (case,) = discover(tmp_path)
+    (case,) = discover(tmp_path).cases
     with pytest.raises(InputError, match="only contrast"):
         load_case(case)
 
@@ -95,7 +96,7 @@ def test_a_patient_without_plain_ct_is_one_case_that_fails(tmp_path):
 def test_one_bad_patient_is_still_a_case(tmp_path):
     write_series(tmp_path / "good", patient="g", series="g", study="g")
     write_series(tmp_path / "bad", patient="b", series="b", study="b")[7].unlink()
-    good, bad = sorted(discover(tmp_path), key=lambda c: c.name == "bad")
+    good, bad = sorted(discover(tmp_path).cases, key=lambda c: c.name == "bad")
     assert load_case(good).hu.shape[2] == 20
     with pytest.raises(InputError, match="missing"):
         load_case(bad)
@@ -104,7 +105,7 @@ def test_one_bad_patient_is_still_a_case(tmp_path):
 def test_the_series_option_keeps_the_case_that_has_it(tmp_path):
     for p in ("a", "b"):
         write_series(tmp_path / p, series=p, patient=p, study=p)
-    (case,) = discover(tmp_path, uid("b"))
+    (case,) = discover(tmp_path, uid("b")).cases
     assert load_case(case, uid("b")).source.details["series_uid"] == uid("b")
     with pytest.raises(InputError, match="--series is not there"):
         discover(tmp_path, "1.2.3")
@@ -117,7 +118,7 @@ def test_series_with_a_nifti_is_refused(tmp_path):
 
 def test_a_multi_frame_file_is_a_case(tmp_path):
     path = write_enhanced(tmp_path / "ct.dcm")
-    (case,) = discover(path)
+    (case,) = discover(path).cases
     assert (case.name, case.kind) == ("ct", "dicom")
     assert load_case(case).hu.shape[2] == 20
 
@@ -127,26 +128,26 @@ def test_own_output_and_hidden_files_are_not_input(tmp_path):
     write_nifti(tmp_path / "out" / "lesion_mask.nii.gz")
     write_nifti(tmp_path / "out" / "lesion_prob.nii.gz")
     write_nifti(tmp_path / ".cache" / "x.nii")
-    assert names(discover(tmp_path)) == ["ct"]
+    assert names(discover(tmp_path).cases) == ["ct"]
 
 
 def test_a_zero_byte_file_is_warned_of(tmp_path):
     write_series(tmp_path / "p")
     (tmp_path / "p" / "zero.dcm").touch()
-    (case,) = discover(tmp_path / "p")
+    (case,) = discover(tmp_path / "p").cases
     assert any("zero.dcm" in w for w in load_case(case).warnings)
 
 
 def test_links_in_a_circle_end(tmp_path):
     write_series(tmp_path / "p")
     (tmp_path / "p" / "again").symlink_to(tmp_path / "p")
-    assert len(discover(tmp_path / "p")[0].files) == 20
+    assert len(discover(tmp_path / "p").cases[0].files) == 20
 
 
 def test_equal_names_get_numbers(tmp_path):
     for folder in ("A", "a b", "a_b"):
         write_nifti(tmp_path / folder / "ct.nii")
-    cases = discover(tmp_path)
+    cases = discover(tmp_path).cases
     assert len({n.lower() for n in names(cases)}) == 3
 
 

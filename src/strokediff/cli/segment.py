@@ -10,7 +10,7 @@ import typer
 from strokediff.errors import InputError, PartialFailure, UsageError
 
 if TYPE_CHECKING:
-    from strokediff.data.discover import Case
+    from strokediff.data.cases import Case
     from strokediff.segmenting import Outcome
 
 
@@ -71,7 +71,7 @@ def segment(
         raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
     limits = Limits(tolerance_ml, max_evaluations)
     choice = Choice(method, preset, transition, fusion, limits, cut)
-    cases = discover(source, series)
+    cases = discover(source, series, out).cases
     check_writable(out)
     loaded = load_model(model_path(model), resolve_device(device))
     choice.estimator(loaded.process.T)  # refuses what does not fit before a scan is read

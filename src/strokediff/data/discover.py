@@ -6,9 +6,9 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from strokediff.data.cases import Case, Discovery
 from strokediff.data.dicom import read_dicom_series
 from strokediff.data.dicom_headers import Scan, SliceHeader, scan, walk_files
 from strokediff.data.dicom_series import objection
@@ -23,22 +23,10 @@ MAX_NAME = 80
 _RESERVED = {"con", "prn", "aux", "nul"}
 
 
-@dataclass(frozen=True)
-class Case:
-    """One head CT to segment.
-
-    `name` is unique among the cases and safe as a file or folder name. `kind` is "nifti" or
-    "dicom"; `path` the NIfTI file or the DICOM folder. `files` are the case's own DICOM files.
-    """
-
-    name: str
-    kind: str
-    path: Path
-    files: tuple[Path, ...] = ()
-
-
-def discover(path: str | Path, series_uid: str | None = None) -> list[Case]:
-    """The cases in `path`, in the order of their paths.
+def discover(
+    path: str | Path, series_uid: str | None = None, out: str | Path | None = None
+) -> Discovery:
+    """The cases in `path`, in the order of their paths, and what yields none.
 
     A NIfTI file is one case. In a folder every NIfTI file is a case, and DICOM files are grouped
     by patient and study, wherever they lie; of a patient's studies those without an axial
@@ -54,7 +42,7 @@ def discover(path: str | Path, series_uid: str | None = None) -> list[Case]:
     if path.is_file() and is_nifti_name(path):
         if series_uid is not None:
             raise InputError(f"{path}: --series names a DICOM series, but the input is NIfTI.")
-        return [Case(safe_name(_stem(path)), "nifti", path)]
+        return Discovery([Case(safe_name(_stem(path)), "nifti", path)], [])
     files = [path] if path.is_file() else list(walk_files(path))
     niftis = [f for f in files if is_nifti_name(f)]
     found = scan(f for f in files if not is_nifti_name(f))
@@ -65,7 +53,7 @@ def discover(path: str | Path, series_uid: str | None = None) -> list[Case]:
         ]
     if not cases:
         raise _nothing(path, len(files), found)
-    return _unique(sorted(cases, key=lambda c: (str(c.path), c.files[:1])))
+    return Discovery(_unique(sorted(cases, key=lambda c: (str(c.path), c.files[:1]))), [])
 
 
 def load_case(case: Case, series_uid: str | None = None) -> Volume:

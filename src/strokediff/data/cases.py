@@ -1,0 +1,64 @@
+"""What was found in the input: the cases to segment, and what yields none, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Case:
+    """One head CT to segment.
+
+    `name` is unique among the cases and the patients left out, and safe as a file or folder name.
+    `kind` is "nifti" or "dicom"; `path` the NIfTI file or the DICOM folder, `files` the case's own
+    DICOM files. With `archive` both lie in that zip or tar: `path` and `files` are then the
+    archive's path followed by the member's.
+    `shown_path` is the path below the input that the user gave (or the input's own last part), for
+    results and pages: folders above it are nobody's business. `original` is what the case is
+    called on disk, below the input and without the ending; bytes that are not UTF-8 are escaped
+    in both.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    files: tuple[Path, ...] = ()
+    archive: Path | None = None
+    shown_path: str = ""
+    original: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What yields no case: `is_patient` ones are failed patients, with a row in summary.csv.
+
+    Others are told in a note: a study without head CT beside one of the same patient with it.
+    """
+
+    name: str
+    path: Path
+    reason: str
+    is_patient: bool
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """All that lies in an input: cases, what was left out, and how many other files there are.
+
+    `ignored` counts files that are no images: tables, texts, programs, sidecars.
+    """
+
+    cases: list[Case]
+    left_out: list[LeftOut]
+    ignored: int = 0
+
+    @property
+    def failed(self) -> list[LeftOut]:
+        """The patients that cannot be read: each has a row in summary.csv and counts as failed."""
+        return [left for left in self.left_out if left.is_patient]
+
+    @property
+    def n_patients(self) -> int:
+        """Cases and failed patients: with more than one, results go to a folder each."""
+        return len(self.cases) + len(self.failed)
