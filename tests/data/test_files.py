@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from strokediff.data.files import atomic_directory, atomic_path, write_json, write_text
+from strokediff.data import files
+from strokediff.data.files import (
+    atomic_directory,
+    atomic_path,
+    recover,
+    write_json,
+    write_text,
+)
 from strokediff.errors import UsageError
 
 NOBODY = 65534
@@ -133,3 +140,82 @@ def test_other_errors_of_the_body_pass_through(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a"):
         (tmp_path / "gone").read_text()
     assert names(tmp_path) == []
+
+
+def test_a_name_that_is_not_utf_8_is_written_and_read_back(tmp_path):
+    for name in ("M\udcfcller", "\udcff\udcfe", "张\udce9"):
+        write_json(tmp_path / "a.json", {"name": name})
+        assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"name": name}
+
+
+@pytest.mark.parametrize("name", ["张" * 85, "x" * 255, "é" * 124 + ".nii.gz", "M\udcfc" * 60])
+def test_a_name_of_any_length_that_the_system_holds_is_written(tmp_path, name):
+    write_text(tmp_path / name, "x")
+    with atomic_directory(tmp_path / f"d{name[1:]}") as folder:
+        (folder / "a").write_text("y")
+    assert names(tmp_path) == sorted([name, f"d{name[1:]}"])
+
+
+class Killed(BaseException):
+    """A kill: nothing of what would be done on an error is done."""
+
+
+@pytest.fixture(params=["exchange", "two renames"])
+def killed_at(request, tmp_path, monkeypatch):
+    """Replaces the folder `ckpt`, killed at the n-th change of a name; its texts afterwards.
+
+    Both ways are tried, also where the system knows the first.
+    """
+
+    def replace(n):
+        with atomic_directory(tmp_path / "ckpt") as folder:
+            (folder / "a").write_text("old")
+            (folder / "b").write_text("old")
+        if request.param == "two renames":
+            monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+        steps = iter(range(1000))
+
+        def counted(call):
+            def step(*arguments):
+                if next(steps) >= n:
+                    raise Killed
+                return call(*arguments)
+
+            return step
+
+        with monkeypatch.context() as patch:
+            for name in ("_exchange", "remove"):
+                patch.setattr(files, name, counted(getattr(files, name)))
+            for name in ("replace", "rename"):
+                patch.setattr(Path, name, counted(getattr(Path, name)))
+            try:
+                with atomic_directory(tmp_path / "ckpt") as folder:
+                    (folder / "a").write_text("new")
+                    (folder / "c").write_text("new")
+            except Killed:
+                pass
+        recover(tmp_path / "ckpt")
+        assert not [name for name in names(tmp_path) if name.startswith(".tmp-old-")]
+        return {p.name: p.read_text() for p in (tmp_path / "ckpt").iterdir()}
+
+    return replace
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_a_kill_between_two_renames_loses_no_folder(killed_at, n):
+    """Old or new, never both, never none, and under its name."""
+    found = killed_at(n)
+    assert found in ({"a": "old", "b": "old"}, {"a": "new", "c": "new"})
+    assert n < 5 or found == {"a": "new", "c": "new"}
+
+
+def test_what_is_open_is_not_recovered_over(tmp_path):
+    """Somebody made the folder anew before anybody looked: it stays, the old goes."""
+    with atomic_directory(tmp_path / "a") as folder:
+        (folder / "x").write_text("old")
+    (tmp_path / "a").rename(files.aside_name(tmp_path / "a"))
+    (tmp_path / "a").mkdir()
+    recover(tmp_path / "a")
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == []
+    recover(tmp_path / "never-there")
+    assert names(tmp_path) == ["a"]

@@ -1,25 +1,27 @@
 """Atomic writing: a reader sees the old file or the whole new one, never half of it.
 
 Everything is written under a hidden temporary name in the target's own folder, flushed to the
-disk, then renamed. On any failure the temporary is removed and the old content stays.
+disk, then renamed. On any failure the temporary is removed and the old content stays; what a
+killed process left is removed by the next that writes there.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
-import secrets
-import shutil
+import time
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from strokediff.data.leftovers import aside_name, remove, sweep, temporary_name
 from strokediff.data.locks import sole as sole
 from strokediff.errors import UsageError
 
-TEMPORARY_PREFIX = ".tmp-"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 _UNWRITABLE = {
     errno.EACCES,
@@ -42,10 +44,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     (permissions, full disk, a folder of that name); other errors of the body pass through.
     """
     path = Path(path)
-    temporary = _temporary_name(path)
+    temporary = temporary_name(path)
     with writable(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "a folder of that name exists", str(path))
             yield temporary
@@ -62,14 +65,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield an empty temporary folder; on a clean exit it replaces the folder `path`.
 
-    An existing folder is moved aside first and removed last, so a kill between the two renames
-    leaves both complete versions (the old one under a `.tmp-` name), never a mixture.
+    Old and new are exchanged in one step where the system can do it (Linux). Elsewhere the old
+    folder is moved aside first, and `recover` brings it back after a kill between the two renames.
     """
     path = refuse_here(path)
-    temporary = _temporary_name(path)
+    temporary = temporary_name(path)
     with writable(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent)
+            recover(path)
             if path.exists() and not path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "a file of that name exists", str(path))
             temporary.mkdir()
@@ -78,10 +83,25 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
                 _sync(file)
             _sync(temporary)
             _swap_folder(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        finally:
+            remove(temporary)  # half of the new, or all of the old
         _sync(path.parent)
+
+
+def recover(path: str | Path) -> None:
+    """Finish what a kill between the two renames of `atomic_directory` left of the folder `path`.
+
+    For who opens such a folder, before. Nothing happens in the usual case.
+    """
+    path = Path(path).absolute()
+    aside = aside_name(path)
+    if path.exists():
+        remove(aside)
+    elif aside.is_dir():
+        time.sleep(0.2)  # the process may be alive and about to do the second
+        with suppress(OSError):
+            if not path.exists():
+                aside.rename(path)
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -91,8 +111,12 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, content: str) -> None:
-    """Write `content` to `path` atomically, as UTF-8 with unchanged line ends."""
-    write_bytes(path, content.encode("utf-8"))
+    """Write `content` to `path` atomically, as UTF-8 with unchanged line ends.
+
+    A byte of a file name that is not UTF-8 (a lone surrogate here) is written as its escape, which
+    JSON reads back as it was.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -100,23 +124,31 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _temporary_name(path: Path) -> Path:
-    """A hidden sibling that keeps the suffixes (writers choose the format by them)."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name[-150:]}")
-
-
 def _swap_folder(temporary: Path, path: Path) -> None:
+    """Afterwards `temporary` is the old folder, or is not there."""
     if not path.exists():
         temporary.replace(path)
         return
-    old = _temporary_name(path)
-    path.replace(old)
+    if _exchange(temporary, path):
+        return
+    aside = aside_name(path)
+    path.replace(aside)
     try:
         temporary.replace(path)
-    except OSError:
-        old.replace(path)
+    except BaseException:
+        recover(path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    remove(aside)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; whether the system can do that."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # no Linux, or an old C library
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    return bool(renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
 
 
 def _sync(path: Path) -> None:
