@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from strokediff.data.preprocess import GridConfig, SliceGrid, widened
+from strokediff.data.preprocess import GridConfig, SliceGrid, _Separable, widened
 from strokediff.data.volume import Source, Volume
 
 GRID = GridConfig(size=64, spacing_mm=3.0)
@@ -154,3 +155,31 @@ def test_an_empty_mask_stays_empty_and_a_full_one_full() -> None:
     m[1] = True
     assert np.array_equal(widened(m, 4.0, 2.0), m)
     assert np.array_equal(widened(m, -4.0, 2.0), m)
+
+
+@pytest.mark.parametrize("side", [61, 512, 650])
+@pytest.mark.parametrize("size", [32, 97])
+def test_bytes_do_not_depend_on_how_many_cores_multiply(side: int, size: int) -> None:
+    """A threaded BLAS shares a product's sum out by cores, and rounds each share by itself."""
+    hu = np.random.default_rng(0).normal(30, 20, (side, side + 3, 2)).astype(np.float32)
+    affine = np.diag([230 / side, 230 / side, 5.0, 1.0])
+    volume = Volume.from_source_array(hu, Source(Path("x"), "array", hu.shape, affine))
+    brain = np.zeros(hu.shape, bool)
+    brain[side // 5 : -side // 5, side // 6 : -side // 6] = True
+    config, made = GridConfig(size=size, spacing_mm=200 / size), []
+    for cores in (1, 2):
+        with threadpool_limits(cores, user_api="blas"):
+            grid = SliceGrid(config, volume, brain)
+            x = grid.image_with_rim(hu, 10.0)
+            made.append((x.tobytes(), grid.to_volume(x).tobytes(), grid.label(hu > 50).tobytes()))
+    assert made[0] == made[1]
+
+
+def test_the_separable_product_is_that_of_the_matrices() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.random(shape).astype(np.float32) for shape in ((5, 7), (4, 6)))
+    a[a < 0.5] = 0
+    a[2], array = 0, rng.random((7, 6, 3))
+    product = _Separable(a, b)
+    np.testing.assert_allclose(product(array), np.einsum("ax,by,xyz->abz", a, b, array), rtol=1e-5)
+    assert 2 not in product.used[0] and len(product.used[1]) == 4
