@@ -5,7 +5,7 @@
 Every case is made from its number alone, so that one that fails can be made again (--only NUMBER).
 A case may be read or be refused with an error of `strokediff.errors`; anything else is a fault:
 another exception, a value that is not finite, a crash, more than 30 s, more than 2 GB. Faults are
-listed and the exit code is 1. `benchmarks/fuzz_formats.py` has the formats and how they are bent.
+listed and the exit code is 1. `fuzz_formats.py` beside this has the formats and how they are bent.
 """
 
 from __future__ import annotations

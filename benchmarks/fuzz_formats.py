@@ -10,62 +10,33 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import random
 import shutil
 import struct
-import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-
-HOSTILE_NUMBERS = (0, -1, 1, 2, 255, 256, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**32 - 1)
-HOSTILE_TEXT = (
-    b"",
-    b"inf",
-    b"-inf",
-    b"nan",
-    b"1e400",
-    b"1e30",
-    b"-1",
-    b"0",
-    b"0\\0",
-    b"1\\0\\0\\1\\0\\0",
-    b"1\\0\\0\\0\\1\\0\\7",
-    b"0,5\\0,5",
-    b"99999999999999999999",
-    b"../../etc/passwd",
-    b"\xff\xfe\x00\x01",
-    b"\x1b[31m",
-    b"A" * 70000,
-    b"\\" * 200,
-    "單純".encode(),
+from fuzz_bending import (
+    HOSTILE_NUMBERS,
+    HOSTILE_TEXT,
+    bent_bytes,
+    bent_json,
+    bent_tensors,
+    elements,
+    with_value,
 )
-HOSTILE_JSON: tuple[Any, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    1,
-    2**63,
-    10**400,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "../../x",
-    "\x1b[31m",
-    "a" * 100_000,
-    [],
-    {},
-    [[]],
-    {"a": {"b": 1}},
-    [1, "a", None],
+from fuzz_inputs import (
+    base_series,
+    head,
+    make_checkpoint,
+    make_cohort,
+    nifti_bytes,
+    tarred,
+    zipped,
 )
 
 
@@ -139,7 +110,7 @@ class DicomSeries:
 
 
 class Nifti:
-    """A head of 24 x 24 x 8 voxels, .nii and .nii.gz, as image, mask, labels and probabilities."""
+    """A head of 40 x 40 x 8 voxels, .nii and .nii.gz, as image, mask, labels and probabilities."""
 
     FIELDS = nib.Nifti1Header.template_dtype
 
@@ -350,269 +321,12 @@ class Archive:
             raise last
 
 
-FORMATS: dict[str, Callable[[Path], Any]] = {
-    "dicom": DicomSeries,
-    "nifti": Nifti,
-    "checkpoint": Checkpoint,
-    "cohort": CohortFolder,
-    "record": Record,
-    "archive": Archive,
-}
-
-
-def bent_bytes(content: bytes, rng: random.Random) -> bytes:
-    """Flipped, cut, doubled, inserted or overwritten bytes."""
-    way, n = rng.randrange(6), len(content)
-    at = rng.randrange(n) if n else 0
-    if way == 0:
-        flipped = bytearray(content)
-        for _ in range(rng.choice((1, 1, 3, 20))):
-            if n:
-                flipped[rng.randrange(n)] = rng.randrange(256)
-        return bytes(flipped)
-    if way == 1:
-        return content[: rng.choice((0, 1, 131, 132, at))]
-    if way == 2:
-        return content[:at] + content[at + rng.randint(1, 64) :]
-    if way == 3:
-        return content[:at] + rng.randbytes(rng.randint(1, 64)) + content[at:]
-    if way == 4:
-        return content[:at] + b"\xff" * rng.randint(1, 16) + content[at + 16 :]
-    return content + rng.choice((b"\0" * 4096, content[at:], rng.randbytes(64)))
-
-
-def bent_json(text: str, rng: random.Random) -> str:
-    """One value anywhere replaced, taken out or renamed; or the text itself bent."""
-    if rng.random() < 0.1:
-        return bent_bytes(text.encode(), rng).decode(errors="replace")
-    if rng.random() < 0.02:
-        return "[" * 100_000
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    holders = [(content, key) for key in _keys(content)]
-    for holder, key in holders:
-        inner = holder[key]
-        if len(holders) < 500:
-            holders += [(inner, k) for k in _keys(inner)]
-    if not holders:
-        return text
-    holder, key = rng.choice(holders)
-    way = rng.random()
-    if way < 0.15:
-        del holder[key]
-    elif way < 0.25 and isinstance(holder, dict):
-        holder[rng.choice(("", "../x", "a" * 300, "x"))] = holder.pop(key)
-    else:
-        holder[key] = rng.choice(HOSTILE_JSON)
-    return json.dumps(content)
-
-
-def _keys(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value)
-    return list(range(len(value))) if isinstance(value, list) else []
-
-
-def bent_tensors(content: bytes, rng: random.Random) -> bytes:
-    """A safetensors file: its header's JSON, its length or its bytes."""
-    if rng.random() < 0.4 or len(content) < 8:
-        return bent_bytes(content, rng)
-    (length,) = struct.unpack("<Q", content[:8])
-    if rng.random() < 0.2:
-        return struct.pack("<Q", rng.choice((0, 1, 2**63, 2**40, length + 1))) + content[8:]
-    header = bent_json(content[8 : 8 + length].decode(errors="replace"), rng).encode()
-    return struct.pack("<Q", len(header)) + header + content[8 + length :]
-
-
 def _put_sha_right(file: Path) -> None:
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     beside = file.parent / {"model": "config.json", "noise": "noise.json"}[file.stem]
     meta = json.loads(beside.read_text())
     meta["sha256"] = sha256
     beside.write_text(json.dumps(meta))
-
-
-def elements(content: bytes) -> list[tuple[int, int, int, bool]]:
-    """Top-level elements of an explicit little endian file: start, value, length, long form."""
-    found, at = [], 132
-    while at + 8 <= len(content):
-        vr = content[at + 4 : at + 6]
-        long = vr in (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OD", b"OF", b"UC", b"UR", b"OL")
-        if long:
-            value_at = at + 12
-            (length,) = struct.unpack("<I", content[at + 8 : at + 12].ljust(4, b"\0"))
-        else:
-            value_at = at + 8
-            (length,) = struct.unpack("<H", content[at + 6 : at + 8])
-        if not vr.isalpha() or length == 0xFFFFFFFF or value_at + length > len(content):
-            break
-        found.append((at, value_at, length, long))
-        at = value_at + length
-    return found
-
-
-def with_value(content: bytes, element: tuple[int, int, int, bool], value: bytes) -> bytes:
-    """The file with another value of an element, its length told rightly."""
-    _, value_at, length, long = element
-    value = value[: 2**16 - 2]
-    value += b" " * (len(value) % 2)
-    told = struct.pack("<I", len(value)) if long else struct.pack("<H", len(value))
-    head_ = content[: value_at - len(told)]
-    return head_ + told + value + content[value_at + length :]
-
-
-def head() -> np.ndarray:
-    """HU (X, Y, Z): air, a skull and brain."""
-    rng = np.random.default_rng(0)
-    hu = np.full((24, 24, 8), -1000, np.int16)
-    hu[3:21, 3:21] = 800
-    hu[5:19, 5:19] = rng.integers(20, 45, (14, 14, 8))
-    return hu
-
-
-def nifti_bytes(array: np.ndarray) -> bytes:
-    """The array as .nii of 2 x 2 x 5 mm."""
-    return nib.Nifti1Image(array, np.diag([2.0, 2.0, 5.0, 1.0])).to_bytes()
-
-
-def base_series(folder: Path, kind: int) -> list[Path]:
-    """Six slices of one head: plain, packed (RLE, JPEG 2000), deflated; or one multi-frame file."""
-    from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
-
-    folder.mkdir(parents=True)
-    stored = (head().transpose(2, 1, 0)[1:7] + 1024).astype("<u2")
-    if kind == 4:
-        return [_multi_frame(folder / "frames.dcm", stored)]
-    files = []
-    for k, plane in enumerate(stored):
-        dataset = _dataset(f"slice {k}", plane)
-        dataset.InstanceNumber = k + 1
-        dataset.ImagePositionPatient = [-23.0, -23.0, 5.0 * k]
-        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        dataset.PixelSpacing = [2.0, 2.0]
-        dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
-        if kind in (1, 2):
-            dataset.compress((RLELossless, JPEG2000Lossless)[kind - 1], generate_instance_uid=False)
-        elif kind == 3:
-            dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-        files.append(folder / f"{k}.dcm")
-        dataset.save_as(files[-1], enforce_file_format=True)
-    return files
-
-
-def _dataset(name: str, stored: np.ndarray) -> Any:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-    dataset.SOPInstanceUID = generate_uid(entropy_srcs=["fuzz", name])
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["fuzz", "study"])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["fuzz", "series"])
-    dataset.Modality, dataset.PatientID, dataset.SeriesDescription = "CT", "FUZZ", "Head 5.0 H30s"
-    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    dataset.SeriesNumber, dataset.AcquisitionNumber = 2, 1
-    dataset.ConvolutionKernel, dataset.ContrastBolusAgent = "H30s", ""
-    dataset.AcquisitionTime, dataset.PixelPaddingValue = "120000", 0
-    dataset.Rows, dataset.Columns = stored.shape[-2:]
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
-    dataset.PixelRepresentation = 0
-    dataset.PixelData = stored.tobytes()
-    return dataset
-
-
-def _multi_frame(path: Path, stored: np.ndarray) -> Path:
-    from pydicom.dataset import Dataset
-    from pydicom.uid import EnhancedCTImageStorage
-
-    def item(**values: Any) -> list[Dataset]:
-        made = Dataset()
-        for keyword, value in values.items():
-            setattr(made, keyword, value)
-        return [made]
-
-    dataset = _dataset("frames", stored)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = EnhancedCTImageStorage
-    dataset.NumberOfFrames = len(stored)
-    dataset.SharedFunctionalGroupsSequence = item(
-        PixelMeasuresSequence=item(PixelSpacing=[2.0, 2.0]),
-        PlaneOrientationSequence=item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
-        PixelValueTransformationSequence=item(RescaleSlope=1, RescaleIntercept=-1024),
-    )
-    dataset.PerFrameFunctionalGroupsSequence = [
-        item(
-            PlanePositionSequence=item(ImagePositionPatient=[-23.0, -23.0, 5.0 * k]),
-            FrameContentSequence=item(StackID="1", InStackPositionNumber=k + 1),
-        )[0]
-        for k in range(len(stored))
-    ]
-    dataset.save_as(path, enforce_file_format=True)
-    return path
-
-
-def make_checkpoint(folder: Path) -> None:
-    """An untrained network of a few thousand weights with a low-rank noise."""
-    import torch
-
-    from strokediff.data.preprocess import GridConfig
-    from strokediff.networks.config import NetworkConfig
-    from strokediff.noise.low_rank import LowRankNoise
-    from strokediff.training.build import build_network
-    from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
-    from strokediff.training.config import LossConfig, NoiseConfig, TrainingConfig
-    from strokediff.training.noise import write_noise
-
-    config = TrainingConfig(
-        network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
-        T=20,
-        loss=LossConfig(label_reading="linear"),
-        noise=NoiseConfig(name="low-rank", rank=4),
-    )
-    x = torch.randn(12, 16, 16, generator=torch.Generator().manual_seed(0))
-    noise = LowRankNoise.fit(lambda: iter([(x, torch.ones_like(x))]), rank=4)
-    folder.mkdir()
-    write_checkpoint(
-        folder,
-        CheckpointConfig(
-            name="fuzz",
-            method="sdpm",
-            noise="low-rank",
-            grid=GridConfig(size=16, spacing_mm=8.0),
-            training=config,
-            trained_on="test phantoms",
-            step=1,
-        ),
-        dict(build_network(config, 16).state_dict()),
-        split={"train": ["a"], "val": ["b"], "test": []},
-        metrics={
-            "validation": [{"step": 1, "dice": 0.5}],
-            "decision": {"fast/avg": {"threshold": 0.1, "least_lesion_ml": 0.5}},
-        },
-    )
-    write_noise(folder, noise)
-
-
-def make_cohort(folder: Path) -> None:
-    """Three patients of five slices of 16 x 16 pixels."""
-    from strokediff.data.cohort import CohortWriter, Patient
-    from strokediff.data.preprocess import GridConfig
-
-    folder.mkdir()
-    writer = CohortWriter(folder, GridConfig(size=16, spacing_mm=8.0))
-    rng = np.random.default_rng(0)
-    for name in ("a", "b", "c"):
-        m = np.ones((5, 16, 16), np.uint8)
-        y = (rng.random(m.shape) > 0.9).astype(np.uint8)
-        x = rng.normal(0, 0.3, m.shape).astype(np.float16)
-        writer.add(Patient(name, x, y, m), spacing_mm=[8.0, 8.0, 5.0], volume_ml=1.0, patient=name)
-    split = {"train": ["a"], "val": ["b"], "test": ["c"]}
-    writer.finish(split=split, origin={"description": "test phantoms", "spacing": "known"})
 
 
 def check_volume(volume: Any) -> None:
@@ -622,24 +336,11 @@ def check_volume(volume: Any) -> None:
     assert np.isfinite(volume.affine).all() and (volume.slice_increments_mm > 0).all()
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
-    """A zip of the members, whatever they are called."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, content in members.items():
-            packed.writestr(name, content)
-    return stream.getvalue()
-
-
-def tarred(members: dict[str, bytes], kind: str, rng: random.Random) -> bytes:
-    """A tar of the members, now and then with a link or a device among them."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz" if kind == "tar.gz" else "w") as packed:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            if rng.random() < 0.05:
-                info.type, info.size = rng.choice((tarfile.SYMTYPE, tarfile.CHRTYPE)), 0
-                info.linkname = "/etc/passwd"
-            packed.addfile(info, io.BytesIO(content) if info.size else None)
-    return stream.getvalue()
+FORMATS: dict[str, Callable[[Path], Any]] = {
+    "dicom": DicomSeries,
+    "nifti": Nifti,
+    "checkpoint": Checkpoint,
+    "cohort": CohortFolder,
+    "record": Record,
+    "archive": Archive,
+}

@@ -262,7 +262,7 @@ def differing(now: dict[str, str], whole: dict[str, str]) -> str:
 
 
 def make_commands(folder: Path) -> list[Command]:
-    """The commands, on small phantoms that are made first (those of both places are called alike)."""
+    """The commands, on small phantoms that are made first (both places call them alike)."""
     scans, others = folder / "scans", folder / "others"
     if not (folder / "found").exists():
         for place, seed in ((scans, 5), (others, 6)):
