@@ -23,8 +23,9 @@ from strokediff.cli.phantom import phantom
 from strokediff.cli.predict import predict
 from strokediff.cli.prepare import prepare
 from strokediff.cli.segment import segment
+from strokediff.cli.stopping import STOPPED, stopped_by_signals
+from strokediff.cli.telling import explained, flush_streams, open_streams, tell
 from strokediff.cli.train import train
-from strokediff.errors import InputError, StrokediffError
 
 INTERRUPTED = 130
 """What typer exits with after Ctrl-C, as shells do: 128 + SIGINT."""
@@ -72,22 +73,27 @@ def _root(
 def main() -> None:
     """Run the command line; an explained error ends with its own exit code and no traceback."""
     keep_freed_memory()
+    open_streams()
     try:
-        app()
-    except StrokediffError as error:
-        print(f"strokediff: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except PermissionError as error:
-        place = error.filename or "a file"
-        print(f"strokediff: {place}: {error.strerror}. Change its permissions.", file=sys.stderr)
-        sys.exit(InputError.exit_code)
-    except OSError as error:  # a disk that is gone, a share that does not answer
-        print(f"strokediff: {error}. Check the disk, then try again.", file=sys.stderr)
-        sys.exit(InputError.exit_code)
+        with stopped_by_signals():
+            app()
     except SystemExit as error:
-        if error.code == INTERRUPTED:
-            print("strokediff: stopped", file=sys.stderr)
+        if error.code in STOPPED:
+            tell("stopped")
         raise
+    except KeyboardInterrupt:  # outside a command
+        tell("stopped")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `| head` has read enough
+        sys.exit(1)
+    except Exception as error:
+        told = explained(error)
+        if told is None:
+            raise
+        tell(told[0])
+        sys.exit(told[1])
+    finally:
+        flush_streams()
 
 
 if __name__ == "__main__":
