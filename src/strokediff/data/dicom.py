@@ -77,7 +77,7 @@ def _common_folder(files: list[Path]) -> Path:
 
 def _no_dicom(path: Path, found: Scan) -> InputError:
     if found.damaged:
-        names = ", ".join(p.name for p in found.damaged[:3])
+        names = ", ".join(p.name for p in list(found.damaged)[:3])
         return InputError(
             f"{path}: {len(found.damaged)} DICOM files are empty or damaged ({names} ...) and "
             f"none can be read. Copy the series again."
@@ -102,7 +102,7 @@ def _one_patient(path: Path, found: Scan) -> None:
 def _damaged(found: Scan) -> list[str]:
     if not found.damaged:
         return []
-    names = ", ".join(p.name for p in found.damaged[:3])
+    names = ", ".join(p.name for p in list(found.damaged)[:3])
     more = " ..." if len(found.damaged) > 3 else ""
     return [
         f"{len(found.damaged)} empty or damaged DICOM files were left out ({names}{more}); if "

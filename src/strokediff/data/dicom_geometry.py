@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.dicom_headers import SliceHeader
+from strokediff.data.dicom_frames import SliceHeader
 from strokediff.data.volume import LPS_TO_RAS
 
 SAME_POSITION_MM = 0.05
@@ -25,7 +25,8 @@ SIDEWAYS_TOLERANCE_PIXELS = 1.0
 class StackGeometry:
     """The slices in order along their normal, LPS mm.
 
-    `groups[k]` are the headers at the k-th position (more than one: duplicates). `along` (N,) are
+    `groups[k]` are the headers at the k-th position (more than one: duplicates, or the slice was
+    scanned again), the first scanned first. `along` (N,) are
     the positions along the unit `normal` (row direction x column direction), ascending;
     `origins` (N, 3) the first pixels' centres.
     """
@@ -55,8 +56,9 @@ class StackGeometry:
             else:
                 groups.append([header])
                 along.append(t)
+        groups = [sorted(group, key=in_time) for group in groups]
         origins = np.array([group[0].position for group in groups], dtype=np.float64)
-        return cls(tuple(map(tuple, groups)), normal, np.array(along), origins)
+        return cls(tuple(map(tuple, groups)), normal, origins @ normal, origins)
 
     @property
     def n_slices(self) -> int:
@@ -160,6 +162,25 @@ class StackGeometry:
     def origins_ras(self) -> NDArray[np.float64]:
         """The first pixels' centres (N, 3), RAS+ mm."""
         return self.origins @ LPS_TO_RAS[:3, :3].T
+
+
+def along(header: SliceHeader, direction: NDArray[np.float64]) -> float:
+    """Where a slice's first pixel lies along a unit direction (3,), mm."""
+    if header.position is None:
+        raise ValueError("header without position")
+    return float(direction @ header.position)
+
+
+def in_time(header: SliceHeader) -> tuple[int, float, float, int, str]:
+    """Sorts headers by when they were scanned, as far as they tell, then by number and path."""
+    recorded = header.recorded
+    return (
+        recorded.acquisition,
+        recorded.acquired_s or 0.0,
+        recorded.content_s or 0.0,
+        header.instance_number,
+        str(header.path),
+    )
 
 
 def _runs(steps: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.data import dicom_words as words
-from strokediff.data.dicom_headers import CT_CLASSES
+from strokediff.data.dicom_frames import CT_CLASSES
 from strokediff.data.dicom_stacks import Stack
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.errors import InputError

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
+from strokediff.data.dicom_frames import SliceHeader
 from strokediff.data.dicom_geometry import StackGeometry
-from strokediff.data.dicom_headers import SliceHeader
+from strokediff.data.dicom_passes import SMALLEST_PASS, Part, passes_of
 
 ORIENTATION_TOLERANCE = 0.01
 SPACING_TOLERANCE = 1e-3
-SMALLEST_PASS = 5
 
 
 @dataclass(frozen=True)
@@ -22,25 +21,35 @@ class Stack:
 
     `geometry` is None where position, orientation or pixel spacing is absent. `part` says which
     part of its series this is, empty for a whole series; `n_passes` into how many passes over
-    the same positions the series was split.
+    the same positions the series was split, by `told_by`. `note` is what a user must know of how
+    it was put together; `mixed` that it holds several passes which nothing tells apart.
     """
 
     headers: tuple[SliceHeader, ...]
     geometry: StackGeometry | None
     part: str = ""
     n_passes: int = 1
+    told_by: str = ""
+    note: str = ""
+    mixed: bool = False
 
     @property
     def head(self) -> SliceHeader:
         """The first slice's header, which speaks for the stack."""
         return self.headers[0]
 
+    @property
+    def flaws(self) -> list[str]:
+        """What is wrong with the slices' geometry, and in how many: the commonest first."""
+        counts = Counter(flaw for header in self.headers for flaw in header.flaws)
+        return [f"{flaw} in {n} of {len(self.headers)} slices" for flaw, n in counts.most_common(4)]
+
 
 def split_series(headers: list[SliceHeader]) -> list[Stack]:
     """Stacks of every series in `headers`, in the order of series number and UID.
 
-    A series is split by orientation, matrix and pixel size; then, where slices share a position,
-    by what tells repeated passes apart: acquisition number, kernel or image type.
+    A series is split by orientation, matrix and pixel size, then into the passes over the head
+    that it holds (`dicom_passes`), which come in the order of time.
     """
     series: dict[str, list[SliceHeader]] = defaultdict(list)
     for header in headers:
@@ -71,35 +80,25 @@ def _split_one(headers: list[SliceHeader]) -> list[Stack]:
 
 
 def _split_passes(headers: list[SliceHeader], where: str) -> list[Stack]:
-    geometry = StackGeometry.of(headers)
-    if geometry.n_slices == len(headers):
-        return [Stack(tuple(headers), geometry, where)]
-    keys: dict[str, Callable[[SliceHeader], Hashable]] = {
-        "acquisition": lambda h: h.acquisition_number,
-        "kernel": lambda h: h.kernel,
-        "image type": lambda h: h.image_type,
-    }
-    for name, key in keys.items():
-        passes: dict[Hashable, list[SliceHeader]] = defaultdict(list)
-        for header in headers:
-            passes[key(header)].append(header)
-        shapes = [StackGeometry.of(one) for one in passes.values()]
-        whole = all(g.n_slices >= SMALLEST_PASS for g in shapes)
-        apart = sum(g.n_slices for g in shapes) == len(headers)
-        if len(passes) > 1 and whole and apart:
-            return [
-                Stack(tuple(one), g, f"{where} {name} {value}".strip(), len(passes))
-                for (value, one), g in zip(passes.items(), shapes, strict=True)
-            ]
-    return [Stack(tuple(headers), geometry, where)]
+    parts = passes_of(headers)
+    n_passes = max(1, sum(len(part.headers) >= SMALLEST_PASS for part in parts))
+    return [_stack(part, where, n_passes) for part in parts]
+
+
+def _stack(part: Part, where: str, n_passes: int) -> Stack:
+    return Stack(
+        part.headers,
+        part.geometry,
+        f"{where} {part.label}".strip(),
+        n_passes,
+        part.told_by,
+        part.note,
+        part.mixed,
+    )
 
 
 def _has_geometry(header: SliceHeader) -> bool:
-    if header.orientation is None or header.position is None or header.spacing is None:
-        return False
-    lengths = np.linalg.norm(header.orientation, axis=1)
-    crossed = abs(float(header.orientation[0] @ header.orientation[1]))
-    return bool(np.abs(lengths - 1).max() < 0.01 and crossed < 0.01 and min(header.spacing) > 0)
+    return not header.flaws
 
 
 def _same_grid(a: SliceHeader, b: SliceHeader) -> bool:
