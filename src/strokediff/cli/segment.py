@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strokediff.errors import InputError, PartialFailure, UsageError
+
+UNMADE = " could not be "
+"""In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
 
 if TYPE_CHECKING:
     from strokediff.data.cases import Case
@@ -56,22 +62,31 @@ def segment(
     preview: Annotated[
         bool, typer.Option("--preview/--no-preview", help="Write preview.png and report.html.")
     ] = True,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Segment again what is there already.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Outline the lesion on a non-contrast head CT and measure it in mL. Research use only."""
-    from strokediff.cli.progress import progress_bar
+    """Outline the lesion on a non-contrast head CT and measure it in mL. Research use only.
+
+    The same command again goes on where it stopped: patients that are done already stay as they
+    are, unless their files or a setting changed.
+    """
+    from strokediff.cli.progress import print_line, progress_bar
     from strokediff.data.discover import discover
     from strokediff.inference.executor import PRECISIONS
     from strokediff.inference.presets import Choice, Limits
     from strokediff.model import compiled, load_model, resolve_device
     from strokediff.models import model_path
+    from strokediff.plaintext import visible
     from strokediff.segmenting import Job, check_writable, segment_cases
 
     if precision not in PRECISIONS:
         raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
     limits = Limits(tolerance_ml, max_evaluations)
     choice = Choice(method, preset, transition, fusion, limits, cut)
-    cases = discover(source, series, out).cases
+    with _older_does_not_count(out):
+        found = discover(source, series, out)
     check_writable(out)
     loaded = load_model(model_path(model), resolve_device(device))
     choice.estimator(loaded.process.T)  # refuses what does not fit before a scan is read
@@ -84,26 +99,53 @@ def segment(
         pictures=preview,
         precision=precision,
         uncertainty=uncertainty,
+        redo=redo,
     )
     with progress_bar(quiet) as bar:
-        tasks = {case.name: bar.add_task(case.name, total=None, start=False) for case in cases}
+        task = bar.add_task("", total=None, start=False)
+        tell = partial(print_line, bar)
 
         def advance(case: Case, done: int, total: int) -> None:
-            bar.start_task(tasks[case.name])
-            bar.update(tasks[case.name], advance=done, total=total)
+            if done == 0:
+                which = (
+                    f"{len(outcomes) + 1} of {found.n_patients} " if found.n_patients > 1 else ""
+                )
+                bar.reset(task, description=f"{which}{case.name}", total=total)
+            bar.update(task, advance=done)
 
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
-            bar.console.print(_plan(case.name, evaluations, seconds, str(loaded.device)))
+            tell(_plan(case.name, evaluations, seconds, str(loaded.device)))
 
-        outcomes = []
-        for outcome in segment_cases(cases, out, job, advance, foresee):
-            outcomes.append(outcome)
-            task = tasks[outcome.case]
-            done = bar.tasks[task].completed  # less than foreseen where a tolerance was met
-            bar.update(task, description=_line(outcome), total=done)
+        outcomes: list[Outcome] = []
+        run = segment_cases(
+            found.cases, out, job, advance, foresee, left_out=found.failed, tell=tell
+        )
+        with closing(run):
+            for outcome in run:
+                outcomes.append(outcome)
+                tell(_line(outcome))
+        bar.remove_task(task)
     _raise_failures(outcomes)
     if not quiet:
-        typer.echo(f"Results in {out}")
+        typer.echo(f"Results in {visible(str(out))}")
+
+
+@contextmanager
+def _older_does_not_count(out: Path) -> Iterator[None]:
+    """A run that finds nothing to segment leaves no older result in `out` as if it were its own."""
+    from strokediff.data.files import sole
+    from strokediff.data.result_folder import ASIDE, ResultFolder
+
+    try:
+        yield
+    except InputError as error:
+        older = ResultFolder(out)
+        if older.result() is None or older.changed():
+            raise
+        with sole(out, "segment"):
+            older.tidy()
+            older.set_aside()
+        raise InputError(f"{error} The older result in {out} was set aside ({ASIDE}).") from error
 
 
 def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:
@@ -117,17 +159,23 @@ def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:
 def _line(outcome: Outcome) -> str:
     if outcome.error:
         return f"{outcome.case}: failed"
-    interval = outcome.report["volume_interval_ml"]
+    interval = outcome.report.get("volume_interval_ml")
     spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
-    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}"
+    kept = ", already done" if outcome.kept else ""
+    unmade = "".join(
+        f"; {w}" for w in outcome.report["warnings"] if w.endswith(")") and UNMADE in w
+    )
+    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}{kept}{unmade}"
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:
+    from strokediff.plaintext import visible
+
     failed = [o for o in outcomes if o.exception]
     if not failed:
         return
     if len(outcomes) == 1 and failed[0].exception:
         raise failed[0].exception
-    lines = "\n".join(f"  {o.case}: {o.error}" for o in failed)
+    lines = "\n".join(visible(f"  {o.case}: {o.error}") for o in failed)
     message = f"{len(failed)} of {len(outcomes)} patients failed (see summary.csv):\n{lines}"
     raise (PartialFailure if len(failed) < len(outcomes) else InputError)(message)

@@ -8,12 +8,6 @@ from typing import TextIO
 
 from strokediff.errors import InputError, StrokediffError
 
-NO_MEMORY = (
-    "memory ran out. Close other programs, do less at once (-j, --batch-size, --threads), or use "
-    "another --device."
-)
-_NO_MEMORY_SAYS = ("can't allocate memory", "not enough memory", "out of memory")
-
 
 def explained(error: BaseException) -> tuple[str, int] | None:
     """Sentence and exit code of an error that has an explanation; None if it is a bug."""
@@ -68,8 +62,6 @@ def _discard(stream: TextIO) -> None:
 
 
 def _of_the_system(error: BaseException) -> str | None:
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return NO_MEMORY
     if isinstance(error, RecursionError):
         return "a file is nested too deeply to be read. Expected JSON as strokediff writes it."
     if isinstance(error, UnicodeError):
@@ -78,15 +70,14 @@ def _of_the_system(error: BaseException) -> str | None:
         return f"{_place(error)}: {error.strerror}. Change its permissions."
     if isinstance(error, OSError):  # a disk that is gone, a share that does not answer
         return f"{error}. Check the disk, then try again."
+    if isinstance(error, Exception):
+        from strokediff.training.trouble import trouble_of
+
+        found = trouble_of(error)
+        if found is not None:
+            return f"{found.what} ({str(error) or type(error).__name__}). {found.remedy}"
     return None
 
 
 def _place(error: OSError) -> str:
     return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """PyTorch's, without importing it: of a GPU by its class, of a CPU by what it says."""
-    if type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(s in str(error) for s in _NO_MEMORY_SAYS)

@@ -52,13 +52,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "a folder of that name exists", str(path))
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        sync(path.parent)
 
 
 @contextmanager
@@ -80,12 +80,12 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             for file in temporary.rglob("*"):
-                _sync(file)
-            _sync(temporary)
+                sync(file)
+            sync(temporary)
             _swap_folder(temporary, path)
         finally:
             remove(temporary)  # half of the new, or all of the old
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def recover(path: str | Path) -> None:
@@ -151,7 +151,7 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Flush a file or a folder's entries to the disk; folders where the system allows it."""
     if path.is_dir():
         with suppress(OSError):

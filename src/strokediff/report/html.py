@@ -48,7 +48,7 @@ class ReportFigure:
 def write_report(
     path: Path,
     result: Mapping[str, Any],
-    preview_png: bytes,
+    preview_png: bytes | None,
     *,
     case: str | None = None,
     figures: Sequence[ReportFigure] = (),
@@ -56,7 +56,8 @@ def write_report(
 ) -> None:
     """Write the page for one result; raises `UsageError` if `path` cannot be written.
 
-    `result` has the keys of `result.json`; those that are missing leave their place out. `case`
+    `result` has the keys of `result.json`; those that are missing leave their place out, and so
+    does a preview that is None. `case`
     defaults to `result["case"]`. `slice_areas_mm2` (Z,) is the lesion's area in each slice, from
     the bottom up.
     """
@@ -70,14 +71,14 @@ def write_report(
 
 def render_report(
     result: Mapping[str, Any],
-    preview_png: bytes,
+    preview_png: bytes | None,
     *,
     case: str | None = None,
     figures: Sequence[ReportFigure] = (),
     slice_areas_mm2: Sequence[float] | None = None,
 ) -> str:
     """The page as text; see `write_report`."""
-    montage = ReportFigure(
+    montage = preview_png and ReportFigure(
         preview_png,
         "Axial slices, window W40 L40 (20 to 60 HU), numbered from the bottom. The patient's "
         "right (R) is on the left. The lesion is outlined; its area is below each slice.",
