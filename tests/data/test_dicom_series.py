@@ -45,7 +45,7 @@ REASONS = {
     "chest": "another part of the body",
     "magnet": "modality MR",
     "report": "not a CT image",
-    "bare": "no usable position",
+    "bare": "no ImagePositionPatient in 20 of 20 slices",
     "perfusion": "contrast or angiography by its name",
 }
 
@@ -93,7 +93,7 @@ def test_second_best_alone_is_taken(tmp_path, kind):
         ("mip", "only projections"),
         ("magnet", "there is no CT image"),
         ("report", "there is no CT image"),
-        ("bare", "no geometry"),
+        ("bare", "the place of its slices is not known"),
     ],
 )
 def test_nothing_usable_is_refused_with_what_was_found(tmp_path, kind, message):

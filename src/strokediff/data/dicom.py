@@ -11,9 +11,13 @@ import pydicom
 from numpy.typing import NDArray
 
 from strokediff.data import sanity
-from strokediff.data.dicom_geometry import SIDEWAYS_TOLERANCE_PIXELS, StackGeometry
-from strokediff.data.dicom_headers import Scan, SliceHeader, scan, walk_files
-from strokediff.data.dicom_pixels import PixelReader
+from strokediff.data.dicom_assembly import assemble
+from strokediff.data.dicom_checks import check_geometry
+from strokediff.data.dicom_files import files_of_dicomdir, is_dicomdir, walk_files
+from strokediff.data.dicom_frames import SliceHeader
+from strokediff.data.dicom_geometry import StackGeometry
+from strokediff.data.dicom_headers import Scan, damage, scan
+from strokediff.data.dicom_patients import n_patient_ids, patients_in
 from strokediff.data.dicom_series import Choice, choose
 from strokediff.data.dicom_stacks import split_series
 from strokediff.data.volume import Source, Volume
@@ -36,15 +40,16 @@ def read_dicom_series(
     found = scan(files)
     if not found.slices:
         raise _no_dicom(path, found)
-    if series_uid is None:
-        _one_patient(path, found)
+    asked = [h for h in found.slices if series_uid is None or h.series_uid == series_uid]
+    of_patient = _one_patient(path, asked)
     choice = choose(split_series(found.slices), path, series_uid)
     geometry = choice.stack.geometry
     if geometry is None:
         raise AssertionError("a chosen stack has geometry")
-    warnings = [*_damaged(found), *choice.warnings, *_check_geometry(path, geometry)]
+    of_geometry = check_geometry(path, geometry, found)
+    warnings = [*_damaged(found), *of_patient, *choice.warnings, *of_geometry]
     affine = geometry.affine_ras()
-    stored, pixel_warnings = _pixels(geometry)
+    stored, pixel_warnings = assemble(geometry)
     sanity.check_hounsfield(path, stored)
     volume_source = Source(path, "dicom", _shape(stored), affine, _details(choice, geometry))
     even = geometry.is_even
@@ -67,7 +72,13 @@ def _files(source: str | Path | Iterable[str | Path]) -> tuple[Path, list[Path]]
     path = Path(source)
     if not path.exists():
         raise InputError(f"{path}: no such folder. Expected a folder with a head CT in DICOM.")
-    return path, [path] if path.is_file() else list(walk_files(path))
+    if path.is_dir():
+        return path, list(walk_files(path))
+    if not path.is_file():
+        raise InputError(
+            f"{path}: is a pipe, socket or device. Expected a folder with a head CT in DICOM."
+        )
+    return path, [path, *files_of_dicomdir(path)] if is_dicomdir(path) else [path]
 
 
 def _common_folder(files: list[Path]) -> Path:
@@ -77,10 +88,13 @@ def _common_folder(files: list[Path]) -> Path:
 
 def _no_dicom(path: Path, found: Scan) -> InputError:
     if found.damaged:
-        names = ", ".join(p.name for p in list(found.damaged)[:3])
         return InputError(
-            f"{path}: {len(found.damaged)} DICOM files are empty or damaged ({names} ...) and "
-            f"none can be read. Copy the series again."
+            f"{path}: holds {damage(found)}, and none that can be read. Copy the series again."
+        )
+    if found.directories:
+        return InputError(
+            f"{path}: only a DICOMDIR, and none of the files that it names. Expected them in the "
+            f"folders beside it; copy the whole medium."
         )
     if found.n_files == 0:
         return InputError(f"{path}: the folder is empty. Expected the DICOM files of a head CT.")
@@ -90,108 +104,30 @@ def _no_dicom(path: Path, found: Scan) -> InputError:
     )
 
 
-def _one_patient(path: Path, found: Scan) -> None:
-    patients = {h.patient_id for h in found.slices} - {""}
-    if len(patients) > 1:
+def _one_patient(path: Path, headers: list[SliceHeader]) -> list[str]:
+    """Refuse several patients; warn where a series names several but is one head."""
+    n = patients_in(headers)
+    if n > 1:
         raise InputError(
-            f"{path}: holds DICOM files of {len(patients)} patients (by PatientID). Expected one; "
+            f"{path}: holds DICOM files of {n} patients (by PatientID). Expected one; "
             f"read each patient on its own, or name a series with --series."
         )
+    ids = n_patient_ids(headers)
+    if ids < 2:
+        return []
+    return [
+        f"the series has {ids} PatientIDs; its slices complete each other, so they are read as one "
+        f"head. Make sure that they are of one patient"
+    ]
 
 
 def _damaged(found: Scan) -> list[str]:
     if not found.damaged:
         return []
-    names = ", ".join(p.name for p in list(found.damaged)[:3])
-    more = " ..." if len(found.damaged) > 3 else ""
     return [
-        f"{len(found.damaged)} empty or damaged DICOM files were left out ({names}{more}); if "
-        f"they belong to the ends of this series, the head is cut there"
+        f"{damage(found)} were left out; if they belong to the ends of this series, the head is "
+        f"cut there"
     ]
-
-
-def _check_geometry(path: Path, geometry: StackGeometry) -> list[str]:
-    """Refuse holes and slices that do not line up; warn of uneven spacing and tilt."""
-    holes = geometry.gaps()
-    if holes:
-        raise InputError(f"{path}: {_missing(geometry, holes)}")
-    affine = geometry.affine_ras()
-    sanity.check_affine(path, affine)
-    first = geometry.groups[0][0]
-    sanity.check_size(path, (first.columns, first.rows, geometry.n_slices), axis=2)
-    sanity.check_spacing(path, affine)
-    largest = float(geometry.increments_mm.max())
-    if largest > sanity.SLICE_LIMITS_MM[1]:
-        raise InputError(
-            f"{path}: two neighbouring slices are {largest:.1f} mm apart. Expected at most "
-            f"{sanity.SLICE_LIMITS_MM[1]:g} mm: slices are missing; copy the whole series."
-        )
-    pixel = float(np.linalg.norm(affine[:3, 0]))
-    if geometry.sideways_mm > SIDEWAYS_TOLERANCE_PIXELS * pixel:
-        raise InputError(
-            f"{path}: the slices do not line up: one lies {geometry.sideways_mm:.1f} mm beside "
-            f"the line through the first and last. Expected one straight stack; this looks like "
-            f"several acquisitions in one series. Give one of them."
-        )
-    warnings = []
-    if not geometry.is_even:
-        steps = geometry.increments_mm
-        warnings.append(
-            f"the slice spacing is uneven ({steps.min():.2f} to {steps.max():.2f} mm along the "
-            f"normal): volumes use each slice's own increment, and NIfTI output is resampled to "
-            f"a regular grid"
-        )
-    return warnings
-
-
-def _missing(geometry: StackGeometry, holes: list[int]) -> str:
-    k = holes[0]
-    steps = geometry.increments_mm
-    usual = float(np.median(np.delete(steps, holes))) if len(holes) < len(steps) else steps.min()
-    before, after = geometry.groups[k][0], geometry.groups[k + 1][0]
-    count = sum(max(1, round(float(steps[h]) / usual) - 1) for h in holes)
-    return (
-        f"about {count} slices are missing: between {before.path.name} (InstanceNumber "
-        f"{before.instance_number}) and {after.path.name} ({after.instance_number}) lie "
-        f"{steps[k]:.2f} mm, elsewhere {usual:.2f} mm. Expected a complete series; copy it again."
-    )
-
-
-def _pixels(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]]:
-    """HU (columns, rows, slices); identical duplicates are dropped, different ones refused."""
-    first = geometry.groups[0][0]
-    stack = np.empty((geometry.n_slices, first.rows, first.columns), dtype=np.float32)
-    reader = PixelReader()
-    dropped = 0
-    for k, group in enumerate(geometry.groups):
-        stack[k] = reader.hu(group[0])
-        for double in group[1:]:
-            _same_or_refuse(stack[k], reader.hu(double), group[0], double)
-            dropped += 1
-    warnings = []
-    if dropped:
-        warnings.append(f"{dropped} duplicate slices (same position, same pixels) were dropped")
-    paths = {header.path for group in geometry.groups for header in group}
-    if reader.no_rescale and reader.no_rescale != paths:
-        raise InputError(
-            f"{min(reader.no_rescale)}: has no RescaleSlope and RescaleIntercept, while other "
-            f"slices of its series have them. Expected all or none; copy the series again."
-        )
-    if reader.no_rescale:
-        warnings.append(
-            "the files have no RescaleSlope and RescaleIntercept: stored values are taken as HU"
-        )
-    return stack.transpose(2, 1, 0), warnings
-
-
-def _same_or_refuse(
-    hu: NDArray[np.float32], other: NDArray[np.float32], a: SliceHeader, b: SliceHeader
-) -> None:
-    if not np.array_equal(hu, other):
-        raise InputError(
-            f"{b.path}: lies at the same position as {a.path.name} but its pixels differ. "
-            f"Expected one slice a position; remove one of the two."
-        )
 
 
 def _shape(stored: NDArray[np.float32]) -> tuple[int, int, int]:

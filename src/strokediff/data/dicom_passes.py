@@ -66,7 +66,7 @@ def _split(headers: list[SliceHeader], depth: int) -> list[Part] | None:
     if depth == 0 or len(headers) < 2:
         return None
     geometry = StackGeometry.of(headers)
-    clean = _is_clean(headers, geometry)
+    clean = is_clean(headers, geometry)
     for told_by, classes in divisions(headers, weak=not clean):
         parts = _accepted(classes, told_by, depth, strict=True)
         if parts and _some_overlap(parts):
@@ -96,7 +96,7 @@ def _accepted(
     parts: list[Part] = []
     for name, held in classes.items():
         geometry = StackGeometry.of(held)
-        if name not in large or _is_clean(held, geometry):
+        if name not in large or is_clean(held, geometry):
             if strict and (geometry.gaps() or geometry.n_slices < SMALLEST_PASS):
                 return None
             parts.append(Part(tuple(held), name, told_by))
@@ -108,7 +108,7 @@ def _accepted(
     return parts
 
 
-def _is_clean(headers: list[SliceHeader], geometry: StackGeometry) -> bool:
+def is_clean(headers: list[SliceHeader], geometry: StackGeometry) -> bool:
     """Whether slices look like one pass: one a position, in no repeating pattern of steps."""
     return not repeated(geometry) and not _alternates(headers, geometry)
 
@@ -145,7 +145,12 @@ def _in_rotations(geometry: StackGeometry) -> bool:
 
 
 def _some_overlap(parts: list[Part]) -> bool:
-    ranges = [(p.geometry.along[0], p.geometry.along[-1]) for p in parts]
+    return shared_part([part.geometry for part in parts])
+
+
+def shared_part(stacks: list[StackGeometry]) -> bool:
+    """Whether two stacks lie over the same tissue, and not beside each other."""
+    ranges = [(s.along[0], s.along[-1]) for s in stacks]
     return any(_overlap(a, b) > OVERLAP for i, a in enumerate(ranges) for b in ranges[i + 1 :])
 
 
@@ -184,7 +189,7 @@ def _completed(parts: list[Part]) -> list[Part]:
             ]
             whole = (*part.headers, *away)
             filled = StackGeometry.of(list(whole))
-            if not filled.gaps() and _is_clean(list(whole), filled):
+            if not filled.gaps() and is_clean(list(whole), filled):
                 note = f"{len(away)} slices that it lacks are from what was scanned again"
                 part = replace(part, headers=whole, note=note)
         done.append(part)
@@ -209,7 +214,7 @@ def _joined(parts: list[Part]) -> list[Part]:
             names.append(part.label)
             top = max(top, part.geometry.along[-1])
     geometry = StackGeometry.of(kept)
-    if geometry.gaps() or not _is_clean(kept, geometry):
+    if geometry.gaps() or not is_clean(kept, geometry):
         return parts
     left = sum(len(p.headers) for p in parts) - len(kept)
     note = (

@@ -12,28 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from strokediff.data import dicom_words as words
-from strokediff.data.dicom_frames import CT_CLASSES
+from strokediff.data.dicom_geometry import in_time
+from strokediff.data.dicom_objections import (
+    Verdict,
+    coverage_mm,
+    demerits,
+    increment_mm,
+    objection,
+)
 from strokediff.data.dicom_stacks import Stack
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.errors import InputError
 
-MAX_AXIAL_ANGLE_DEG = 35.0
-HEAD_COVERAGE_MM = (90.0, 350.0)
-PREFERRED_INCREMENT_MM = (2.0, 6.0)
+__all__ = ["Choice", "choose", "objection"]
 IDEAL_INCREMENT_MM = 4.0
 SIMILAR_COVERAGE = 0.9
 """A stack that covers less than this part of the widest one is ranked lower."""
-DYNAMIC_PASSES = 4
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A reason not to use a stack. `kind` groups reasons; `by_wording` ones can be overruled."""
-
-    kind: str
-    text: str
-    by_wording: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,9 +54,10 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
     usable = [s for s in wanted if objections[id(s)] is None]
     if not usable:
         raise _none_usable(path, wanted, [v for v in objections.values() if v is not None])
-    widest = max(_coverage_mm(s) for s in usable)
+    widest = max(coverage_mm(s) for s in usable)
     ranked = sorted(usable, key=lambda s: _rank(s, widest))
-    best = ranked[0]
+    best = _earliest_pass(ranked[0], usable, widest)
+    rest = [s for s in ranked if s is not best]
     considered = [_entry(s, best, stacks, series_uid) for s in stacks]
     if series_uid is not None:
         explanation = "the series was named by the user"
@@ -71,143 +66,109 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
     elif len(usable) == 1:
         explanation = f"the only axial non-contrast head CT among {len(stacks)} stacks of slices"
     else:
-        reason = _why_better(best, ranked[1])
+        reason = _why_better(best, rest[0])
         explanation = f"best of {len(usable)} usable stacks among {len(stacks)}: {reason}"
-    return Choice(best, explanation, considered, _warnings(best, series_uid))
-
-
-def objection(stack: Stack, *, named: bool = False) -> Verdict | None:
-    """The first reason why a stack cannot be used, or None; `named` skips those on wording."""
-    checks = (_not_ct, _wrong_kind, _dynamic, _contrast, _geometry)
-    for check in checks:
-        verdict = check(stack)
-        if verdict is not None and not (named and verdict.by_wording):
-            return verdict
-    return None
-
-
-def demerits(stack: Stack) -> list[str]:
-    """What speaks against a usable stack, gravest first; empty strings where nothing does."""
-    geometry, head = stack.geometry, stack.head
-    if geometry is None:
-        raise ValueError("only usable stacks are ranked")
-    low, high = HEAD_COVERAGE_MM
-    thin, thick = PREFERRED_INCREMENT_MM
-    increment = _increment(stack)
-    return [
-        "slices are missing" if geometry.gaps() else "",
-        "another part of the body" if words.is_elsewhere(head.body_part, head.description) else "",
-        ""
-        if low <= _coverage_mm(stack) <= high
-        else f"covers {_coverage_mm(stack):.0f} mm, expected {low:.0f} to {high:.0f}",
-        "a sharp (bone) kernel" if words.is_sharp(head.kernel, head.description) else "",
-        "reformatted" if words.is_reformatted(head.image_type, head.description) else "",
-        ""
-        if thin <= increment <= thick
-        else f"slices {increment:.2g} mm apart, not {thin:g} to {thick:g}",
-    ]
-
-
-def _not_ct(stack: Stack) -> Verdict | None:
-    head = stack.head
-    if head.modality != "CT":
-        return Verdict("modality", f"modality {head.modality or 'unknown'}, not CT")
-    if head.sop_class not in CT_CLASSES or head.samples != 1 or not head.rows:
-        return Verdict("modality", "not a CT image (a report, a capture or a colour picture)")
-    return None
-
-
-def _wrong_kind(stack: Stack) -> Verdict | None:
-    head = stack.head
-    if words.is_localizer(head.image_type, head.description):
-        return Verdict("localizer", "a localizer (scout view)")
-    if words.is_projection(head.image_type, head.description):
-        return Verdict("projection", "a projection or map, not slices of HU", by_wording=True)
-    return None
-
-
-def _dynamic(stack: Stack) -> Verdict | None:
-    if stack.n_passes > DYNAMIC_PASSES:
-        return Verdict(
-            "contrast", f"{stack.n_passes} passes over the same slices: perfusion", by_wording=True
-        )
-    return None
-
-
-def _contrast(stack: Stack) -> Verdict | None:
-    head = stack.head
-    if words.contrast_agent_given(head.contrast):
-        return Verdict("contrast", f"contrast agent '{head.contrast}'", by_wording=True)
-    text = head.description or head.protocol
-    if words.says_contrast(text):
-        return Verdict("contrast", f"contrast or angiography by its name '{text}'", by_wording=True)
-    return None
-
-
-def _geometry(stack: Stack) -> Verdict | None:
-    geometry = stack.geometry
-    if geometry is None:
-        return Verdict("geometry", "no usable position, orientation or pixel spacing")
-    angle = geometry.axial_angle_deg
-    if angle > MAX_AXIAL_ANGLE_DEG:
-        return Verdict(
-            "orientation", f"not axial: {angle:.0f} degrees from the patient's long axis"
-        )
-    if geometry.n_slices == 1 and len(stack.headers) > 1:
-        return Verdict("position", f"all {len(stack.headers)} slices at one position")
-    if geometry.n_slices < MIN_SLICES:
-        return Verdict("slices", f"{geometry.n_slices} slices, fewer than {MIN_SLICES}")
-    return None
+    warnings = _warnings(best, usable, widest, series_uid is not None)
+    return Choice(best, explanation, considered, warnings)
 
 
 def _rank(stack: Stack, widest_mm: float) -> tuple[Any, ...]:
-    head = stack.head
+    return (*_merit(stack, widest_mm), *_arbitrary(stack))
+
+
+def _merit(stack: Stack, widest_mm: float) -> tuple[Any, ...]:
+    """What makes one stack better than another, the smaller the better."""
     return (
-        *(bool(text) for text in demerits(stack)),
-        _coverage_mm(stack) < SIMILAR_COVERAGE * widest_mm,
-        round(abs(math.log(_increment(stack) / IDEAL_INCREMENT_MM)), 2),
-        -len(stack.headers),
-        head.series_number,
-        head.series_uid,
-        head.acquisition_number,
+        *(demerit is not None for demerit in demerits(stack)),
+        coverage_mm(stack) < SIMILAR_COVERAGE * widest_mm,
+        round(abs(math.log(increment_mm(stack) / IDEAL_INCREMENT_MM)), 2),
     )
 
 
-def _increment(stack: Stack) -> float:
-    if stack.geometry is None:
-        raise ValueError("only usable stacks have an increment")
-    return stack.geometry.extent_mm / (stack.geometry.n_slices - 1)
+def _arbitrary(stack: Stack) -> tuple[Any, ...]:
+    """What decides between stacks that are equally good, so that files' order does not."""
+    head = stack.head
+    first = min(in_time(h) for h in stack.headers)
+    return -len(stack.headers), head.series_number, head.series_uid, first
 
 
-def _coverage_mm(stack: Stack) -> float:
-    """Height of the tissue that the slices stand for."""
-    return _increment(stack) * (stack.geometry.n_slices if stack.geometry else 0)
+def _earliest_pass(best: Stack, usable: list[Stack], widest_mm: float) -> Stack:
+    """The first of the equally good passes of the best series: it is before any contrast."""
+    passes = [
+        s
+        for s in usable
+        if s.told_by
+        and s.head.series_uid == best.head.series_uid
+        and _merit(s, widest_mm) == _merit(best, widest_mm)
+    ]
+    return min(passes, key=lambda s: min(in_time(h) for h in s.headers), default=best)
 
 
 def _why_better(best: Stack, other: Stack) -> str:
     for mine, theirs in zip(demerits(best), demerits(other), strict=True):
-        if theirs and not mine:
-            return f"the next ({_name(other)}) is worse: {theirs}"
-    if _coverage_mm(other) < SIMILAR_COVERAGE * _coverage_mm(best):
+        if theirs is not None and mine is None:
+            return f"the next ({_name(other)}) is worse: {theirs.text}"
+    if coverage_mm(other) < SIMILAR_COVERAGE * coverage_mm(best):
         return (
-            f"it covers {_coverage_mm(best):.0f} mm, the next ({_name(other)}) "
-            f"{_coverage_mm(other):.0f} mm"
+            f"it covers {coverage_mm(best):.0f} mm, the next ({_name(other)}) "
+            f"{coverage_mm(other):.0f} mm"
         )
+    if _same_series(best, other):
+        return f"the first pass; the next ({_name(other)}) is later, else alike"
     return (
-        f"slices {_increment(best):.2g} mm apart, the next ({_name(other)}) "
-        f"{_increment(other):.2g} mm, else alike; name another one with --series"
+        f"slices {increment_mm(best):.2g} mm apart, the next ({_name(other)}) "
+        f"{increment_mm(other):.2g} mm, else alike; name another one with --series"
     )
 
 
-def _warnings(best: Stack, series_uid: str | None) -> tuple[str, ...]:
-    # Holes are refused later, and thin or thick slices are no flaw in themselves.
-    out = [f"the chosen series may not suit: {text}" for text in demerits(best)[1:-1] if text]
-    overruled = objection(best) if series_uid is not None else None
+def _warnings(best: Stack, usable: list[Stack], widest: float, named: bool) -> tuple[str, ...]:
+    out = [
+        f"the chosen series may not suit: {demerit.text}"
+        for demerit in demerits(best)
+        if demerit is not None and demerit.warned
+    ]
+    overruled = objection(best) if named else None
     if overruled is not None:
         out.append(f"the series named by the user looks unsuitable: {overruled.text}")
     if best.part:
-        out.append(f"only a part of the series is used: {best.part}")
+        out.append(f"only a part of the series is used: {best.part}{_other_passes(best, usable)}")
+    if best.note:
+        out.append(f"the series was put together from parts: {best.note}")
+    if not named:
+        out += _ties(best, usable, widest)
     return tuple(out)
+
+
+def _other_passes(best: Stack, usable: list[Stack]) -> str:
+    others = [s for s in usable if s is not best and s.told_by and _same_series(s, best)]
+    if not best.told_by or not others:
+        return ""
+    names = ", ".join(f"{s.part} ({len(s.headers)} slices)" for s in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return (
+        f" of {len(others) + 1} passes over the head, told apart by {best.told_by}; left out: "
+        f"{names}{more}. To use another one, give its files in a folder of their own"
+    )
+
+
+def _ties(best: Stack, usable: list[Stack], widest: float) -> list[str]:
+    """Of another series that is as good, so that only its number decided."""
+    alike = [
+        s for s in usable if not _same_series(s, best) and _merit(s, widest) == _merit(best, widest)
+    ]
+    if not alike:
+        return []
+    other = min(alike, key=lambda s: _rank(s, widest))
+    more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
+    return [
+        f"nothing but its number of slices or of the series tells the chosen series "
+        f"({_name(best)}) from {other.head.series_uid} ({_name(other)}){more}. Look whether it is "
+        f"the plain scan; use the other one with --series {other.head.series_uid}"
+    ]
+
+
+def _same_series(a: Stack, b: Stack) -> bool:
+    return a.head.series_uid == b.head.series_uid
 
 
 def _entry(stack: Stack, best: Stack, stacks: list[Stack], uid: str | None) -> dict[str, Any]:
@@ -223,7 +184,7 @@ def _entry(stack: Stack, best: Stack, stacks: list[Stack], uid: str | None) -> d
         "chosen": stack is best,
     }
     if geometry and geometry.n_slices > 1:
-        entry["increment_mm"] = round(_increment(stack), 3)
+        entry["increment_mm"] = round(increment_mm(stack), 3)
     verdict = objection(stack)
     if stack is best:
         entry["reason"] = "named by the user" if uid else "chosen"
@@ -246,7 +207,11 @@ def _none_usable(path: Path, stacks: list[Stack], verdicts: list[Verdict]) -> In
         "contrast": "only contrast, angiography or perfusion series are there. Give the "
         "non-contrast series, or name one with --series if its label is wrong",
         "orientation": "there is no axial series. Give the axial reconstruction",
-        "geometry": "the slices carry no geometry. Give the original DICOM files",
+        "mixed": "a series holds several passes over the head, and nothing recorded tells their "
+        "slices apart. Give the files of one pass in a folder of their own",
+        "geometry": "the place of its slices is not known. Give the original DICOM files, in which "
+        "every slice has ImagePositionPatient, ImageOrientationPatient and PixelSpacing as numbers "
+        "with a decimal point",
         "projection": "there are only projections or maps. Give the original slices",
         "localizer": "there are only localizers. Give the axial series",
         "modality": "there is no CT image. Give a head CT",
