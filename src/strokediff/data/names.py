@@ -55,6 +55,12 @@ def stem(path: Path | str) -> str:
     return name[: -max(map(len, fitting))] if fitting else name
 
 
+def is_nifti_name(path: Path | str) -> bool:
+    """Whether the file's name ends in .nii or .nii.gz."""
+    name = path.name if isinstance(path, Path) else path
+    return name.lower().endswith(NIFTI)
+
+
 def safe_name(text: str) -> str:
     """A name in the same script that may name a file or folder and cannot leave its folder.
 
