@@ -20,9 +20,15 @@ from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration
 from strokediff.inference.presets import Choice
 from strokediff.noise.base import NoiseModel
-from strokediff.training.build import build_network, build_task, surroundings_of
+from strokediff.training.build import (
+    build_network,
+    build_task,
+    outline_network,
+    surroundings_of,
+)
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
+from strokediff.training.weights import check_weights, load_weights
 
 Chosen = TypeVar("Chosen", bound=BaseModel)
 
@@ -82,8 +88,7 @@ def load_model(path: Path, device: torch.device) -> Model:
             f"{path}: a checkpoint of method '{config.method}'. Expected one of 'sdpm', which "
             "'strokediff train' writes."
         )
-    network = build_network(config.training, config.grid.size)
-    _load_weights(network, checkpoint)
+    network = _network(checkpoint)
     task = build_task(config.training, read_noise(path, config.training))
     return Model(
         network=network.eval().to(device),
@@ -121,14 +126,17 @@ def _from_metrics(checkpoint: Checkpoint, key: str, kind: type[Chosen]) -> dict[
         ) from None
 
 
-def _load_weights(network: nn.Module, checkpoint: Checkpoint) -> None:
+def _network(checkpoint: Checkpoint) -> nn.Module:
+    """The network with its weights; what does not fit is refused before it takes memory."""
+    training, size = checkpoint.config.training, checkpoint.config.grid.size
+    what = f"{checkpoint.path}: the weights do not fit the network that config.json describes"
     try:
-        network.load_state_dict(checkpoint.weights)
-    except RuntimeError as error:
-        raise InputError(
-            f"{checkpoint.path}: the weights do not fit the network that config.json describes "
-            f"({str(error).splitlines()[0]}). Copy the whole folder again or train again."
-        ) from None
+        check_weights(outline_network(training, size), checkpoint.weights, what)
+        network = build_network(training, size)
+    except UsageError as error:
+        raise InputError(f"{checkpoint.path / 'config.json'}: {error}") from None
+    load_weights(network, checkpoint.weights, what)
+    return network
 
 
 def resolve_device(name: str) -> torch.device:

@@ -12,7 +12,7 @@ from strokediff.data.files import atomic_directory
 from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.data.sources import Sources
 from strokediff.errors import InputError, UsageError
-from strokediff.training.checkpoint import read_checkpoint, read_split
+from strokediff.training.checkpoint import read_metrics, read_split
 from strokediff.training.noise import FOLDER as NOISE
 
 FILES = ("config.json", "model.safetensors", "split.json")
@@ -44,7 +44,7 @@ def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None
 
     What had been chosen for other methods or presets is kept.
     """
-    metrics = read_checkpoint(checkpoint).metrics
+    metrics = read_metrics(checkpoint)
     for key, own in tuned.items():
         metrics.setdefault("decision", {})[key] = own.after.decision.model_dump()
         metrics.setdefault("calibration", {})[key] = own.calibration.model_dump()
@@ -53,4 +53,4 @@ def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None
             shutil.copyfile(checkpoint / file, folder / file)
         if (checkpoint / NOISE).is_dir():
             shutil.copytree(checkpoint / NOISE, folder / NOISE)
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False))

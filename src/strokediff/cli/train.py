@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from strokediff.data.cohort import Cohort
     from strokediff.training.config import TrainingConfig
-    from strokediff.training.loop import Run, StepReport
+    from strokediff.training.loop import Run
     from strokediff.training.start import Start
 
 RUN = ("checkpoints", "logs", "model", "clock.json")
@@ -63,8 +64,46 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
-    from strokediff.data.cohort import open_cohort
     from strokediff.model import resolve_device
+    from strokediff.training.trouble import explained
+
+    resolve_device(device)  # refused before anything is read
+    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
+    changes = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "precision": precision,
+        "seed": seed,
+        "noise_loss": noise_loss,
+    }
+    with explained(f"{out}: training was not begun"):
+        run = prepared(
+            out,
+            data,
+            preset,
+            start_from,
+            changes=changes,
+            noise={key: value for key, value in asked.items() if value is not None},
+            settings=settings or [],
+            resume=resume,
+        )
+    run = replace(run, device=device, workers=workers, name=name or out.name)
+    follow(run, resume=resume, quiet=quiet)
+
+
+def prepared(
+    out: Path,
+    data: Path,
+    preset: str | None,
+    start_from: str | None,
+    *,
+    changes: dict[str, Any],
+    noise: dict[str, Any],
+    settings: list[str],
+    resume: bool,
+) -> Run:
+    """The run in `out`, its network and noise made; nothing is written yet."""
+    from strokediff.data.cohort import open_cohort
     from strokediff.models import model_path
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
@@ -72,38 +111,17 @@ def train(
     from strokediff.training.resume import noise_of_run
     from strokediff.training.start import Start
 
-    resolve_device(device)  # refused before anything is read
     cohort = open_cohort(data)
     start = Start.of(model_path(start_from)) if start_from else None
     base = base_configuration(cohort, preset, start)
-    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
-    given = {key: value for key, value in asked.items() if value is not None}
-    config = changed(
-        base,
-        steps=steps,
-        batch_size=batch_size,
-        precision=precision,
-        seed=seed,
-        noise_loss=noise_loss,
-        noise=given if noise else base.noise.model_dump() | given,
-    )
-    config = with_settings(config, settings or [])
+    own = noise if "name" in noise else base.noise.model_dump() | noise
+    config = with_settings(changed(base, noise=own, **changes), settings)
     fitted = noise_of_run(out, cohort, config, resume=resume)
     module = build_network(config, cohort.grid.size)
     if start:
         start.load_into(module)
-    run = Run(
-        folder=out,
-        cohort=cohort,
-        config=config,
-        task=build_task(config, fitted),
-        module=module,
-        name=name or out.name,
-        device=device,
-        workers=workers,
-        started_from=start.about if start else "",
-    )
-    follow(run, resume=resume, quiet=quiet)
+    task, about = build_task(config, fitted), start.about if start else ""
+    return Run(out, cohort, config, task, module, name=out.name, started_from=about)
 
 
 def base_configuration(cohort: Cohort, preset: str | None, start: Start | None) -> TrainingConfig:
@@ -131,39 +149,28 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.files import refuse_others, writable
-    from strokediff.extras import require
+    from strokediff.data.files import refuse_others, sole
+    from strokediff.training.board import board
     from strokediff.training.resume import checkpoints
 
     refuse_others(run.folder, RUN, "training run")
-    with writable(run.folder):
-        (run.folder / "logs").mkdir(parents=True, exist_ok=True)
-    board = require("torch.utils.tensorboard", "train").SummaryWriter(str(run.folder / "logs"))
     console = Console()
-    if resume and not checkpoints(run.folder):
-        told = f"{run.folder}: no checkpoint to resume from, so training begins at step 0"
-        console.print(told, soft_wrap=True, highlight=False, markup=False)
-    with progress_bar(quiet) as bar, board:
+
+    def tell(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def warn(line: str) -> None:
+        typer.echo(f"strokediff: warning: {line}", err=True)
+
+    logged = board(run.folder / "logs", warn)
+    with sole(run.folder, "train"), progress_bar(quiet) as bar, logged as logs:
+        if resume and not checkpoints(run.folder):
+            tell(f"{run.folder}: no checkpoint to resume from, so training begins at step 0")
         task = bar.add_task("training", total=run.config.steps)
         for report in run.train(resume=resume):
             bar.update(task, completed=report.step, description=f"loss {report.losses['loss']:.4f}")
-            _log(board, report)
+            logs.log(report)
             if report.validation:
                 shown = ", ".join(f"{k} {v:.3f}" for k, v in report.validation.figures.items())
-                console.print(f"step {report.step}: validation {shown}")
-    written = f"model written to {run.folder / 'model'}"
-    console.print(written, soft_wrap=True, highlight=False, markup=False)
-
-
-def _log(board: object, report: StepReport) -> None:
-    write = board.add_scalar  # type: ignore[attr-defined]
-    if report.step % 20 == 0:
-        write("lr", report.lr, report.step)
-        for key, value in report.losses.items():
-            write(f"train/{key}", value, report.step)
-    if report.validation:
-        for key, value in report.validation.figures.items():
-            write(f"validation/{key}", value, report.step)
-        if report.validation.picture.size:
-            picture = (report.validation.picture[None] + 1) / 2
-            board.add_image("validation/image-truth-label", picture, report.step)  # type: ignore[attr-defined]
+                tell(f"step {report.step}: validation {shown}")
+    tell(f"model written to {run.folder / 'model'}")

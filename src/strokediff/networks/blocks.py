@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from strokediff.networks.config import HEADS
+
 
 def time_features(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
     """Sinusoidal features of t (B,) -> (B, dim), as in Transformers and DDPM; dim is even."""
@@ -44,7 +46,7 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """What full and linear attention share; the last layer starts at 0, so h passes unchanged."""
 
-    def __init__(self, channels: int, groups: int, heads: int = 4) -> None:
+    def __init__(self, channels: int, groups: int, heads: int = HEADS) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.GroupNorm(groups, channels)

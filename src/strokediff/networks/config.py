@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+HEADS = 4
+"""Of every attention."""
+
 
 class NetworkConfig(BaseModel):
     """The two-stream U-Net.
@@ -18,29 +21,38 @@ class NetworkConfig(BaseModel):
     mean of 2 x 2 pixels or by their largest, as U-Net does. `label_form` is what the label decoder
     gives: "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which
     y_t follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
+
+    The bounds of single fields keep their products countable; what a network may take as a whole
+    is bounded where it is built (`networks/bounds.py`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base: int = Field(32, ge=4)
-    noise_base: int | None = Field(None, ge=4)
-    multipliers: tuple[int, ...] = (1, 2, 4, 4)
-    groups: int = Field(8, ge=1)
-    patch: int = Field(1, ge=1)
-    neighbours: int = Field(0, ge=0)
+    base: int = Field(32, ge=4, le=4096)
+    noise_base: int | None = Field(None, ge=4, le=4096)
+    multipliers: tuple[int, ...] = Field((1, 2, 4, 4), max_length=12)
+    groups: int = Field(8, ge=1, le=4096)
+    patch: int = Field(1, ge=1, le=64)
+    neighbours: int = Field(0, ge=0, le=64)
     mirror: bool = False
     pooling: Literal["average", "max"] = "average"
     linear_attention: bool = False
-    head_attention_size: int = Field(16, ge=1, description="largest side at which the head attends")
+    head_attention_size: int = Field(
+        16, ge=1, le=128, description="largest side at which the head attends"
+    )
     label_form: Literal["noisy", "clean"] = "noisy"
 
     @model_validator(mode="after")
     def _divisible(self) -> NetworkConfig:
-        if not self.multipliers or min(self.multipliers) < 1:
-            raise ValueError(f"multipliers must be 1 or more, one a level, got {self.multipliers}")
+        if not self.multipliers or not 1 <= min(self.multipliers) <= max(self.multipliers) <= 1024:
+            raise ValueError(
+                f"multipliers must be from 1 to 1024, one a level, got {self.multipliers}"
+            )
         for name, width in (("base", self.base), ("noise_base", self.noise_base or self.base)):
             if width % self.groups:
                 raise ValueError(f"{name} ({width}) must be a multiple of groups ({self.groups})")
+            if width % HEADS:
+                raise ValueError(f"{name} ({width}) must be a multiple of {HEADS}, one head each")
         return self
 
     @property

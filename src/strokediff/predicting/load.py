@@ -14,7 +14,7 @@ from strokediff.model import load_model
 from strokediff.predicting.diffusion import DiffusionPredictor
 from strokediff.predicting.peer import load_peer
 from strokediff.predicting.prediction import Predictor
-from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.checkpoint import read_config
 
 
 def load_predictor(
@@ -25,7 +25,7 @@ def load_predictor(
     Raises `InputError` if the checkpoint is of another grid than the cohort, `UsageError` for a cut
     of a method that has none.
     """
-    config = read_checkpoint(path).config
+    config = read_config(path)
     if config.grid != cohort.grid:
         raise InputError(
             f"{path}: trained on {config.grid.size} pixels of {config.grid.spacing_mm} mm, and "

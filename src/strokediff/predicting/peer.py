@@ -17,9 +17,10 @@ from strokediff.baselines.registry import SCALES, baseline
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.cohort import Cohort, Patient
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.predicting.prediction import Prediction
 from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.weights import load_weights
 
 CPU_BATCH = 8
 GPU_BATCH = 64
@@ -67,14 +68,12 @@ def load_peer(path: Path, device: torch.device, seed: int = 0) -> PeerPredictor:
     """Read a checkpoint of one of `BASELINES`; `InputError` if its weights do not fit."""
     checkpoint = read_checkpoint(path)
     config = checkpoint.config
-    peer = baseline(config.method, config.scale or SCALES[0])
-    module = peer.build(config.grid.size)
     try:
-        module.load_state_dict(checkpoint.weights)
-    except RuntimeError as error:
-        raise InputError(
-            f"{path}: the weights do not fit '{config.method}' at scale '{config.scale}' "
-            f"({str(error).splitlines()[0]}). Copy the whole folder again or train again."
-        ) from None
+        peer = baseline(config.method, config.scale or SCALES[0])
+    except UsageError as error:
+        raise InputError(f"{path / 'config.json'}: {error} Copy the checkpoint again.") from None
+    module = peer.build(config.grid.size)
+    scale = f"'{config.method}' at scale '{config.scale}'"
+    load_weights(module, checkpoint.weights, f"{path}: the weights do not fit {scale}")
     card = {"name": config.name, "method": config.method, "sha256": config.sha256}
     return PeerPredictor(peer, module.eval().to(device), device, card, seed)

@@ -8,6 +8,7 @@ from torch import nn
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.data.surroundings import Surroundings
+from strokediff.networks.bounds import outline
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 from strokediff.noise.base import NoiseModel
@@ -16,8 +17,17 @@ from strokediff.training.config import TrainingConfig
 from strokediff.training.tasks import DiffusionTask
 
 
+def outline_network(config: TrainingConfig, size: int) -> nn.Module:
+    """The network's names and shapes alone: it takes no memory. `UsageError` if it is too large."""
+    return outline(config.network, sigmoid_schedule(config.T), size)
+
+
 def build_network(config: TrainingConfig, size: int) -> nn.Module:
-    """The two-stream network, its initial weights fixed by the configuration's seed."""
+    """The two-stream network, its initial weights fixed by the configuration's seed.
+
+    Raises `UsageError` if it is too large (`networks/bounds.py`) or the grid does not suit it.
+    """
+    outline_network(config, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)

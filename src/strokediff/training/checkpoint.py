@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from strokediff import __version__
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError
+from strokediff.jsonfile import read_json
 from strokediff.tensorfile import read_tensors, write_tensors
 from strokediff.training.config import TrainingConfig
 
@@ -43,7 +44,7 @@ class CheckpointConfig(BaseModel):
     grid: GridConfig
     training: TrainingConfig
     trained_on: str
-    step: int
+    step: int = Field(ge=0)
     sha256: str = ""
 
 
@@ -70,11 +71,20 @@ def write_checkpoint(
     stamped = config.model_copy(update={"sha256": digest})
     (folder / "config.json").write_text(stamped.model_dump_json(indent=1))
     (folder / "split.json").write_text(json.dumps(split, indent=1))
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint folder; `InputError` says what is wrong with it."""
+    config = read_config(path)
+    weights = read_tensors(
+        path / "model.safetensors", config.sha256, whole="checkpoint", named_in="config.json"
+    )
+    return Checkpoint(path, config, weights, read_metrics(path))
+
+
+def read_config(path: Path) -> CheckpointConfig:
+    """What a checkpoint says that it is; its weights are neither read nor verified."""
     if path.suffix in PICKLES and not path.is_dir():
         raise InputError(
             f"{path}: a pickled checkpoint, which could run code when loaded. Expected a "
@@ -85,63 +95,44 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path}: not a checkpoint. Expected a folder with config.json and "
             "model.safetensors, as 'strokediff train' writes it (RUN/model)."
         )
-    config = _read_config(path / "config.json")
-    weights = read_tensors(
-        path / "model.safetensors", config.sha256, whole="checkpoint", named_in="config.json"
-    )
-    return Checkpoint(path, config, weights, _read_metrics(path / "metrics.json"))
+    file = path / "config.json"
+    raw = read_json(file, "a checkpoint's configuration")
+    found = raw.get("format")
+    if found != FORMAT:
+        raise InputError(
+            f"{file}: checkpoint of format {found!r:.50}, this strokediff {__version__} reads "
+            f"format {FORMAT}. Use the version that wrote it ({_version_of(raw)}), or train again."
+        )
+    try:
+        return CheckpointConfig.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{file}: corrupt checkpoint, '{where[:100]}': {first['msg']}. It was written by "
+            f"strokediff {_version_of(raw)}; copy it again or train again."
+        ) from None
 
 
 def read_split(path: Path) -> dict[str, list[str]]:
     """The patients that a checkpoint was trained, validated and tested on, by split."""
     file = path / "split.json"
     try:
-        found: dict[str, list[str]] = TypeAdapter(dict[str, list[str]]).validate_json(
-            file.read_bytes()
+        return TypeAdapter(dict[str, list[str]]).validate_python(
+            read_json(file, "the patients of each split", remedy="Copy the whole folder again.")
         )
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
         raise InputError(
-            f"{file}: cannot be read as a split ({str(error).splitlines()[0]}). Copy the whole "
+            f"{file}: cannot be read as a split ({error.errors()[0]['msg']}). Copy the whole "
             "folder again."
         ) from None
-    return found
 
 
-def _read_config(file: Path) -> CheckpointConfig:
-    try:
-        raw = json.loads(file.read_text())
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{file}: corrupt checkpoint, not JSON ({error}). Copy it again."
-        ) from None
-    found = raw.get("format") if isinstance(raw, dict) else None
-    if found != FORMAT:
-        raise InputError(
-            f"{file}: checkpoint of format {found!r}, this strokediff {__version__} reads format "
-            f"{FORMAT}. Use the version that wrote it ({_version_of(raw)}), or train again."
-        )
-    try:
-        return CheckpointConfig(**raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{file}: corrupt checkpoint, '{where}': {first['msg']}. It was written by strokediff "
-            f"{_version_of(raw)}; copy it again or train again."
-        ) from None
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The figures of a checkpoint, and what was chosen for it; none if it has none."""
+    file = path / "metrics.json"
+    return read_json(file, "a checkpoint's figures") if file.exists() else {}
 
 
-def _read_metrics(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        found = json.loads(file.read_text())
-    except (ValueError, OSError) as error:
-        raise InputError(f"{file}: corrupt, not JSON ({error}). Copy it again.") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{file}: corrupt, expected a JSON object. Copy it again.")
-    return found
-
-
-def _version_of(raw: Any) -> str:
-    return str(raw.get("strokediff", "unknown")) if isinstance(raw, dict) else "unknown"
+def _version_of(raw: dict[str, Any]) -> str:
+    return str(raw.get("strokediff", "unknown"))[:50]

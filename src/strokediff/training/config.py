@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 
+MAX_FEATURES = 2**16
+"""Of a noise: its covariance has the square of as many numbers."""
+
 
 class LossConfig(BaseModel):
     """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
@@ -21,13 +24,13 @@ class LossConfig(BaseModel):
     `label_window` and `dice_window` are T_p and T_i as fractions of T.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    d1: float = 1.0
-    d2: float = 1.0
-    p: float = 1.0
-    d0: float = 1.0
-    dice: float = 1.0
+    d1: float = Field(1.0, ge=0)
+    d2: float = Field(1.0, ge=0)
+    p: float = Field(1.0, ge=0)
+    d0: float = Field(1.0, ge=0)
+    dice: float = Field(1.0, ge=0)
     label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     label_reading: Literal["sigmoid", "linear"] = "sigmoid"
     label_window: float = Field(1.0, ge=0, le=1)
@@ -41,11 +44,11 @@ class NoiseConfig(BaseModel):
     side: augmentation turns, scales and shifts them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Literal["isotropic", "fourier", "calibrated", "low-rank"] = "isotropic"
-    D: int | None = Field(None, ge=1)
-    rank: int | None = Field(None, ge=1)
+    D: int | None = Field(None, ge=1, le=MAX_FEATURES)
+    rank: int | None = Field(None, ge=1, le=MAX_FEATURES)
     shrinkage: float | None = Field(None, ge=0, le=1)
     margin: float = Field(0.1, ge=0, le=1)
 
@@ -62,7 +65,7 @@ class TrainingConfig(BaseModel):
     `start` is the sha256 of the weights that the run starts from, "" for random ones.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     network: NetworkConfig
     T: int = Field(500, ge=2, le=100_000)
@@ -70,10 +73,10 @@ class TrainingConfig(BaseModel):
     noise_loss: Literal["mse", "mahalanobis"] = "mse"
     loss: LossConfig = LossConfig()
     time_sampler: Literal["uniform", "power", "clean-mixture", "clean"] = "uniform"
-    steps: int = Field(20_000, ge=1)
-    batch_size: int = Field(16, ge=1)
-    lr: float = Field(1e-4, ge=0, allow_inf_nan=False)
-    lr_min: float = Field(6e-5, ge=0, allow_inf_nan=False)
+    steps: int = Field(20_000, ge=1, le=10**9)
+    batch_size: int = Field(16, ge=1, le=2**16)
+    lr: float = Field(1e-4, ge=0)
+    lr_min: float = Field(6e-5, ge=0)
     ema: float = Field(0.995, ge=0, lt=1)
     ema_every: int = Field(10, ge=1)
     clip_norm: float = Field(1.0, gt=0)
@@ -197,7 +200,7 @@ def with_settings(config: TrainingConfig, settings: Sequence[str]) -> TrainingCo
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

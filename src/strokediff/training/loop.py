@@ -28,12 +28,14 @@ from strokediff.training.checkpoint import (
 )
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import write_noise
-from strokediff.training.resume import check_own, checkpoints
+from strokediff.training.resume import check_own, checkpoints, history_of
 from strokediff.training.samples import Numbers, TrainingSamples
 from strokediff.training.start import STARTED_FROM
 from strokediff.training.state import Average, load_state, save_state
 from strokediff.training.tasks import Task
+from strokediff.training.trouble import explained
 from strokediff.training.validation import Validation, validate
+from strokediff.training.weights import check_weights
 
 KEEP = 2
 """Checkpoints to keep: the newest, and the one before it in case the disk failed."""
@@ -41,7 +43,7 @@ KEEP = 2
 
 @dataclass(frozen=True)
 class StepReport:
-    """What happened at a step; `validation` only where one was due."""
+    """What happened at a step; `validation` where one was due and there are patients for it."""
 
     step: int
     lr: float
@@ -77,11 +79,21 @@ class Run:
         return there
 
     def train(self, *, resume: bool) -> Iterator[StepReport]:
-        """Train to the last step, reporting each."""
+        """Train to the last step, reporting each.
+
+        Raises `UsageError` where the system refuses (`trouble`), where the training diverges, and
+        where the folder holds a run already and `resume` is false. Nothing else may train in the
+        folder meanwhile: who calls it holds it (`data.locks.sole`).
+        """
+        with explained(f"{self.folder}: training stopped", then=self._whole):
+            yield from self._train(resume)
+
+    def _train(self, resume: bool) -> Iterator[StepReport]:
         fabric = self._fabric()
         optimizer = torch.optim.Adam(self.module.parameters(), lr=self.config.lr)
-        start = self._start(optimizer, resume)
-        average = self._average(start)
+        every, last = self.config.ema_every, self.config.steps
+        average = Average(self.module, self.config.ema, every, last)
+        start = self._start(optimizer, average, resume)
         module, optimizer = fabric.setup(self.module, optimizer)
         average.weights = {k: v.to(fabric.device) for k, v in average.weights.items()}
         for step, batch in enumerate(self._batches(fabric, start), start=start):
@@ -110,13 +122,23 @@ class Run:
         except RuntimeError as error:
             if "non-finite" not in str(error):
                 raise
-            kept = checkpoints(self.folder)
-            raise UsageError(
-                f"{self.folder}: diverged, the gradients of step {step + 1} are not finite "
-                f"(learning rate {learning_rate(step, self.config):.3g}, last checkpoint "
-                f"{kept[-1].name if kept else 'none'}). Expected a loss that falls; begin again "
-                "with a lower rate (--set lr=...) or --precision 32."
-            ) from None
+            raise self._diverged("gradients", step + 1) from None
+
+    def _diverged(self, what: str, step: int) -> UsageError:
+        kept = checkpoints(self.folder)
+        return UsageError(
+            f"{self.folder}: diverged, the {what} of step {step} are not finite "
+            f"(learning rate {learning_rate(step - 1, self.config):.3g}, last checkpoint "
+            f"{kept[-1].name if kept else 'none'}). Expected a loss that falls; begin again "
+            "with a lower rate (--set lr=...) or --precision 32."
+        )
+
+    def _whole(self) -> str:
+        """What is left after a failure, and how to go on."""
+        kept = checkpoints(self.folder)
+        if not kept:
+            return "No checkpoint was written yet: begin again."
+        return f"Checkpoint {kept[-1].name} is whole: the run goes on from it (train --resume)."
 
     def _fabric(self) -> Any:
         precision = {"32": "32-true", "bf16": "bf16-mixed"}[self.config.precision]
@@ -147,7 +169,8 @@ class Run:
         )
         return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
-    def _start(self, optimizer: torch.optim.Optimizer, resume: bool) -> int:
+    def _start(self, optimizer: torch.optim.Optimizer, average: Average, resume: bool) -> int:
+        """The step to go on from; modules, moments and the average are then as they were there."""
         found = checkpoints(self.folder)
         if not resume:
             if found or (self.folder / "model").exists():
@@ -159,17 +182,15 @@ class Run:
         if not found:
             return 0
         check_own(found[-1], self.config, self.cohort)
-        self.history[:] = read_checkpoint(found[-1]).metrics.get("validation", [])
+        kept = read_checkpoint(found[-1])
+        check_weights(self.module, kept.weights, f"{found[-1]}: the weights do not fit the run's")
+        average.weights = kept.weights
+        self.history[:] = history_of(kept)
         return load_state(found[-1] / "state", self.module, optimizer)
 
-    def _average(self, start: int) -> Average:
-        average = Average(self.module, self.config.ema, self.config.ema_every)
-        if start:
-            average.weights = read_checkpoint(checkpoints(self.folder)[-1]).weights
-        return average
-
     def _validation(self, average: Average, done: int, device: torch.device) -> Validation | None:
-        if done % self.config.validate_every and done != self.config.steps:
+        due = done % self.config.validate_every == 0 or done == self.config.steps
+        if not due or not self.cohort.split["val"]:
             return None
         raw = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.module.load_state_dict(average.weights)
@@ -206,6 +227,9 @@ class Run:
         write_noise(folder, self.task.noise)
 
     def _checkpoint(self, step: int, optimizer: Any, average: Average) -> None:
+        values = (*self.module.state_dict().values(), *average.weights.values())
+        if not all(bool(v.isfinite().all()) for v in values if v.is_floating_point()):
+            raise self._diverged("weights", step)
         place = self.folder / "checkpoints"
         with atomic_directory(place / f"step-{step:07d}") as folder:
             self._write(folder, step, average.weights)

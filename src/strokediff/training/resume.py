@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from strokediff.data.cohort import Cohort
-from strokediff.errors import UsageError
+from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import NoiseModel
-from strokediff.training.checkpoint import read_checkpoint, read_split
+from strokediff.training.checkpoint import Checkpoint, read_config, read_split
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import fit_noise, read_noise
 
 
 def check_own(path: Path, config: TrainingConfig, cohort: Cohort) -> None:
     """Refuse, by `UsageError`, a checkpoint of another configuration, grid or split."""
-    kept = read_checkpoint(path).config
+    kept = read_config(path)
     if kept.training != config:
         differ = "; ".join(_differences(kept.training.model_dump(), config.model_dump()))
         raise UsageError(
@@ -41,6 +43,18 @@ def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[
             yield f"{key}: {old} there, {value} asked for"
 
 
+def history_of(checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """The figures of each validation until then; `InputError` if there are none to be read."""
+    kept = checkpoint.metrics.get("validation", [])
+    try:
+        return TypeAdapter(list[dict[str, int | float]]).validate_python(kept)
+    except ValidationError as error:
+        raise InputError(
+            f"{checkpoint.path / 'metrics.json'}: 'validation': {error.errors()[0]['msg']}. Delete "
+            "this checkpoint to resume from the one before it."
+        ) from None
+
+
 def checkpoints(run: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     return sorted((run / "checkpoints").glob("step-*"))
@@ -51,6 +65,6 @@ def noise_of_run(
 ) -> NoiseModel:
     """The noise to train with: that of the last checkpoint to resume from, else fitted now."""
     found = checkpoints(folder) if resume else []
-    if found and read_checkpoint(found[-1]).config.training.noise == config.noise:
+    if found and read_config(found[-1]).training.noise == config.noise:
         return read_noise(found[-1], config)
     return fit_noise(config, cohort)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.config import Preset
+from strokediff.training.weights import load_weights
 
 STARTED_FROM = "; started from "
 """Between what a model was trained on and the model that it started from."""
@@ -58,15 +59,13 @@ class Start:
         """
         weights = dict(self.checkpoint.weights)
         wanted = module.state_dict().get(SEES)
-        if SEES in weights and wanted is not None:
+        if SEES in weights and weights[SEES].ndim == 4 and wanted is not None:
             weights[SEES] = _widened(weights[SEES], wanted.shape[1])
         try:
-            module.load_state_dict(weights)
-        except RuntimeError as error:
+            load_weights(module, weights, "its weights do not fit the network asked for")
+        except InputError as error:
             raise UsageError(
-                f"{self.checkpoint.path}: its weights do not fit the network asked for "
-                f"({str(error).splitlines()[-1].strip()}). Leave its network as it is, or train "
-                "from the beginning."
+                f"{self.checkpoint.path}: {error} Or leave its network as it is."
             ) from None
 
 

@@ -32,7 +32,7 @@ def validate(
     device: torch.device,
     surroundings: Surroundings = ALONE,
 ) -> Validation:
-    """Dice and volume error of every validation patient on the network's grid.
+    """Mean Dice and volume error of the validation patients, one or more, on the network's grid.
 
     Both empty gives Dice 1; patients without lesion are left out of vdp.
     """
@@ -50,7 +50,7 @@ def validate(
                 k = int(truth.sum(axis=(1, 2)).argmax())
                 shown = [patient.x[k], 2.0 * patient.y[k] - 1.0, y_0[k, 0].clamp(-1, 1).numpy()]
                 picture = np.concatenate([a.astype(np.float32) for a in shown], axis=1)
-    figures = {"dice": float(np.mean(dice)) if dice else 0.0}
+    figures = {"dice": float(np.mean(dice))}
     if vdp:
         figures["vdp"] = float(np.mean(vdp))
     return Validation(figures, picture)
