@@ -5,7 +5,8 @@ Every message names the file, what was expected, what came and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 SHOWN = 10
 
@@ -39,6 +40,16 @@ class PartialFailure(StrokediffError):
     """Some of several patients failed; the others were finished."""
 
     exit_code = 4
+
+    @classmethod
+    def left_out(cls, out: Path, reasons: Mapping[str, str], kept: int) -> PartialFailure:
+        """`out` was written with `kept` scans, without those that `reasons` names."""
+        lines = [f"- {name}: {reason}" for name, reason in reasons.items()]
+        more = [f"- and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        return cls(
+            f"{out}: written with {kept} scans; {len(lines)} were left out as they cannot be used "
+            "(all are in its cohort.json):\n" + "\n".join([*lines[:SHOWN], *more])
+        )
 
 
 class MissingExtraError(UsageError):

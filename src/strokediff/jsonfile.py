@@ -26,6 +26,17 @@ def read_json(path: Path, what: str, *, remedy: str = "Copy it again.") -> dict[
     what to do, both for the message. Raises `InputError` if the file is missing, unreadable, beyond
     a bound of this module, not JSON, or no object.
     """
+    found: dict[str, Any] = _read(path, what, remedy, dict)
+    return found
+
+
+def read_json_list(path: Path, what: str, *, remedy: str = "Copy it again.") -> list[Any]:
+    """The list in a JSON file; as `read_json` but for that."""
+    found: list[Any] = _read(path, what, remedy, list)
+    return found
+
+
+def _read(path: Path, what: str, remedy: str, kind: type) -> Any:
     try:
         content = _content(path)
         found = json.loads(
@@ -40,8 +51,9 @@ def read_json(path: Path, what: str, *, remedy: str = "Copy it again.") -> dict[
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are two
         reason = f"corrupt, not JSON ({error})"
     else:
-        if not isinstance(found, dict):
-            reason = f"corrupt, expected a JSON object, got {_kind(found)}"
+        if not isinstance(found, kind):
+            wanted = "a JSON object" if kind is dict else "a list"
+            reason = f"corrupt, expected {wanted}, got {_kind(found)}"
         elif _deep(found):
             reason = f"nested deeper than {MAX_DEPTH}"
         else:
@@ -81,7 +93,13 @@ def _integer(text: str) -> int:
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+    }
     return kinds.get(type(value), "a number")
 
 

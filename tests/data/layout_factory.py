@@ -15,12 +15,17 @@ BRAIN_GREY, LESION = 112, (slice(30, 40), slice(24, 36))
 """The lesion's rows and columns: towards the front (row 0) and the picture's left."""
 
 
-def grey() -> np.ndarray:
-    """One slice as a picture with the front up; a mark of fluid in front of the lesion."""
+def grey(patient: int = 0) -> np.ndarray:
+    """One slice as a picture with the front up; a mark of fluid in front of the lesion.
+
+    The back of the brain is the patient's own, so that no two look alike.
+    """
     picture = np.zeros((SIDE, SIDE), np.uint8)
     picture[10:86, 14:82] = 255
     picture[16:80, 20:76] = BRAIN_GREY
     picture[20:24, 40:56] = 30
+    own = np.random.default_rng(patient).integers(60, 180, (4, 14), np.uint8)
+    picture[64:80, 20:76] = np.kron(own, np.ones((4, 4), np.uint8))
     return picture
 
 
@@ -43,9 +48,7 @@ def phe_sich(root: Path, patients: int = 2, slices: int = 6) -> Path:
     for patient in range(1, patients + 1):
         for k in range(slices):
             name = f"{patient:04d}_{k:02d}.png"
-            picture = grey()
-            picture[50, 50] = patient  # so that no two patients are copies
-            save(root / "images" / name, np.rot90(picture))
+            save(root / "images" / name, np.rot90(grey(patient)))
             mask = drawn(255) if k in (2, 3) else drawn(0)
             save(root / "masks" / name, np.rot90(mask))
     return root
@@ -55,30 +58,25 @@ def aisd(root: Path, patients: tuple[str, ...] = ("0072723", "0073410")) -> Path
     """Slices 1 to 5 of a patient hold the class of their number."""
     for i, patient in enumerate(patients):
         for k in range(6):
-            picture = grey()
-            picture[50, 50] = i
-            save(root / "image" / patient / f"{k:03d}.png", picture)
+            save(root / "image" / patient / f"{k:03d}.png", grey(i))
             save(root / "mask" / patient / f"{k:03d}.png", drawn(k))
     return root
 
 
 def single(root: Path, colours: tuple[tuple[int, int, int], ...], suffix: str = "png") -> Path:
     for i, colour in enumerate(colours):
-        picture = np.repeat(grey()[..., None], 3, axis=2)
-        picture[50, 50] = 3 * i
+        picture = np.repeat(grey(i)[..., None], 3, axis=2)
         save(root / "images" / f"{100 + i}.{suffix}", picture)
         save(root / "masks" / f"{100 + i}.png", drawn(colour))
     return root
 
 
-def hounsfield(mark: int = 0) -> np.ndarray:
+def hounsfield(patient: int = 0) -> np.ndarray:
     """A head (X, Y, Z) in HU."""
-    picture = grey().T
+    picture = grey(patient).T
     brain = picture.astype(int) * 80 // 255
     hu = np.select([picture == 255, picture == 0], [900, -1000], brain)
-    volume = np.repeat(hu[:, :, None], 6, axis=2).astype(np.int16)
-    volume[50, 50, 0] += mark
-    return volume
+    return np.repeat(hu[:, :, None], 6, axis=2).astype(np.int16)
 
 
 def labels(value: int = 1) -> np.ndarray:
@@ -112,6 +110,17 @@ def ctich(root: Path) -> Path:
     for i, name in enumerate(("049", "050")):
         nifti(root / "ct_scans" / f"{name}.nii", hounsfield(i))
         nifti(root / "masks" / f"{name}.nii", labels(255 if i else 1))
+    return root
+
+
+def ctich_folders(root: Path, slices: int = 6) -> Path:
+    """Version 1.0.0: 049 bleeds on slices 3 and 4, 050 nowhere; JPEG blurs its masks."""
+    for i, patient in enumerate(("049", "050")):
+        folder = root / "Patients_CT" / patient / "brain"
+        for k in range(1, slices + 1):
+            save(folder / f"{k}.jpg", grey(i))
+        for k in (3, 4) if patient == "049" else ():
+            save(folder / f"{k}_HGE_Seg.jpg", drawn(255))
     return root
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from strokediff.data.cohort import open_cohort, split_patients
-from strokediff.data.prepare import find_scans, prepare
+from strokediff.data.labelled import find_scans
+from strokediff.data.prepare import prepare
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
 
@@ -26,12 +27,14 @@ def write(path: Path, array: np.ndarray, affine: np.ndarray = AFFINE) -> None:
 
 
 def scan(folder: Path, name: str, *, nnunet: bool = False, lesion_at: int = 25) -> None:
-    """A box of brain in a box of bone in air, its mask and a lesion."""
+    """A box of brain in a box of bone in air, its mask and a lesion; the back is the patient's."""
     hu = np.full((60, 60, 6), -1000, np.int16)
     brain = np.zeros(hu.shape, np.uint8)
     brain[10:50, 10:50] = 1
     hu[6:54, 6:54] = 900
     hu[brain > 0] = 35
+    own = np.random.default_rng([*name.encode()]).integers(20, 50, (10, 4, 1))
+    hu[10:50, 10:22] = np.kron(own, np.ones((4, 3, 6))).astype(np.int16)
     lesion = np.zeros_like(brain)
     lesion[lesion_at : lesion_at + 10, 25:35, 2:4] = 1
     images, labels, end = ("imagesTr", "labelsTr", "_0000") if nnunet else ("images", "labels", "")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strokediff.errors import PartialFailure
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,12 +33,26 @@ def import_(
         Path | None,
         typer.Option(help="Text file of test patients, one a line, where the set declares none."),
     ] = None,
+    pixel_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="Side of a pixel, mm, where the files hold none but the authors tell it. "
+            "Default: ctich's folders of JPEG 0.33."
+        ),
+    ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged",
+            help="Leave scans out whose files cannot be used, name them, and exit with 4.",
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Check a public data set, say what it holds, and write it as scans and masks.
 
     Errors (missing masks, masks without images, differing sizes, unknown label values, a patient
-    in two splits) stop the import before anything is written.
+    or a copy of an image in two splits) stop the import before anything is written.
     """
     from rich.console import Console
 
@@ -48,7 +64,7 @@ def import_(
 
     console = Console(quiet=quiet)
     require_new(out)
-    opened = open_layout(layout, source)
+    opened = open_layout(layout, source, pixel_mm=pixel_mm)
     chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
     Lesion.chosen(opened, chosen)  # a wrong choice is told before the reading starts
     with progress_bar(quiet) as bar:
@@ -57,7 +73,9 @@ def import_(
         def show(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name or "done")
 
-        found = survey(opened, labels=chosen, test_list=test_list, progress=show)
+        found = survey(
+            opened, labels=chosen, test_list=test_list, skip_damaged=skip_damaged, progress=show
+        )
         bar.update(task, visible=False)
         _print_survey(console, found)
         found.require_sound()
@@ -69,6 +87,8 @@ def import_(
         markup=False,
         soft_wrap=True,
     )
+    if found.left_out:
+        raise PartialFailure.left_out(out, found.left_out, len(found.facts))
 
 
 def _print_survey(console: Console, found: Survey) -> None:
@@ -84,7 +104,7 @@ def _print_survey(console: Console, found: Survey) -> None:
         ("scans", _scans(found)),
         ("slices", f"{sum(f.slices for f in facts)}, {_lesion_slices(found)} with lesion"),
         ("with lesion", f"{sum(f.lesion_voxels > 0 for f in facts)} scans; {_sizes(found)}"),
-        ("spacing", "known" if found.spacing_known else "unknown: sizes are in pixels"),
+        ("spacing", _spacing(found)),
         ("split", _split(found)),
     ]
     for name, text in lines:
@@ -126,6 +146,11 @@ def _sizes(found: Survey) -> str:
         sizes, unit = [float(fact.lesion_voxels) for fact in facts], "pixels"
         text = f"{median(sizes):.0f} ({min(sizes):.0f} to {max(sizes):.0f})"
     return f"size, median and range: {text} {unit}"
+
+
+def _spacing(found: Survey) -> str:
+    told = {"unknown": "sizes are in pixels", "assumed": found.layout.spacing_note}
+    return ": ".join(filter(None, (found.spacing, told.get(found.spacing))))
 
 
 def _split(found: Survey) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from strokediff.errors import PartialFailure
+
 
 def prepare(
     source: Annotated[Path, typer.Argument(help="Folder with images/ and labels/ (or nnU-Net's).")],
@@ -18,6 +20,13 @@ def prepare(
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=0, help="Scans read at once; 0: one a core.")
     ] = 0,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged",
+            help="Leave scans out that cannot be used, name them, and exit with 4.",
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Check labelled scans and write them as a cohort for training (zarr, split by patient).
@@ -49,15 +58,20 @@ def prepare(
             val=val,
             test=test,
             jobs=jobs or os.cpu_count() or 1,
+            skip_damaged=skip_damaged,
             progress=show,
         )
     counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
     lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
-    nominal = "" if made.spacing_known else " (nominal: spacing is unknown)"
-    Console().print(
+    assumed = made.origin.get("spacing_note")
+    nominal = f" ({assumed})" if assumed else ""
+    nominal = nominal if made.spacing_known else " (nominal: spacing is unknown)"
+    lines = [
         f"{cohort}: {len(made.patients)} patients ({counts}); {lesions} with a lesion; "
         f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm{nominal}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+        *(f"warning: {finding}" for finding in made.findings),
+    ]
+    for line in lines:
+        Console().print(line, soft_wrap=True, highlight=False, markup=False)
+    if made.left_out:
+        raise PartialFailure.left_out(cohort, made.left_out, len(made.patients))

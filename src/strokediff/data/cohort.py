@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.cohort_arrays import DTYPES, check_array
+from strokediff.data.cohort_record import FORMAT, MAX_VOXELS, is_own_name, read_record
+from strokediff.data.cohort_record import SPLITS as SPLITS
+from strokediff.data.files import recover
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.extras import require
 
-FORMAT = 2
 RIM_MM = 4.0
 PREPARED = ("cohort.json", "patients.zarr")
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,18 @@ class Patient:
 
 @dataclass(frozen=True)
 class Cohort:
-    """An opened cohort folder."""
+    """An opened cohort folder.
+
+    `findings` are warnings about the whole, `left_out` scans that could not be used and why.
+    """
 
     path: Path
     grid: GridConfig
     split: dict[str, list[str]]
     origin: dict[str, Any]
     patients: dict[str, dict[str, Any]]
+    findings: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def spacing_known(self) -> bool:
@@ -78,21 +87,32 @@ class Cohort:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def read(self, name: str) -> Patient:
-        """Read one patient's arrays; `InputError` if they are not what cohort.json says."""
+        """Read one patient's arrays; `InputError` if they are not what cohort.json says.
+
+        Nothing is unpacked that is not of the size that cohort.json tells, at most `MAX_VOXELS`.
+        """
+        known = self.patients.get(name)
+        if known is None or not is_own_name(name):
+            raise InputError(f"{self.path}: has no patient {name!r}. Give one of its own.")
         zarr = require("zarr", "train")
+        folder, side = self.path / "patients.zarr" / name, self.grid.size
+        shape = (int(known.get("slices", 0)), side, side)
+        if not 0 < math.prod(shape) <= MAX_VOXELS:
+            raise self._damaged(name, f"shape {shape}, more than {MAX_VOXELS} voxels or none")
         try:
-            entry = zarr.open_group(str(self.path / "patients.zarr"), mode="r")[name]
-            patient = Patient(name, entry["x"][:], entry["y"][:], entry["m"][:])
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            for key in DTYPES:
+                check_array(folder, key, shape)
+            group = zarr.open_group(str(folder), mode="r", zarr_format=3, use_consolidated=False)
+            patient = Patient(name, *(np.asarray(group[key][:]) for key in ("x", "y", "m")))
+        except Exception as error:  # zarr, its codecs and JSON each raise their own kinds
             raise self._damaged(name, f"{type(error).__name__}: {error}") from None
-        known = self.patients[name]
         # A chunk that is missing reads as zeros, and zeros are not stored: the counts tell.
-        if {a.shape for a in (patient.y, patient.m)} != {patient.x.shape}:
-            raise self._damaged(name, "its arrays differ in shape")
         found = _counts(patient)
         blank = bool(found["brain_slices"]) and not patient.x.any()
         if blank or any(known.get(key, n) != n for key, n in found.items()):
             raise self._damaged(name, ", ".join(f"{n} {key}" for key, n in found.items()))
+        if known.get("crc32", _checksum(patient)) != _checksum(patient):
+            raise self._damaged(name, "its checksum differs")
         return patient
 
     def _damaged(self, name: str, why: str) -> InputError:
@@ -105,31 +125,23 @@ class Cohort:
 def open_cohort(path: Path) -> Cohort:
     """Open COHORT, or raise `InputError` saying what is wrong with it."""
     file = path / "cohort.json"
+    if not file.exists():
+        recover(path)
     if not file.is_file():
         raise InputError(
             f"{path}: not a prepared cohort (no cohort.json with a grid). "
             "Make one with: strokediff prepare SRC COHORT"
         )
-    try:
-        meta = json.loads(file.read_text())
-        if not isinstance(meta, dict) or not isinstance(meta.get("origin", {}), dict):
-            raise TypeError("expected an object, and one as 'origin'")
-        if meta.get("format") != FORMAT or "split" not in meta:
-            raise InputError(
-                f"{file}: expected a prepared cohort of format {FORMAT}, got format "
-                f"{meta.get('format')!r}. Prepare it again with: strokediff prepare SRC COHORT"
-            )
-        return Cohort(
-            path=path,
-            grid=GridConfig(**meta["grid"]),
-            split={name: list(meta["split"][name]) for name in SPLITS},
-            origin=meta["origin"],
-            patients=meta["patients"],
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{file}: cannot be read as a cohort ({error}). Prepare it again."
-        ) from None
+    found = read_record(file)
+    return Cohort(
+        path=path,
+        grid=found.grid,
+        split=found.split,
+        origin=found.origin,
+        patients=found.patients,
+        findings=found.findings,
+        left_out=found.left_out,
+    )
 
 
 class CohortWriter:
@@ -144,16 +156,26 @@ class CohortWriter:
 
     def add(self, patient: Patient, /, **details: Any) -> None:
         """Store one patient; `details` are plain JSON ("patient": whose scan it is)."""
+        if not is_own_name(patient.name):
+            raise InputError(f"{patient.name!r}: no name for a patient. Rename the scan.")
         entry = self._group.create_group(patient.name)
         for key in ("x", "y", "m"):
             array = getattr(patient, key)
             entry.create_array(key, data=array, chunks=array.shape)
         self.patients[patient.name] = {
             **_counts(patient),
+            "crc32": _checksum(patient),
             **details,
         }
 
-    def finish(self, *, split: dict[str, list[str]], origin: dict[str, Any]) -> None:
+    def finish(
+        self,
+        *,
+        split: dict[str, list[str]],
+        origin: dict[str, Any],
+        findings: Sequence[str] = (),
+        left_out: Mapping[str, str] | None = None,
+    ) -> None:
         """Write cohort.json; the cohort is then complete."""
         meta = {
             "format": FORMAT,
@@ -161,8 +183,11 @@ class CohortWriter:
             "origin": origin,
             "split": split,
             "patients": self.patients,
+            **({"findings": list(findings)} if findings else {}),
+            **({"left_out": dict(left_out)} if left_out else {}),
         }
-        (self.folder / "cohort.json").write_text(json.dumps(meta, indent=1))
+        text = json.dumps(meta, indent=1, ensure_ascii=False)
+        (self.folder / "cohort.json").write_text(text, "utf-8")
 
 
 def _counts(patient: Patient) -> dict[str, int]:
@@ -170,6 +195,14 @@ def _counts(patient: Patient) -> dict[str, int]:
     shown = {"lesion_slices": patient.y, "brain_slices": patient.m}
     counts = {key: int(array.any(axis=(1, 2)).sum()) for key, array in shown.items()}
     return {"slices": len(patient.x), **counts}
+
+
+def _checksum(patient: Patient) -> int:
+    """Of all three arrays: zstd as zarr writes it does not tell a bit that flipped."""
+    found = 0
+    for array in (patient.x, patient.y, patient.m):
+        found = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, found)
+    return found
 
 
 def held_out(n: int, *, val: float, test: float) -> tuple[int, int]:

@@ -22,9 +22,9 @@ import numpy as np
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory, write_json
 from strokediff.data.importing.volumes import copy_gzipped, stored_grid
+from strokediff.data.labelled import LabelledScan, find_scans
 from strokediff.data.masks import check_same_grid, read_mask
 from strokediff.data.nifti import read_nifti
-from strokediff.data.prepare import LabelledScan, find_scans
 from strokediff.data.sources import Sources
 from strokediff.errors import InputError, UsageError
 

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from strokediff.data.cohort import SPLITS, split_patients
 from strokediff.errors import InputError
+from strokediff.jsonfile import read_json
+from strokediff.plaintext import visible
+
+WHAT = "the record of a folder of scans, as 'import' and 'phantom' write it"
+REMEDY = "Make the folder again, or take the file out."
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,14 @@ class Record:
     """One folder's cohort.json.
 
     `split` maps a scan to the part that its data set declares for it, `patient` to whom it is of
-    where the data set has several scans of a patient.
+    where the data set has several scans of a patient. `spacing_note` says what of a known spacing
+    is assumed rather than read from the scans.
     """
 
     description: str
     licence: str | None = None
     spacing_known: bool = True
+    spacing_note: str | None = None
     partial_heads: bool = False
     split: Mapping[str, str] = field(default_factory=dict)
     patient: Mapping[str, str] = field(default_factory=dict)
@@ -37,27 +43,21 @@ class Record:
 
         None for a prepared cohort that lies among the scans.
         """
+        meta = read_json(file, WHAT, remedy=REMEDY)
+        if "grid" in meta:
+            return None
         try:
-            meta = json.loads(file.read_text())
-            if "grid" in meta:
-                return None
-            split = _split(file, meta.get("declared_split", {}))
-            people = {
-                n: str(entry.get("patient", n)) for n, entry in meta.get("patients", {}).items()
-            }
             return cls(
                 description=_describe(meta),
-                licence=meta.get("licence"),
+                licence=_text(meta, "licence"),
                 spacing_known=_spacing_known(meta),
+                spacing_note=_text(meta, "spacing_note"),
                 partial_heads=meta.get("partial_heads") is True,
-                split=split,
-                patient=people,
+                split=_split(file, _object(meta, "declared_split")),
+                patient=_people(_object(meta, "patients")),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{file}: cannot be read as the record of a cohort ({error!r}). Make the folder "
-                "again, or take the file out."
-            ) from error
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{file}: {error}. Expected {WHAT}. {REMEDY}") from error
 
 
 @dataclass(frozen=True)
@@ -86,23 +86,32 @@ class Sources:
         """What a prepared cohort keeps of them."""
         records = list(self.records.values())
         unknown = any(not record.spacing_known for record in records)
+        notes = dict.fromkeys(record.spacing_note for record in records if record.spacing_note)
         licences = dict.fromkeys(record.licence for record in records if record.licence)
         return {
             "description": "; ".join(record.description for record in records),
             **({"licence": "; ".join(licences)} if licences else {}),
-            "spacing": "unknown" if unknown else "known",
+            "spacing": "unknown" if unknown else "assumed" if notes else "known",
+            **({"spacing_note": "; ".join(notes)} if notes else {}),
         }
 
     def split(
-        self, scans: Mapping[str, tuple[str, float]], *, val: float, test: float, seed: int
+        self,
+        scans: Mapping[str, tuple[str, float]],
+        *,
+        val: float,
+        test: float,
+        seed: int,
+        same: Sequence[tuple[str, ...]] = (),
     ) -> dict[str, list[str]]:
         """The split of scans (name to group and lesion volume), all of a patient's in one part.
 
+        Scans whose images are the `same` are of one patient, whatever they are called.
         Where a data set declares a split it is kept; if it has none for validation, that is
         drawn from its training set. All others are drawn by `split_patients`. Raises
         `InputError` for a patient in two parts.
         """
-        people = self.people(scans)
+        people = self.people(scans, same)
         sizes = {
             person: (scans[names[0]][0], sum(scans[name][1] for name in names))
             for person, names in people.items()
@@ -128,13 +137,16 @@ class Sources:
             for part in ("test", "val", "train")
         }
 
-    def people(self, scans: Iterable[str]) -> dict[str, list[str]]:
-        """Scans by patient; each is called as the first of its scans."""
+    def people(
+        self, scans: Iterable[str], same: Sequence[tuple[str, ...]] = ()
+    ) -> dict[str, list[str]]:
+        """Scans by patient; each is called as the first of its scans. See `split` for `same`."""
         found: dict[tuple[Path | None, str], list[str]] = defaultdict(list)
         for name in scans:
             home = next(((f, r) for f, r in self.records.items() if name in r.patient), None)
             found[(home[0], home[1].patient[name]) if home else (None, name)].append(name)
-        return {sorted(names)[0]: sorted(names) for names in found.values()}
+        groups = _joined([*found.values(), *map(list, same)])
+        return {sorted(names)[0]: sorted(names) for names in groups}
 
     def _declared(self, people: Mapping[str, list[str]]) -> dict[str, str]:
         parts_of = {name: part for r in self.records.values() for name, part in r.split.items()}
@@ -143,22 +155,32 @@ class Sources:
             parts = sorted({parts_of[name] for name in names if name in parts_of})
             if len(parts) > 1:
                 raise InputError(
-                    f"cohort.json: the scans {', '.join(names)} are of one patient but lie in "
-                    f"{' and '.join(parts)}. Keep each patient in one part of declared_split."
+                    f"cohort.json: the scans {', '.join(names)} are of one patient, or hold one "
+                    f"image, but lie in {' and '.join(parts)}. Keep each patient in one part of "
+                    "declared_split, and one copy of an image."
                 )
             if parts:
                 declared[person] = parts[0]
         return declared
 
 
+def _joined(groups: Iterable[list[str]]) -> list[list[str]]:
+    """Groups that share a member become one, in the order of their first members."""
+    group_of: dict[str, list[str]] = {}
+    for group in groups:
+        whole = list(dict.fromkeys(name for own in group for name in group_of.get(own, [own])))
+        group_of |= dict.fromkeys(whole, whole)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
 def spacing_known_beside(folder: Path) -> bool:
     """Whether no cohort.json in `folder` or its parent says that spacing is unknown."""
     for file in (folder / "cohort.json", folder.absolute().parent / "cohort.json"):
         try:
-            meta = json.loads(file.read_text())
-        except (OSError, ValueError):
+            meta = read_json(file, WHAT)
+        except InputError:
             continue  # none, or none of ours
-        if isinstance(meta, dict) and not _spacing_known(meta):
+        if not _spacing_known(meta):
             return False
     return True
 
@@ -170,12 +192,14 @@ def _spacing_known(meta: Mapping[str, Any]) -> bool:
     return told.get("spacing") != "unknown"
 
 
-def _split(file: Path, declared: Mapping[str, list[str]]) -> dict[str, str]:
+def _split(file: Path, declared: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for part in declared:
+    for part, names in declared.items():
         if part not in SPLITS:
-            raise InputError(f"{file}: expected parts {', '.join(SPLITS)}, got {part!r}.")
-        for name in declared[part]:
+            raise InputError(f"{file}: expected parts {', '.join(SPLITS)}, got {part[:50]!r}.")
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise TypeError(f"declared_split: expected a list of names as {part}")
+        for name in names:
             if name in found:
                 raise InputError(
                     f"{file}: {name} is in both {found[name]} and {part} of declared_split. Keep "
@@ -185,11 +209,39 @@ def _split(file: Path, declared: Mapping[str, list[str]]) -> dict[str, str]:
     return found
 
 
+def _people(patients: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name, entry in patients.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("patient", name), str):
+            raise TypeError(
+                f"patients: expected an object with a name as 'patient' of {name[:50]!r}"
+            )
+        found[name] = entry.get("patient", name)
+    return found
+
+
+def _object(meta: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = meta.get(key, {})
+    if not isinstance(found, dict):
+        raise TypeError(f"expected an object as {key!r}, got {type(found).__name__}")
+    return found
+
+
+def _text(meta: Mapping[str, Any], key: str) -> str | None:
+    found = meta.get(key)
+    if found is not None and not isinstance(found, str):
+        raise TypeError(f"expected a text as {key!r}, got {type(found).__name__}")
+    return found and visible(found)
+
+
 def _describe(meta: Mapping[str, Any]) -> str:
     if "settings" not in meta:
-        return str(meta.get("description", "unnamed"))
-    settings = meta["settings"]
-    return (
-        f"phantoms ({len(meta.get('cases', []))} {settings['kind']}, seed {settings['seed']}, "
-        f"anatomy {'+'.join(settings['anatomies'])}, lesion shapes {settings['lesion_shapes']})"
+        return _text(meta, "description") or "unnamed"
+    settings, cases = _object(meta, "settings"), meta.get("cases", [])
+    if not isinstance(cases, list) or not isinstance(settings["anatomies"], list):
+        raise TypeError("expected lists as 'cases' and 'anatomies'")
+    anatomies = "+".join(map(str, settings["anatomies"]))
+    return visible(
+        f"phantoms ({len(cases)} {settings['kind']}, seed {settings['seed']}, "
+        f"anatomy {anatomies}, lesion shapes {settings['lesion_shapes']})"
     )

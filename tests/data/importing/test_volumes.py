@@ -84,7 +84,7 @@ def test_an_nnunet_set_that_does_not_suit_is_refused(tmp_path: Path, changes, me
         ([{"train": ["a", "c"], "val": ["c"]}], "same patient in train and val: c"),
         ([{"train": ["a"], "val": ["../x"]}], r"names cases that imagesTr lacks: \.\./x"),
         ([], "expected a list of folds"),
-        ({"train": []}, "expected a JSON list, got dict"),
+        ({"train": []}, "expected a list, got an object"),
     ],
 )
 def test_a_wrong_fold_is_refused(tmp_path: Path, folds, message) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Listing
-from strokediff.data.importing.names import entries, safe_name
+from strokediff.data.importing.names import composed, entries
 from strokediff.data.importing.pictures import (
     SUFFIXES,
     PictureLayout,
@@ -31,6 +31,7 @@ from strokediff.data.importing.pictures import (
     read_values,
     unread_in,
 )
+from strokediff.data.names import safe_name
 
 TITLE = "AISD, acute ischaemic stroke"
 LICENCE = "non-commercial (terms of the AISD authors)"
@@ -80,8 +81,8 @@ class Aisd(PictureLayout):
             stray += left
             unread += unread_in(self.source, f"image/{patient}", f"mask/{patient}")
             if pairs:
-                name = f"aisd_{safe_name(patient, folder)}"
-                cases.append(Case(name, patient, pairs, numbers=numbers_of(pairs)))
+                name = safe_name(f"aisd_{patient}")
+                cases.append(Case(name, composed(patient), pairs, numbers=numbers_of(pairs)))
             elif not left:
                 empty.append(folder)
         return Listing(tuple(cases), tuple(stray), tuple(empty), tuple(unread))

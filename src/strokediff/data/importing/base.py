@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.volume import Volume
 from strokediff.errors import InputError, UsageError
 
 
@@ -80,6 +81,10 @@ class Layout(ABC):
     """The folder in one line, for whoever gave another one."""
     single_slices: ClassVar[bool] = False
     """Cases are slices without a head around them."""
+    unmasked_is_empty: ClassVar[bool] = False
+    """An image without a mask shows no lesion; else it is an error."""
+    assumed_pixel_mm: float | None = None
+    """The side of a pixel where the files do not hold it but the data set's authors tell it."""
 
     def __init__(self, source: Path) -> None:
         self.source = source
@@ -88,6 +93,11 @@ class Layout(ABC):
     @abstractmethod
     def recognises(cls, source: Path) -> bool:
         """Whether the folder looks like this layout."""
+
+    @property
+    def spacing_note(self) -> str | None:
+        """What of the spacing is assumed rather than read; None where nothing is."""
+        return None
 
     @property
     def licence_note(self) -> str:
@@ -120,8 +130,12 @@ class Layout(ABC):
         """Read a case's mask and compare its grid with the image's; `SizeError` if they differ."""
 
     @abstractmethod
-    def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
-        """Write the case's image in HU to `path` (.nii.gz); returns warnings."""
+    def image(self, case: Case) -> Volume:
+        """Read a case's image in HU, as it is stored; `InputError` if it is no head CT."""
+
+    @abstractmethod
+    def write_image(self, case: Case, path: Path) -> None:
+        """Write an image that `image` took, in HU, to `path` (.nii.gz)."""
 
     def shown(self, value: int) -> str:
         """A class value in the words of its file."""

@@ -1,24 +1,32 @@
-"""BIDS: CT under the subjects, lesion masks under derivatives/.
+"""BIDS and what is called so: CT under the subjects, lesion masks under them or derivatives/.
 
-    sub-X/[ses-Y/]{anat,ct}/*_ct.nii.gz
-    derivatives/PIPELINE/sub-X/[ses-Y/]**/*_mask.nii.gz or *_dseg.nii.gz
+    [rawdata/ or raw_data/]sub-X/[ses-Y/][anat/ or ct/]*_ct.nii.gz, or *_ncct.nii.gz (ISLES'24)
+    derivatives/[PIPELINE/]sub-X/[ses-Y/]**/*_mask.nii.gz, or _dseg, _roi, _lesion-msk
 
-A mask belongs to the scan of its subject and session. Where masks with `label-lesion` are there,
-only they count; masks of the brain never do. Two scans, or two masks, of one session are refused.
+Letter case counts nowhere. A mask belongs to the scan of its subject and session. ISLES'24 keeps
+the infarct that the follow-up MRI showed in the follow-up's session, on the grid of the first
+session's CT: a subject's only scan takes the mask of another session where its own has none, and
+their grids must agree. Masks of the lesion, by their label, desc or suffix, come before unnamed
+ones, and those that say that they lie in the CT's space before others; masks of anatomy (brain,
+vessels, thrombus) never count. Contrast-enhanced CT and other modalities are left alone. Two
+scans, or two masks, of one session are refused.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from strokediff.data.importing.base import Case, Listing, Pair
-from strokediff.data.importing.names import entries, safe_name, stem
+from strokediff.data.importing.bids_names import Named, is_lesion_mask, is_plain_ct, named
+from strokediff.data.importing.names import composed, entries
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.names import safe_name
 from strokediff.errors import InputError
 
 FOLDERS = ("anat", "ct")
+RAW = ("rawdata", "raw_data")
 Session = tuple[str, str]
 """Subject and session, "sub-01" and "ses-02" or ""."""
 
@@ -30,13 +38,14 @@ class Bids(VolumeLayout):
     title = "BIDS data set"
     licence = "as the data set's owner says"
     expected = (
-        "sub-X/[ses-Y/]{anat,ct}/*_ct.nii.gz and derivatives/PIPELINE/sub-X/.../*_mask.nii.gz"
+        "sub-X/[ses-Y/][anat/ or ct/]*_ct.nii.gz or *_ncct.nii.gz, and "
+        "derivatives/[PIPELINE/]sub-X/.../*_mask.nii.gz, _dseg, _roi or _lesion-msk"
     )
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
         """Whether there are folders of subjects."""
-        return any(p.name.startswith("sub-") for p in entries(source, source))
+        return bool(_folders(_raw(source), source, "sub-"))
 
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]] | None:
@@ -44,16 +53,30 @@ class Bids(VolumeLayout):
         return None
 
     def list_cases(self) -> Listing:
-        """One case for each subject and session with a CT."""
-        scans = self._files(self.source, ("_ct",), _anatomy)
-        masks: dict[Session, list[Path]] = defaultdict(list)
-        for pipeline in entries(self.source / "derivatives", self.source):
-            for session, paths in self._files(pipeline, ("_mask", "_dseg"), _all_below).items():
-                masks[session] += paths
-        chosen = {session: _lesions(paths) for session, paths in masks.items()}
+        """One case for each subject and session with a plain CT; those without are noted."""
+        raw = _raw(self.source)
+        scans: dict[Session, list[Path]] = defaultdict(list)
+        masks: dict[Session, list[Named]] = defaultdict(list)
+        for session, folder in self._sessions(raw):
+            for place in (folder, *_named_folders(folder, self.source, FOLDERS)):
+                scans[session] += [n.path for n in self._files(place) if is_plain_ct(n)]
+            masks[session] += self._masks_below(folder)
+        derived = self.source / "derivatives"
+        for pipeline in [derived, *entries(derived, self.source)]:
+            for session, folder in self._sessions(pipeline):
+                masks[session] += self._masks_below(folder)
+        scans = {session: paths for session, paths in scans.items() if paths}
+        chosen = _assigned(scans, {s: _preferred(found) for s, found in masks.items()})
         cases = [self._case(session, paths, chosen) for session, paths in scans.items()]
-        stray = [p for session, paths in chosen.items() if session not in scans for p in paths]
-        return Listing(tuple(cases), tuple(stray))
+        have = {subject for subject, _ in scans}
+        other = {s: paths for s, paths in chosen.items() if s not in scans}
+        stray = [p for session, paths in other.items() if session[0] not in have for p in paths]
+        later = ["_".join(session) for session in other if session[0] in have]
+        notes = [
+            *_note("subject(s) without a plain CT", self._without_ct(raw, have)),
+            *_note("session(s) whose masks are not read, as they have no plain CT", later),
+        ]
+        return Listing(tuple(cases), tuple(stray), notes=tuple(notes))
 
     def _case(
         self, session: Session, scans: list[Path], masks: Mapping[Session, list[Path]]
@@ -68,30 +91,72 @@ class Bids(VolumeLayout):
                     "the others out, or name the lesion's mask label-lesion."
                 )
         pair = Pair(scans[0], found[0] if found else None)
-        return Case(safe_name(name, scans[0]), session[0], (pair,))
+        return Case(safe_name(name), composed(session[0]), (pair,))
 
-    def _files(
-        self, root: Path, endings: tuple[str, ...], folders: Callable[[Path, Path], list[Path]]
-    ) -> dict[Session, list[Path]]:
-        """Files whose stem ends so in `folders` of a subject or session, by those."""
-        found: dict[Session, list[Path]] = defaultdict(list)
-        for subject in _folders(root, self.source, "sub-"):
-            for session in [subject, *_folders(subject, self.source, "ses-")]:
-                key = (subject.name, "" if session is subject else session.name)
-                for folder in folders(session, self.source):
-                    for path in entries(folder, self.source, *SUFFIXES):
-                        if stem(path).endswith(endings):
-                            found[key].append(path)
-        return dict(found)
+    def _sessions(self, root: Path) -> list[tuple[Session, Path]]:
+        """Every subject's folder, and those of its sessions."""
+        return [
+            ((subject.name, "" if folder is subject else folder.name), folder)
+            for subject in _folders(root, self.source, "sub-")
+            for folder in [subject, *_folders(subject, self.source, "ses-")]
+        ]
+
+    def _files(self, folder: Path) -> list[Named]:
+        return [named(path) for path in entries(folder, self.source, *SUFFIXES)]
+
+    def _masks_below(self, folder: Path) -> list[Named]:
+        below = _all_below(folder, self.source)
+        return [found for own in below for found in self._files(own) if is_lesion_mask(found)]
+
+    def _without_ct(self, raw: Path, have: set[str]) -> list[str]:
+        names = (p.name for p in _folders(raw, self.source, "sub-"))
+        return [name for name in names if name not in have]
+
+
+def _note(what: str, names: list[str]) -> list[str]:
+    shown = ", ".join(names[:5]) + ", ..." * (len(names) > 5)
+    return [f"{len(names)} {what}: {shown}"] if names else []
+
+
+def _assigned(
+    scans: Mapping[Session, list[Path]], masks: Mapping[Session, list[Named]]
+) -> dict[Session, list[Path]]:
+    """Masks by the session of the scan that they lie on."""
+    of_subject: dict[str, list[Session]] = defaultdict(list)
+    for session in scans:
+        of_subject[session[0]].append(session)
+    found: dict[Session, list[Named]] = {s: own for s, own in masks.items() if own}
+    for sessions in of_subject.values():
+        (only, *more) = sessions
+        if more or only in found:
+            continue
+        others = [s for s in found if s[0] == only[0]]
+        best = _in_ct_space([own for s in others for own in found[s]])
+        if others:
+            found = {s: own for s, own in found.items() if s not in others} | {only: best}
+    return {session: [own.path for own in every] for session, every in found.items()}
+
+
+def _preferred(masks: list[Named]) -> list[Named]:
+    """Those that say that they are of a lesion, else all; and of them those in the CT's space."""
+    return _in_ct_space([own for own in masks if own.says_lesion] or masks)
+
+
+def _in_ct_space(masks: list[Named]) -> list[Named]:
+    return [own for own in masks if own.in_ct_space] or masks
+
+
+def _raw(source: Path) -> Path:
+    """Where the subjects are: here, or in a folder of raw data."""
+    return next(iter(_named_folders(source, source, RAW)), source)
 
 
 def _folders(root: Path, source: Path, prefix: str) -> list[Path]:
-    return [path for path in entries(root, source) if path.name.startswith(prefix)]
+    return [path for path in entries(root, source) if path.name.lower().startswith(prefix)]
 
 
-def _anatomy(session: Path, source: Path) -> list[Path]:
-    """Where a session's CT may lie."""
-    return [session, *(session / part for part in FOLDERS)]
+def _named_folders(root: Path, source: Path, names: tuple[str, ...]) -> list[Path]:
+    return [path for path in entries(root, source) if path.name.lower() in names]
 
 
 def _all_below(session: Path, source: Path) -> list[Path]:
@@ -99,11 +164,5 @@ def _all_below(session: Path, source: Path) -> list[Path]:
     found = [session]
     for folder in found:
         below = entries(folder, source)
-        found += [p for p in below if not (p.name.startswith("ses-") or p.is_symlink())]
+        found += [p for p in below if not (p.name.lower().startswith("ses-") or p.is_symlink())]
     return found
-
-
-def _lesions(paths: list[Path]) -> list[Path]:
-    """The lesion's masks among a session's."""
-    named = [path for path in paths if "_label-lesion_" in path.name]
-    return named or [p for p in paths if "desc-brain" not in p.name and "label-brain" not in p.name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from strokediff.data.importing.base import Case, Layout, Listing
-from strokediff.errors import InputError
+from strokediff.data.names import same_name, shown_below
 
 SHOWN = 5
 
@@ -64,15 +63,16 @@ def warning(what: str, where: Iterable[str], remedy: str) -> list[Finding]:
 
 
 def check_listing(listing: Listing, layout: Layout) -> list[Finding]:
-    """What the names of files tell, and files that are copies of each other."""
+    """What the names of files tell."""
 
     def shown(path: Path) -> str:
-        return str(path.relative_to(layout.source))
+        return shown_below(layout.source, path)
 
     cases = listing.cases
-    unmasked = [shown(p.image) for case in cases for p in case.pairs if p.mask is None]
-    names = [case.name for case in cases]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    lacking = [p for case in cases for p in case.pairs if p.mask is None]
+    unmasked = [] if layout.unmasked_is_empty else [shown(p.image) for p in lacking]
+    times = Counter(same_name(case.name) for case in cases)
+    doubled = sorted({case.name for case in cases if times[same_name(case.name)] > 1})
     return [
         *error("images without a mask", unmasked, "Add the masks or take the images out."),
         *error(
@@ -96,7 +96,6 @@ def check_listing(listing: Listing, layout: Layout) -> list[Finding]:
             _named(cases, _repeated),
             "Keep one of each, or number them anew.",
         ),
-        *_copies(cases),
         *warning(
             "gaps in the numbers of slices",
             _named(cases, _missing),
@@ -143,35 +142,3 @@ def _missing(numbers: tuple[int, ...]) -> list[int]:
     ordered = sorted(set(numbers))
     gaps = [range(a + 1, min(b, a + 2 + SHOWN)) for a, b in pairwise(ordered)]
     return [number for gap in gaps for number in gap]
-
-
-def _copies(cases: Iterable[Case]) -> list[Finding]:
-    """Cases whose images are byte for byte the same: a leak if their splits differ."""
-    by_content: dict[bytes, list[Case]] = defaultdict(list)
-    for case in cases:
-        by_content[_digest(case)].append(case)
-    alike = [group for group in by_content.values() if len({c.patient for c in group}) > 1]
-    leaks = [group for group in alike if len({c.split for c in group}) > 1]
-    harmless = [group for group in alike if group not in leaks]
-
-    def shown(groups: list[list[Case]]) -> list[str]:
-        return [" = ".join(case.name for case in group) for group in groups]
-
-    return [
-        *error("copies of one image in two splits", shown(leaks), "Keep one of them."),
-        *warning("copies of one image", shown(harmless), "Keep one of them."),
-    ]
-
-
-def _digest(case: Case) -> bytes:
-    digest = hashlib.sha256()
-    for pair in case.pairs:
-        try:
-            with pair.image.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-        except OSError as error:
-            raise InputError(
-                f"{pair.image}: cannot be read ({error.strerror}). Copy it again, or change its "
-                "permissions."
-            ) from error
-    return digest.digest()

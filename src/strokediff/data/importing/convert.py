@@ -38,7 +38,6 @@ def convert(
     surveyed.require_sound()
     require_new(out)
     facts, layout = surveyed.facts, surveyed.layout
-    warnings: dict[str, list[str]] = {}
     problems: list[InputError] = []
     with atomic_directory(out) as folder:
         for part in ("images", "labels"):
@@ -47,17 +46,16 @@ def convert(
             name = fact.case.name
             progress(done, len(facts), name)
             try:
-                found = layout.write_image(fact.case, folder / "images" / f"{name}.nii.gz")
-            except InputError as problem:
+                layout.write_image(fact.case, folder / "images" / f"{name}.nii.gz")
+                classes = layout.classes(fact.case)
+            except InputError as problem:  # sound when it was surveyed
                 problems.append(problem)
                 continue
-            warnings[name] = list(found)
-            classes = layout.classes(fact.case)
             mask = surveyed.lesion.mask(classes.values)
             write_mask(mask, classes.affine, folder / "labels" / f"{name}.nii.gz")
         progress(len(facts), len(facts), "")
         raise_all(problems)
-        text = json.dumps(record(surveyed, warnings), indent=1)
+        text = json.dumps(record(surveyed), indent=1)
         (folder / "cohort.json").write_text(text + "\n")
 
 
@@ -66,7 +64,7 @@ def write_mask(mask: NDArray[np.uint8], affine: NDArray[np.float64], path: Path)
     nib.save(nib.Nifti1Image(mask, affine), path)
 
 
-def record(surveyed: Survey, warnings: dict[str, list[str]]) -> dict[str, Any]:
+def record(surveyed: Survey) -> dict[str, Any]:
     """What cohort.json says; `strokediff.data.sources` reads it."""
     layout, facts = surveyed.layout, surveyed.facts
     lesion = ", ".join(surveyed.lesion.names)
@@ -74,7 +72,8 @@ def record(surveyed: Survey, warnings: dict[str, list[str]]) -> dict[str, Any]:
         "description": f"{layout.title}; lesion: {lesion}",
         "layout": layout.name,
         "licence": layout.licence_note,
-        "spacing": "known" if surveyed.spacing_known else "unknown",
+        "spacing": surveyed.spacing,
+        **({"spacing_note": layout.spacing_note} if layout.spacing_note else {}),
         "labels": list(surveyed.lesion.names),
         "partial_heads": surveyed.partial_heads,
     }
@@ -91,10 +90,12 @@ def record(surveyed: Survey, warnings: dict[str, list[str]]) -> dict[str, Any]:
             "lesion_voxels": fact.lesion_voxels,
             "lesion_ml": fact.lesion_ml,
             "spacing_known": fact.spacing_known,
-            "warnings": warnings[fact.case.name],
+            "warnings": list(fact.warnings),
         }
         for fact in facts
     }
+    if surveyed.left_out:
+        made["left_out"] = dict(surveyed.left_out)
     made["findings"] = [
         {
             "severity": finding.severity.value,

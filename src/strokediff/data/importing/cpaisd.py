@@ -24,16 +24,19 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.hounsfield import as_hounsfield
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
 from strokediff.data.importing.headers import stack_of
-from strokediff.data.importing.names import by_number, entries, inside, safe_name
+from strokediff.data.importing.names import by_number, composed, entries, inside
 from strokediff.data.importing.pictures import (
     SinglePictures,
     nominal_affine,
     read_colour,
     upright,
 )
-from strokediff.data.sanity import MAX_PIXELS, check_hounsfield
+from strokediff.data.names import safe_name
+from strokediff.data.sanity import AIR_HU, MAX_PIXELS
+from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 
 TITLE = "CPAISD, core and penumbra of acute ischaemic stroke"
@@ -80,13 +83,13 @@ class Cpaisd(Layout):
                     continue
                 for folder in images:
                     inside(folder / "raw.dcm", self.source)
-                name = f"cpaisd_{safe_name(study.name, study)}"
+                name = safe_name(f"cpaisd_{study.name}")
                 ordered, self._affine[name] = stack_of(images)
                 pairs = tuple(self._pair(p) for p in ordered)
                 # Names such as UIDs number nothing, and headers that agree order by position.
                 plain = all(p.name.isdecimal() for p in ordered) and self._affine[name] is None
                 numbers = tuple(int(p.name) for p in ordered) if plain else ()
-                cases.append(Case(name, study.name, pairs, split, numbers))
+                cases.append(Case(name, composed(study.name), pairs, split, numbers))
         return Listing(tuple(cases), tuple(stray), tuple(empty))
 
     def classes(self, case: Case) -> Classes:
@@ -116,15 +119,23 @@ class Cpaisd(Layout):
         known = affine is not None
         return Classes(values, nominal_affine(values.shape) if affine is None else affine, known)
 
-    def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
-        """As `Layout.write_image`, after checking that the values are HU."""
+    def image(self, case: Case) -> Volume:
+        """As `Layout.image`; the arrays must hold HU."""
         slices = [read_archive(pair.image, "image") for pair in case.pairs]
         hu = np.stack([upright(s.astype(np.float32)) for s in slices], axis=2)
-        check_hounsfield(case.pairs[0].image.parent.parent, hu)
+        folder = case.pairs[0].image.parent.parent
+        hu, said = as_hounsfield(folder, hu)
         affine = self._affine[case.name]
         affine = nominal_affine(hu.shape) if affine is None else affine
-        nib.save(nib.Nifti1Image(np.rint(np.clip(hu, -1024, 32767)).astype(np.int16), affine), path)
-        return ()
+        whole = np.rint(np.clip(hu, AIR_HU, np.iinfo(np.int16).max))
+        source = Source(folder, "array", hu.shape, affine)
+        return Volume.from_source_array(whole, source, warnings=tuple(said))
+
+    def write_image(self, case: Case, path: Path) -> None:
+        """As `Layout.write_image`, int16."""
+        volume = self.image(case)
+        stored = volume.to_source(volume.hu).astype(np.int16)
+        nib.save(nib.Nifti1Image(stored, volume.source.affine), path)
 
     def _pair(self, folder: Path) -> Pair:
         image = inside(folder / "image.npz", self.source)

@@ -4,7 +4,7 @@
 
 Patient demographics and diagnoses lie beside them in CSV files, which are not read. Also read:
 single slices (images/NAME.jpg, masks/NAME.png with haemorrhage in orange), as copies of version
-1.0 are found; their window is not documented, 0 to 80 HU is assumed.
+1.0 are found, in its window of -20 to 100 HU; and version 1.0.0 itself, see `ctich_folders`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.importing.base import Case, Listing, Pair
-from strokediff.data.importing.names import by_stem, entries, safe_name, stem
+from strokediff.data.importing.names import by_stem, entries, stem
 from strokediff.data.importing.pictures import SinglePictures, read_colour
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.names import safe_name
 
 TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
 ORANGE, WHITE = 0xD25000, 0xFFFFFF
@@ -47,7 +48,7 @@ class CtIch(VolumeLayout):
         masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
         scans = entries(self.source / "ct_scans", self.source, *SUFFIXES)
         cases = tuple(
-            Case(f"ctich_{safe_name(stem(p), p)}", stem(p), (Pair(p, masks.get(stem(p))),))
+            Case(safe_name(f"ctich_{stem(p)}"), stem(p), (Pair(p, masks.get(stem(p))),))
             for p in scans
         )
         names = {stem(p) for p in scans}
@@ -61,6 +62,7 @@ class CtIchPictures(SinglePictures):
     prefix = "ctich"
     title = f"{TITLE}, single slices"
     licence = "CC BY 4.0 (version 1.0)"
+    window_hu = (-20.0, 100.0)
 
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:

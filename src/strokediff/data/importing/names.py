@@ -1,24 +1,18 @@
-"""Names and paths that come from a data set are not trusted: nothing leads out of its folder."""
+"""Names and paths that come from a data set are not trusted: nothing leads out of its folder.
+
+Names of ours are made of them by `strokediff.data.names.safe_name`, in any script.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from strokediff.data import names
 from strokediff.errors import InputError
-
-SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
-
-
-def safe_name(name: str, path: Path) -> str:
-    """`name` if it may name a file of ours, else `InputError`; `path` is where it came from."""
-    if SAFE.fullmatch(name):
-        return name
-    raise InputError(
-        f"{path}: expected a name of letters, digits, '_', '-' and '.' (not first, at most 128 "
-        f"in all), got {name!r}. Rename it."
-    )
+from strokediff.plaintext import escaped
 
 
 def inside(path: Path, source: Path) -> Path:
@@ -69,9 +63,13 @@ def _visible(folder: Path, source: Path) -> list[Path]:
 
 
 def stem(path: Path) -> str:
-    """The file's name without its suffix; `.nii.gz` is one suffix."""
-    name = path.name[:-3] if path.name.lower().endswith(".nii.gz") else path.name
-    return Path(name).stem
+    """The file's name without its ending, composed (NFC): a mask's may be written otherwise."""
+    return composed(names.stem(path))
+
+
+def composed(name: str) -> str:
+    """A name as it is told: accents composed with their letters, bytes that are no text escaped."""
+    return unicodedata.normalize("NFC", escaped(name))
 
 
 def by_number(path: Path) -> tuple[tuple[int, ...], str]:

@@ -8,15 +8,18 @@ splits_final.json            fold 0 says who validates, if it is there
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from strokediff.data.importing.base import Case, Listing, Pair
-from strokediff.data.importing.names import by_stem, entries, inside, safe_name, stem
+from strokediff.data.importing.names import by_stem, composed, entries, inside, stem
+from strokediff.data.importing.nnunet_terms import is_plain_ct, label_values
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.names import safe_name
 from strokediff.errors import InputError
+from strokediff.jsonfile import read_json, read_json_list
+from strokediff.plaintext import visible
 
 CHANNEL = "_0000"
 
@@ -31,14 +34,15 @@ class NnUNet(VolumeLayout):
 
     def __init__(self, source: Path) -> None:
         super().__init__(source)
-        self._meta = _read_json(inside(source / "dataset.json", source), dict)
+        path = inside(source / "dataset.json", source)
+        self._meta = read_json(path, "nnU-Net's description of a data set", remedy="Repair it.")
         self._check()
 
     @property
     def licence_note(self) -> str:
         """What dataset.json says."""
         told = self._meta.get("licence") or self._meta.get("license")
-        return str(told) if told else self.licence
+        return visible(str(told))[:200] if told else self.licence
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
@@ -60,13 +64,13 @@ class NnUNet(VolumeLayout):
         has_test = (self.source / "labelsTs").is_dir()
         trained, stray = self._in("Tr", "train")
         tested, more = self._in("Ts", "test") if has_test else ([], [])
-        held = self._validating({case.name for case in trained})
+        held = self._validating({case.patient for case in trained})
         cases = [
-            Case(c.name, c.patient, c.pairs, "val" if c.name in held else c.split)
+            replace(c, split="val") if c.split == "train" and c.patient in held else c
             for c in [*trained, *tested]
         ]
         if not held and not tested:
-            cases = [Case(c.name, c.patient, c.pairs) for c in cases]
+            cases = [replace(c, split=None) for c in cases]
         notes = []
         if (self.source / "imagesTs").is_dir() and not has_test:
             notes.append("imagesTs has no labelsTs beside it: its images are left out")
@@ -79,55 +83,68 @@ class NnUNet(VolumeLayout):
         masks = by_stem(labels)
         cases = []
         for path in entries(self.source / f"images{part}", self.source, *SUFFIXES):
-            name = safe_name(stem(path).removesuffix(CHANNEL), path)
             if not stem(path).endswith(CHANNEL):
                 raise InputError(f"{path}: expected a name that ends in {CHANNEL}. Rename it.")
-            cases.append(Case(name, name, (Pair(path, masks.pop(name, None)),), split))
+            own = stem(path).removesuffix(CHANNEL)
+            cases.append(Case(safe_name(own), own, (Pair(path, masks.pop(own, None)),), split))
         return cases, list(masks.values())
 
     def _validating(self, names: set[str]) -> set[str]:
         path = self.source / "splits_final.json"
         if not path.is_file():
             return set()
-        folds = _read_json(inside(path, self.source), list)
-        try:
-            train, val = set(folds[0]["train"]), set(folds[0]["val"])
-        except (IndexError, KeyError, TypeError) as error:
+        remedy = "Take the file out to split anew."
+        folds = read_json_list(inside(path, self.source), "nnU-Net's folds", remedy=remedy)
+        fold = folds[0] if folds else None
+        sides = [fold.get(part) if isinstance(fold, dict) else None for part in ("train", "val")]
+        if not all(map(_are_names, sides)):
             raise InputError(
-                f"{path}: expected a list of folds with 'train' and 'val' ({error!r}). Take the "
-                "file out to split anew."
-            ) from error
-        if both := sorted(train & val):
+                f"{path}: expected a list of folds, each with lists of names as 'train' and 'val'. "
+                f"{remedy}"
+            )
+        trained, held = ({composed(name) for name in own or ()} for own in sides)
+        if both := sorted(trained & held):
             raise InputError(
                 f"{path}: fold 0 has the same patient in train and val: {', '.join(both[:5])}. "
                 "Keep each in one of them."
             )
-        if unknown := sorted(map(str, (train | val) - names)):
+        if unknown := sorted((trained | held) - names):
             raise InputError(
                 f"{path}: fold 0 names cases that imagesTr lacks: {', '.join(unknown[:5])}. Add "
                 "their images or take the names out."
             )
-        return val
+        return held
 
     def _all_labels(self) -> dict[str, tuple[int, ...]]:
-        return {n: v for n, v in _labels(self._meta["labels"]).items() if v != (0,)}
+        return {n: v for n, v in label_values(self._meta["labels"]).items() if v != (0,)}
 
     def _check(self) -> None:
         path = self.source / "dataset.json"
         channels = self._meta.get("channel_names", self._meta.get("modality"))
-        if not isinstance(channels, dict) or [str(v).lower() for v in channels.values()] != ["ct"]:
+        named = list(channels.values()) if isinstance(channels, dict) else []
+        if len(named) != 1 or not is_plain_ct(str(named[0])):
             raise InputError(
-                f"{path}: expected one channel, CT, got {channels!r}. Give non-contrast CT alone."
+                f"{path}: expected one channel, CT, got {_short(channels)}. Give non-contrast CT "
+                'alone; if it is that, write {"0": "CT"}.'
             )
         ending = self._meta.get("file_ending", ".nii.gz")
         if ending not in SUFFIXES:
-            raise InputError(f"{path}: expected file_ending .nii.gz or .nii, got {ending!r}.")
+            raise InputError(
+                f"{path}: expected file_ending .nii.gz or .nii, got {_short(ending)}. Convert the "
+                "images to NIfTI."
+            )
         try:
             found = self._all_labels()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{path}: 'labels' cannot be read ({error!r}).") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: 'labels' cannot be read ({_short(error)}). Expected names with whole "
+                "numbers, such as "
+                '{"background": 0, "lesion": 1}.'
+            ) from error
         if not found:
-            raise InputError(f"{path}: expected at least one class beside the background.")
+            raise InputError(
+                f"{path}: expected at least one class beside the background. Correct 'labels'."
+            )
         if mixed := [name for name, values in found.items() if min(values, default=0) < 1]:
             raise InputError(
                 f"{path}: expected classes of whole numbers above 0, got {', '.join(mixed)} with 0 "
@@ -135,21 +152,9 @@ class NnUNet(VolumeLayout):
             )
 
 
-def _labels(labels: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Name to values; version 1 wrote numbers as keys and names as values."""
-    if all(str(key).isdigit() for key in labels):
-        return {str(name): (int(key),) for key, name in labels.items()}
-    return {
-        str(name): tuple(map(int, value if isinstance(value, list) else [value]))
-        for name, value in labels.items()
-    }
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _read_json(path: Path, kind: type) -> Any:
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}). Repair it.") from error
-    if not isinstance(value, kind):
-        raise InputError(f"{path}: expected a JSON {kind.__name__}, got {type(value).__name__}.")
-    return value
+def _short(value: object) -> str:
+    return visible(repr(value))[:120]

@@ -25,10 +25,10 @@ from strokediff.data.importing.names import (
     by_number,
     by_stem,
     entries,
-    safe_name,
     stem,
     strangers,
 )
+from strokediff.data.names import safe_name
 from strokediff.data.quiet import quiet
 from strokediff.data.sanity import PIXEL_LIMITS_MM
 from strokediff.data.volume import Source, Volume
@@ -99,31 +99,45 @@ class PictureLayout(Layout):
         """A stored picture as a slice (X, Y)."""
         return upright(picture)
 
+    def affine(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Of a stack (X, Y, Z): the assumed pixels where there are such, else nominal ones."""
+        nominal = nominal_affine(shape)
+        pixel = self.assumed_pixel_mm
+        return nominal if pixel is None else np.diag([-pixel, -pixel, SLICE_MM, 1.0])
+
     def classes(self, case: Case) -> Classes:
         """As `Layout.classes`; every picture of a case must be of one size."""
         first = case.pairs[0].image
         size = picture_size(first)
         slices = []
         for pair in case.pairs:
-            assert pair.mask is not None, "checked by check_listing"
-            for path in (pair.image, pair.mask):
+            for path in (pair.image, *([pair.mask] if pair.mask else [])):
                 if (found := picture_size(path)) != size:
                     raise SizeError(_sizes(path, found, first, size))
-            slices.append(self.turned(self.read_classes(pair.mask)))
+            slices.append(self.turned(self._mask(pair, size)))
         values = np.stack(slices, axis=2)
-        return Classes(values, nominal_affine(values.shape), spacing_known=False)
+        known = self.assumed_pixel_mm is not None
+        return Classes(values, self.affine(values.shape), spacing_known=known)
 
-    def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
-        """As `Layout.write_image`: the window undone, on the nominal grid, int16."""
+    def image(self, case: Case) -> Volume:
+        """As `Layout.image`: the window undone, bone and air still cut."""
         low, high = self.window_hu
         grey = np.stack([self.turned(read_grey(pair.image)) for pair in case.pairs], axis=2)
         hu = (low + grey.astype(np.float32) / 255 * (high - low)).astype(np.float32)
-        affine = nominal_affine(hu.shape)
-        source = Source(case.pairs[0].image, "array", hu.shape, affine)
-        volume = Volume.from_source_array(hu, source)
-        whole = np.round(volume.to_source(put_back(volume, low, high).hu)).astype(np.int16)
-        nib.save(nib.Nifti1Image(whole, affine), path)
-        return ()
+        source = Source(case.pairs[0].image, "array", hu.shape, self.affine(hu.shape))
+        return Volume.from_source_array(hu, source)
+
+    def write_image(self, case: Case, path: Path) -> None:
+        """As `Layout.write_image`: bone and air put back, int16."""
+        volume = put_back(self.image(case), *self.window_hu)
+        whole = np.round(volume.to_source(volume.hu)).astype(np.int16)
+        nib.save(nib.Nifti1Image(whole, volume.source.affine), path)
+
+    def _mask(self, pair: Pair, size: tuple[int, int]) -> NDArray[np.int32]:
+        if pair.mask is not None:
+            return self.read_classes(pair.mask)
+        assert self.unmasked_is_empty, "checked by check_listing"
+        return np.zeros(size, np.int32)
 
 
 class SinglePictures(PictureLayout):
@@ -146,7 +160,7 @@ class SinglePictures(PictureLayout):
         masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
         images = by_stem(entries(self.source / "images", self.source, *SUFFIXES))
         cases = [
-            Case(f"{self.prefix}_{safe_name(name, path)}", name, (Pair(path, masks.get(name)),))
+            Case(safe_name(f"{self.prefix}_{name}"), name, (Pair(path, masks.get(name)),))
             for name, path in images.items()
         ]
         stray = tuple(path for name, path in masks.items() if name not in images)

@@ -9,8 +9,10 @@ from strokediff.data.importing.base import Layout
 from strokediff.data.importing.bids import Bids
 from strokediff.data.importing.cpaisd import Cpaisd, CpaisdPictures
 from strokediff.data.importing.ctich import CtIch, CtIchPictures
+from strokediff.data.importing.ctich_folders import CtIchFolders
 from strokediff.data.importing.nnunet import NnUNet
 from strokediff.data.importing.phe_sich import PheSich
+from strokediff.data.sanity import PIXEL_LIMITS_MM
 from strokediff.errors import InputError, UsageError
 
 LAYOUTS: tuple[type[Layout], ...] = (
@@ -20,6 +22,7 @@ LAYOUTS: tuple[type[Layout], ...] = (
     Cpaisd,
     CpaisdPictures,
     CtIch,
+    CtIchFolders,
     CtIchPictures,
     NnUNet,
     Bids,
@@ -27,8 +30,11 @@ LAYOUTS: tuple[type[Layout], ...] = (
 """The first of a name that recognises a folder reads it."""
 
 
-def open_layout(name: str, source: Path) -> Layout:
-    """The layout `name` on the folder `source`; errors list what there is and what is expected."""
+def open_layout(name: str, source: Path, *, pixel_mm: float | None = None) -> Layout:
+    """The layout `name` on the folder `source`; errors list what there is and what is expected.
+
+    `pixel_mm` replaces the side of a pixel that a layout assumes; `UsageError` if it assumes none.
+    """
     named = [layout for layout in LAYOUTS if layout.name == name]
     if not named:
         names = ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS))
@@ -38,10 +44,29 @@ def open_layout(name: str, source: Path) -> Layout:
         raise InputError(f"{source}: expected a folder of {named[0].title}, found {what} there.")
     for layout in named:
         if layout.recognises(source):
-            return layout(source)
+            return _with_pixels(layout(source), pixel_mm)
     expected = "; or ".join(layout.expected for layout in named)
     there = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
     raise InputError(
         f"{source}: not the layout of {name}. Expected {expected}. Found {there}. Give the folder "
         "that holds these."
     )
+
+
+def _with_pixels(layout: Layout, pixel_mm: float | None) -> Layout:
+    if pixel_mm is None:
+        return layout
+    if layout.assumed_pixel_mm is None:
+        raise UsageError(
+            f"--pixel-mm: {layout.source} has its spacing in its files, or none that its authors "
+            f"tell. Leave it out; it is for {', '.join(_assuming())}."
+        )
+    low, high = PIXEL_LIMITS_MM
+    if not low <= pixel_mm <= high:
+        raise UsageError(f"--pixel-mm: expected {low} to {high} mm, got {pixel_mm:g}.")
+    layout.assumed_pixel_mm = pixel_mm
+    return layout
+
+
+def _assuming() -> list[str]:
+    return [f"{own.name} ({own.expected})" for own in LAYOUTS if own.assumed_pixel_mm is not None]

@@ -1,15 +1,18 @@
-"""Looks at a data set as a whole, masks and all, and writes nothing."""
+"""Looks at a data set as a whole, images and masks, one scan at a time, and writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from strokediff.data.importing.base import Case, Layout, Lesion, SizeError
 from strokediff.data.importing.check import Finding, Severity, check_listing, error, warning
+from strokediff.data.importing.duplicates import check_copies
+from strokediff.data.importing.names import composed
+from strokediff.data.likeness import Likeness, digest, likeness_of
 from strokediff.data.sanity import MIN_SLICES
 from strokediff.errors import InputError, UsageError
 
@@ -18,7 +21,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """What a case's mask showed; `lesion_ml` is None where spacing is unknown."""
+    """What a case's image and mask showed; `lesion_ml` is None where spacing is unknown."""
 
     case: Case
     slices: int
@@ -26,6 +29,9 @@ class CaseFacts:
     lesion_voxels: int
     lesion_ml: float | None
     values: frozenset[int]
+    likeness: Likeness
+    mask_digest: bytes
+    warnings: tuple[str, ...] = ()
 
     @property
     def spacing_known(self) -> bool:
@@ -35,17 +41,28 @@ class CaseFacts:
 
 @dataclass(frozen=True)
 class Survey:
-    """A data set, the lesion chosen in it, and all that was found."""
+    """A data set, the lesion chosen in it, and all that was found.
+
+    `left_out` are cases that cannot be used and why, where the user allows them to be missing.
+    """
 
     layout: Layout
     lesion: Lesion
     facts: tuple[CaseFacts, ...]
     findings: tuple[Finding, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def spacing_known(self) -> bool:
         """Whether every case's spacing is."""
         return all(fact.spacing_known for fact in self.facts)
+
+    @property
+    def spacing(self) -> str:
+        """ "known", "unknown", or "assumed" where `Layout.spacing_note` says what is."""
+        if not self.spacing_known:
+            return "unknown"
+        return "assumed" if self.layout.spacing_note else "known"
 
     @property
     def partial_heads(self) -> bool:
@@ -72,9 +89,14 @@ def survey(
     *,
     labels: tuple[str, ...] | None = None,
     test_list: Path | None = None,
+    skip_damaged: bool = False,
     progress: Progress = lambda done, total, name: None,
 ) -> Survey:
-    """List, read every mask, and check; raises only if there is nothing to look at."""
+    """List, read every image and mask, and check; raises only if there is nothing to look at.
+
+    Cases whose files cannot be used are errors; with `skip_damaged` they are left out and named,
+    unless none is sound.
+    """
     lesion = Lesion.chosen(layout, labels)
     listing = layout.list_cases()
     if not listing.cases:
@@ -85,19 +107,25 @@ def survey(
     if test_list is not None:
         listing = replace(listing, cases=_with_test_list(listing.cases, test_list))
     findings = check_listing(listing, layout)
-    facts, unsuitable = [], []
+    facts: list[CaseFacts] = []
+    unsuitable: dict[str, InputError] = {}
     for done, case in enumerate(listing.cases):
         progress(done, len(listing.cases), case.name)
-        if any(pair.mask is None for pair in case.pairs):
+        if not layout.unmasked_is_empty and any(pair.mask is None for pair in case.pairs):
             continue
         try:
             facts.append(_facts(layout, lesion, case))
         except InputError as problem:
-            unsuitable.append(problem)
+            unsuitable[case.name] = problem
     progress(len(listing.cases), len(listing.cases), "")
-    findings += _unsuitable(unsuitable) + _about(layout, lesion, facts)
+    skipped = unsuitable if skip_damaged and facts else {}
+    left_out = {name: _line(problem) for name, problem in skipped.items()}
+    findings += warning("left out, as they cannot be used", left_out.values(), "")
+    findings += [] if skipped else _unsuitable(list(unsuitable.values()))
+    findings += _about(layout, lesion, facts)
+    findings += check_copies([(f.case, f.likeness, f.mask_digest) for f in facts])
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
-    return Survey(layout, lesion, tuple(facts), tuple(findings))
+    return Survey(layout, lesion, tuple(facts), tuple(findings), left_out)
 
 
 def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
@@ -105,13 +133,20 @@ def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
     mask = lesion.mask(classes.values)
     voxels = int(np.count_nonzero(mask))
     ml = voxels * abs(float(np.linalg.det(classes.affine[:3, :3]))) / 1000
+    values, where = frozenset(np.unique(classes.values).tolist()), digest(mask)
+    known = classes.spacing_known
+    del classes
+    image = layout.image(case)
     return CaseFacts(
         case=case,
         slices=mask.shape[2],
         lesion_slices=int(mask.any(axis=(0, 1)).sum()),
         lesion_voxels=voxels,
-        lesion_ml=ml if classes.spacing_known else None,
-        values=frozenset(np.unique(classes.values).tolist()),
+        lesion_ml=ml if known else None,
+        values=values,
+        likeness=likeness_of(image),
+        mask_digest=where,
+        warnings=image.warnings,
     )
 
 
@@ -197,7 +232,7 @@ def _with_test_list(cases: tuple[Case, ...], path: Path) -> tuple[Case, ...]:
         raise InputError(
             f"{path}: expected a text file of test patients, one a line ({problem})."
         ) from problem
-    tested = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    tested = {composed(line.strip()) for line in lines if line.strip() and line[0] != "#"}
     unknown = sorted(tested - {n for case in cases for n in (case.patient, case.name)})
     if unknown or not tested:
         raise InputError(

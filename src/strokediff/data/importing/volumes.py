@@ -14,6 +14,7 @@ from strokediff.data.importing.base import Case, Classes, Layout, SizeError
 from strokediff.data.masks import Grid, check_same_grid, read_labels
 from strokediff.data.nifti import read_nifti
 from strokediff.data.quiet import quiet
+from strokediff.data.volume import Volume
 from strokediff.errors import InputError
 
 SUFFIXES = (".nii.gz", ".nii")
@@ -34,11 +35,13 @@ class VolumeLayout(Layout):
             raise SizeError(str(error)) from None
         return Classes(mask.array, image.affine, spacing_known=True)
 
-    def write_image(self, case: Case, path: Path) -> tuple[str, ...]:
-        """As `Layout.write_image`, after the checks that `segment` makes of an image."""
-        volume = read_nifti(case.pairs[0].image, min_slices=1)  # few slices were warned of
+    def image(self, case: Case) -> Volume:
+        """As `Layout.image`, after the checks that `segment` makes of an image."""
+        return read_nifti(case.pairs[0].image, min_slices=1)  # few slices are warned of
+
+    def write_image(self, case: Case, path: Path) -> None:
+        """As `Layout.write_image`: the file's own bytes."""
         copy_gzipped(case.pairs[0].image, path)
-        return volume.warnings
 
 
 def copy_gzipped(source: Path, target: Path) -> None:
