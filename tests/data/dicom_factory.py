@@ -5,6 +5,7 @@ Everything is a keyword with a sound default; a test states only what it bends.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from strokediff.data.dicom_frames import SliceHeader, slices_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -46,7 +49,30 @@ def tilted(degrees: float) -> tuple[float, ...]:
 
 
 def write_series(
-    folder: Path,
+    folder: Path, *, compress: str | None = None, prefix: str = "", **bend: Any
+) -> list[Path]:
+    """Write `datasets(...)` to one file a slice and return their paths, from the first to the last.
+
+    `compress` is a transfer syntax UID.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for k, ds in enumerate(datasets(prefix=prefix, **bend)):
+        if compress is not None:
+            ds.compress(compress, generate_instance_uid=False)
+        path = folder / f"{prefix}{k:03d}.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def headers(*, prefix: str = "", **bend: Any) -> list[SliceHeader]:
+    """The records of `datasets(...)`, as if they had been written and scanned."""
+    made = enumerate(datasets(prefix=prefix, **bend))
+    return [h for k, ds in made for h in slices_of(Path(f"{prefix}{k:03d}.dcm"), ds)]
+
+
+def datasets(
     *,
     hu: np.ndarray | None = None,
     z: Any = None,
@@ -60,20 +86,17 @@ def write_series(
     spacing: tuple[float, float] = SPACING,
     acquisition: int = 1,
     numbers: Any = None,
-    compress: str | None = None,
     prefix: str = "",
     **attributes: Any,
-) -> list[Path]:
-    """Write one file a slice and return their paths, from the first to the last slice.
+) -> Iterator[Dataset]:
+    """One dataset a slice.
 
     `z` are the slices' z positions (LPS mm; every 5 mm by default), `rescale` one (slope,
-    intercept) or one a slice, `compress` a transfer syntax UID, `attributes` further elements
-    (None deletes one).
+    intercept) or one a slice, `attributes` further elements (None deletes one; a function gives
+    each slice its own).
     """
     hu = head() if hu is None else hu
     z = 5.0 * np.arange(len(hu)) if z is None else z
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     for k, plane in enumerate(hu):
         slope, intercept = rescale[k] if isinstance(rescale, list) else rescale
         number = k + 1 if numbers is None else numbers[k]
@@ -90,18 +113,23 @@ def write_series(
         ds.SliceThickness, ds.GantryDetectorTilt = 77.0, 3.0
         _pixels(ds, np.rint((plane - intercept) / slope))
         for name, value in attributes.items():
-            _set(ds, name, value)
-        if compress is not None:
-            ds.compress(compress, generate_instance_uid=False)
-        path = folder / f"{prefix}{k:03d}.dcm"
-        ds.save_as(path, enforce_file_format=True)
-        paths.append(path)
-    return paths
+            _set(ds, name, value(k) if callable(value) else value)
+        yield ds
 
 
-def write_enhanced(path: Path, hu: np.ndarray | None = None, shuffle: bool = True) -> Path:
-    """One Enhanced CT file, frames in another order than their positions, 4 mm apart."""
+def write_enhanced(
+    path: Path,
+    hu: np.ndarray | None = None,
+    shuffle: bool = True,
+    z: Any = None,
+    content: Any = None,
+) -> Path:
+    """One Enhanced CT file, frames in another order than their positions, 4 mm apart.
+
+    `z` are their positions, `content(k)` the FrameContentSequence's elements of the k-th.
+    """
     hu = head() if hu is None else hu
+    z = 4.0 * np.arange(len(hu)) if z is None else z
     order = np.random.default_rng(3).permutation(len(hu)) if shuffle else np.arange(len(hu))
     ds = _base(ENHANCED_CT, "enhanced")
     _identity(ds, "enhanced", "study", "patient", "Head 4.0")
@@ -116,10 +144,15 @@ def write_enhanced(path: Path, hu: np.ndarray | None = None, shuffle: bool = Tru
     frames = []
     for k in order:
         frame, position, values = Dataset(), Dataset(), Dataset()
-        position.ImagePositionPatient = [-20.0, -30.0, 4.0 * float(k)]
+        position.ImagePositionPatient = [-20.0, -30.0, float(z[k])]
         values.RescaleSlope, values.RescaleIntercept = 1.0, -1024.0 - float(k)
         frame.PlanePositionSequence = Sequence([position])
         frame.PixelValueTransformationSequence = Sequence([values])
+        if content is not None:
+            told = Dataset()
+            for name, value in content(k).items():
+                setattr(told, name, value)
+            frame.FrameContentSequence = Sequence([told])
         frames.append(frame)
     ds.PerFrameFunctionalGroupsSequence = Sequence(frames)
     _pixels(ds, np.stack([hu[k] + 1024 + k for k in order]))

@@ -370,7 +370,7 @@ def test_a_zero_byte_file_inside_the_series_is_a_missing_slice(tmp_path):
 def test_only_zero_byte_files(tmp_path):
     for path in write_series(tmp_path):
         path.write_bytes(b"")
-    with pytest.raises(InputError, match=rf"{N} empty or damaged DICOM files \(000\.dcm: the file is empty"):
+    with pytest.raises(InputError, match=rf"{N} empty or damaged .*000\.dcm: the file is empty"):
         read_dicom_series(tmp_path)
 
 

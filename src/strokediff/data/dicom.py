@@ -10,7 +10,6 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-from strokediff.data import sanity
 from strokediff.data.dicom_assembly import assemble
 from strokediff.data.dicom_checks import check_geometry
 from strokediff.data.dicom_files import files_of_dicomdir, is_dicomdir, walk_files
@@ -20,6 +19,7 @@ from strokediff.data.dicom_headers import Scan, damage, scan
 from strokediff.data.dicom_patients import n_patient_ids, patients_in
 from strokediff.data.dicom_series import Choice, choose
 from strokediff.data.dicom_stacks import split_series
+from strokediff.data.hounsfield import as_hounsfield
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 
@@ -50,7 +50,7 @@ def read_dicom_series(
     warnings = [*_damaged(found), *of_patient, *choice.warnings, *of_geometry]
     affine = geometry.affine_ras()
     stored, pixel_warnings = assemble(geometry)
-    sanity.check_hounsfield(path, stored)
+    stored, hu_warnings = as_hounsfield(path, stored)
     volume_source = Source(path, "dicom", _shape(stored), affine, _details(choice, geometry))
     even = geometry.is_even
     return Volume.from_source_array(
@@ -58,7 +58,7 @@ def read_dicom_series(
         volume_source,
         slice_increments_mm=None if even else geometry.local_increments_mm(),
         slice_origins_mm=None if even else geometry.origins_ras(),
-        warnings=tuple(warnings + pixel_warnings),
+        warnings=tuple(warnings + pixel_warnings + hu_warnings),
     )
 
 

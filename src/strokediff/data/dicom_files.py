@@ -10,6 +10,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from strokediff.data.dicom_streams import read_dataset
 from strokediff.data.dicom_values import items_of, texts_of, value_of
+from strokediff.data.quiet import quiet
 
 DICOM_SUFFIXES = (".dcm", ".ima", ".dicom", ".img")
 MAX_REFERENCES = 100_000
@@ -60,10 +61,12 @@ def is_dicomdir(path: Path) -> bool:
     try:
         if not path.is_file() or not looks_like_dicom(path):
             return False
-        meta = read_dataset(path, tags=("FileSetID",)).file_meta
+        with quiet("pydicom"):
+            meta = read_dataset(path, tags=("FileSetID",)).file_meta
+            kind = value_of(meta, "MediaStorageSOPClassUID")
     except Exception:  # pydicom raises many kinds on damaged files
         return False
-    return bool(value_of(meta, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage)
+    return bool(kind == MediaStorageDirectoryStorage)
 
 
 def files_of_dicomdir(path: Path) -> list[Path]:
@@ -72,10 +75,15 @@ def files_of_dicomdir(path: Path) -> list[Path]:
     Names that are not there are returned too (reading them says so). Letter case may differ, as
     it does after copying from a medium.
     """
-    dataset = read_dataset(path, tags=("DirectoryRecordSequence",))
+    try:
+        with quiet("pydicom"):
+            dataset = read_dataset(path, tags=("DirectoryRecordSequence",))
+            records = items_of(dataset, "DirectoryRecordSequence")[:MAX_REFERENCES]
+            named = [texts_of(value_of(record, "ReferencedFileID")) for record in records]
+    except Exception:  # as in `is_dicomdir`: a damaged one names nothing
+        return []
     found: dict[Path, None] = {}
-    for record in items_of(dataset, "DirectoryRecordSequence")[:MAX_REFERENCES]:
-        parts = texts_of(value_of(record, "ReferencedFileID"))
+    for parts in named:
         if parts and all(_is_plain(part) for part in parts):
             file = _below(path.parent, parts)
             if file is not None:

@@ -6,6 +6,7 @@ SliceThickness, SpacingBetweenSlices and GantryDetectorTilt are never read: they
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,13 +172,16 @@ def along(header: SliceHeader, direction: NDArray[np.float64]) -> float:
     return float(direction @ header.position)
 
 
-def in_time(header: SliceHeader) -> tuple[int, float, float, int, str]:
+def in_time(header: SliceHeader) -> tuple[Any, ...]:
     """Sorts headers by when they were scanned, as far as they tell, then by number and path."""
     recorded = header.recorded
     return (
-        recorded.acquisition,
         recorded.acquired_s or 0.0,
+        recorded.acquisition,
+        (len(recorded.temporal), recorded.temporal),
         recorded.content_s or 0.0,
+        (len(recorded.stack), recorded.stack),
+        recorded.dimensions,
         header.instance_number,
         str(header.path),
     )

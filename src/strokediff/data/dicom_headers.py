@@ -13,6 +13,7 @@ from strokediff.data.dicom_files import looks_like_dicom, walk_files
 from strokediff.data.dicom_frames import TAGS, SliceHeader, slices_of
 from strokediff.data.dicom_streams import read_dataset
 from strokediff.data.dicom_values import text, value_of
+from strokediff.data.quiet import quiet
 
 __all__ = ["Scan", "SliceHeader", "damage", "read_header", "scan", "walk_files"]
 NAMED = 3
@@ -42,7 +43,8 @@ def scan(files: Iterable[Path]) -> Scan:
     for path in files:
         found.n_files += 1
         try:
-            _scan_one(path, found)
+            with quiet("pydicom"):
+                _scan_one(path, found)
         except Exception as error:  # pydicom raises many kinds on damaged files
             found.damaged[path] = _reason(error)
     return found
@@ -51,7 +53,8 @@ def scan(files: Iterable[Path]) -> Scan:
 def read_header(path: Path) -> pydicom.Dataset | Exception | None:
     """The header of a DICOM image; None for another kind of file, the error for a damaged one."""
     try:
-        return _header(path)
+        with quiet("pydicom"):
+            return _header(path)
     except Exception as error:  # as in `scan`
         return error
 

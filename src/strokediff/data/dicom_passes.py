@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from strokediff.data.dicom_divisions import divisions
+from strokediff.data.dicom_divisions import ORDERS, divisions
 from strokediff.data.dicom_frames import SliceHeader
 from strokediff.data.dicom_geometry import StackGeometry, along, in_time
 from strokediff.data.dicom_lattice import cycle_of, sublattices
@@ -25,6 +25,7 @@ OVERLAP = 0.5
 """Parts are passes over the same tissue if they share more than this part of the shorter one."""
 WHOLE = 0.9
 """A pass that covers less than this part of all positions is completed by the others."""
+WIDEST_STEP_MM = 10.5
 MAX_ROTATION_SLICES = 16
 MAX_DEPTH = 3
 
@@ -69,7 +70,7 @@ def _split(headers: list[SliceHeader], depth: int) -> list[Part] | None:
     clean = is_clean(headers, geometry)
     for told_by, classes in divisions(headers, weak=not clean):
         parts = _accepted(classes, told_by, depth, strict=True)
-        if parts and _some_overlap(parts):
+        if parts and _some_overlap(parts) and (told_by not in ORDERS or _are_dense(parts)):
             return parts
     if clean and not geometry.gaps():
         return None
@@ -146,6 +147,11 @@ def _in_rotations(geometry: StackGeometry) -> bool:
 
 def _some_overlap(parts: list[Part]) -> bool:
     return shared_part([part.geometry for part in parts])
+
+
+def _are_dense(parts: list[Part]) -> bool:
+    """Whether slices lie as close as those of a pass, not every so many of one in a jumble."""
+    return all(np.median(part.geometry.increments_mm) <= WIDEST_STEP_MM for part in parts)
 
 
 def shared_part(stacks: list[StackGeometry]) -> bool:

@@ -51,7 +51,8 @@ class PixelReader:
         Padding becomes -1024. Whatever is wrong with the file is an `InputError` naming it.
         """
         try:
-            return self._hu(header)
+            with quiet("pydicom"):
+                return self._hu(header)
         except (InputError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a decoder in Rust panics outside of Exception
@@ -119,26 +120,25 @@ def _decode(header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:
     _check_claims(header)
     path = header.path
     expected = header.image_bytes
-    with quiet("pydicom"):
-        dataset = read_dataset(path, pixel_bytes=2 * expected + FRAME_SLACK_BYTES)
-        if not value_of(dataset, "PixelData"):
-            raise InputError(
-                f"{path}: the file has a CT header but no pixel data, or they are cut off. "
-                f"Expected an image; copy the series again from its archive."
-            )
-        syntax = UID(dataset.file_meta.get("TransferSyntaxUID") or ImplicitVRLittleEndian)
-        dataset.file_meta.TransferSyntaxUID = syntax
-        check_frames(
-            dataset,
-            syntax,
-            header.rows,
-            header.columns,
-            expected // header.n_frames,
-            header.n_frames,
+    dataset = read_dataset(path, pixel_bytes=2 * expected + FRAME_SLACK_BYTES)
+    if not value_of(dataset, "PixelData"):
+        raise InputError(
+            f"{path}: the file has a CT header but no pixel data, or they are cut off. "
+            f"Expected an image; copy the series again from its archive."
         )
-        as_stored: dict[str, Any] = {"raw": True, "correct_unused_bits": False}
-        stored = get_decoder(syntax).as_array(dataset, **as_stored)[0]
-        return dataset, stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    syntax = UID(dataset.file_meta.get("TransferSyntaxUID") or ImplicitVRLittleEndian)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    check_frames(
+        dataset,
+        syntax,
+        header.rows,
+        header.columns,
+        expected // header.n_frames,
+        header.n_frames,
+    )
+    as_stored: dict[str, Any] = {"raw": True, "correct_unused_bits": False}
+    stored = get_decoder(syntax).as_array(dataset, **as_stored)[0]
+    return dataset, stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
 
 def _numbers(stored: NDArray[Any], bits: int) -> NDArray[Any]:

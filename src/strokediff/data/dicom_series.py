@@ -68,7 +68,7 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
     else:
         reason = _why_better(best, rest[0])
         explanation = f"best of {len(usable)} usable stacks among {len(stacks)}: {reason}"
-    warnings = _warnings(best, usable, widest, series_uid is not None)
+    warnings = _warnings(best, usable, stacks, widest, series_uid is not None)
     return Choice(best, explanation, considered, warnings)
 
 
@@ -121,7 +121,9 @@ def _why_better(best: Stack, other: Stack) -> str:
     )
 
 
-def _warnings(best: Stack, usable: list[Stack], widest: float, named: bool) -> tuple[str, ...]:
+def _warnings(
+    best: Stack, usable: list[Stack], stacks: list[Stack], widest: float, named: bool
+) -> tuple[str, ...]:
     out = [
         f"the chosen series may not suit: {demerit.text}"
         for demerit in demerits(best)
@@ -131,7 +133,7 @@ def _warnings(best: Stack, usable: list[Stack], widest: float, named: bool) -> t
     if overruled is not None:
         out.append(f"the series named by the user looks unsuitable: {overruled.text}")
     if best.part:
-        out.append(f"only a part of the series is used: {best.part}{_other_passes(best, usable)}")
+        out.append(f"only a part of the series is used: {best.part}{_other_passes(best, stacks)}")
     if best.note:
         out.append(f"the series was put together from parts: {best.note}")
     if not named:
@@ -139,16 +141,27 @@ def _warnings(best: Stack, usable: list[Stack], widest: float, named: bool) -> t
     return tuple(out)
 
 
-def _other_passes(best: Stack, usable: list[Stack]) -> str:
-    others = [s for s in usable if s is not best and s.told_by and _same_series(s, best)]
+def _other_passes(best: Stack, stacks: list[Stack]) -> str:
+    """What was left out of a series that was split, and by what it was told apart."""
+    others = [s for s in stacks if s is not best and s.told_by and _same_series(s, best)]
     if not best.told_by or not others:
         return ""
-    names = ", ".join(f"{s.part} ({len(s.headers)} slices)" for s in others[:3])
+    names = ", ".join(_part_name(s) for s in others[:3])
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    if best.n_passes == 1:
+        return f", told apart by {best.told_by}; scanned again and left out: {names}{more}"
     return (
-        f" of {len(others) + 1} passes over the head, told apart by {best.told_by}; left out: "
+        f" of {best.n_passes} passes over the head, told apart by {best.told_by}; left out: "
         f"{names}{more}. To use another one, give its files in a folder of their own"
     )
+
+
+def _part_name(stack: Stack) -> str:
+    """A part of a series by what tells it apart and its size; a few slices also by their files."""
+    n = len(stack.headers)
+    if n >= MIN_SLICES:
+        return f"{stack.part} ({n} slices)"
+    return f"{stack.part} ({n} slices: {', '.join(h.path.name for h in stack.headers)})"
 
 
 def _ties(best: Stack, usable: list[Stack], widest: float) -> list[str]:

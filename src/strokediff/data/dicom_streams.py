@@ -22,8 +22,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from strokediff.data.quiet import quiet
-
 MAX_FILE_BYTES = 2 << 30
 """The largest head CT that is accepted has 1.3 GB in one file."""
 MAX_HEADER_BYTES = 32 << 20
@@ -55,7 +53,7 @@ def read_dataset(
             f"head CT may have"
         )
     limit = MAX_HEADER_BYTES + (pixel_bytes or 0)
-    with quiet("pydicom"), path.open("rb") as file:
+    with path.open("rb") as file:
         stream: BinaryIO = file if size <= SMALL_FILE_BYTES else io.BytesIO(file.read(limit))
         start, meta = _file_meta(stream)
         syntax = meta.get("TransferSyntaxUID")

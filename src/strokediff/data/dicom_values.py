@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from strokediff.data.quiet import quiet
-
 MAX_TEXT = 200
 MAX_VALUES = 64
 """Values of one element that are looked at; headers have at most a dozen."""
@@ -27,11 +25,13 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 def value_of(dataset: pydicom.Dataset, keyword: str) -> Any:
-    """A value, or None where it is absent or cannot be parsed."""
+    """A value, or None where it is absent or cannot be parsed.
+
+    pydicom converts on access, with a warning of what is unusual: call it within `quiet`.
+    """
     try:
-        with quiet("pydicom"):
-            return dataset.get(keyword)
-    except Exception:  # pydicom converts on access, and raises many kinds on nonsense
+        return dataset.get(keyword)
+    except Exception:  # pydicom raises many kinds on nonsense
         return None
 
 
