@@ -40,7 +40,7 @@ def make_room(
     settings = [f for f in (out / n for n in sorted(names or ())) if not _is_of(f, wanted)]
     _refuse_changed(sorted(gone), job)
     moved = [folder for folder in sorted(gone) if _set_aside(folder, held=folder == out)]
-    changed = [f for f in settings if not ResultFolder(f).changed() and _set_aside(f)]
+    changed = [f for f in settings if not ResultFolder(f).changed() and _set_aside_if_free(f)]
     if names is None and is_summary(out / SUMMARY):
         (out / SUMMARY).unlink()
     for what, folders in (("of an earlier run", moved), ("with other settings", changed)):
@@ -86,3 +86,11 @@ def _set_aside(folder: Path, held: bool = False) -> bool:
         found = ResultFolder(folder)
         found.tidy()
         return found.set_aside()
+
+
+def _set_aside_if_free(folder: Path) -> bool:
+    """As `_set_aside`; where another run writes, that is told when the patient's turn comes."""
+    try:
+        return _set_aside(folder)
+    except UsageError:
+        return False
