@@ -7,7 +7,7 @@ unreadable image is a patient too. Texts, tables and programs are counted.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +54,10 @@ def account(
     failed = failed_archives or {}
     units = _units(claims)
     holders = {claims.unit(archive) for archive in failed}
-    out = [_named(claims, archive, why, is_patient=True) for archive, why in failed.items()]
+    out = [
+        _named(claims, path, why, is_patient=claims.is_of_its_own(path.parent))
+        for path, why in failed.items()
+    ]
     ignored = 0
     for place, unit in units.items():
         rows = [] if place in holders and unit.is_no_image else _rows(claims, place, unit)
@@ -66,9 +69,12 @@ def account(
 def _units(claims: Claims) -> dict[Path, _Unit]:
     tree = claims.tree
     units: dict[Path, _Unit] = defaultdict(_Unit)
-    for path, why in tree.dicom.damaged.items():
-        if not claims.owners(path):
-            units[claims.unit(path)].damaged[path] = why
+    lost = {p: why for p, why in tree.dicom.damaged.items() if not claims.owners(p)}
+    loose = Counter(p.parent for p in lost if claims.unit(p) == p)
+    for path, why in lost.items():
+        # Damaged slices in one folder are one patient's rather than each another's.
+        place = path.parent if loose[path.parent] > 1 else claims.unit(path)
+        units[place].damaged[path] = why
     for path, found in tree.others.items():
         unit = units[claims.unit(path)]
         if found.kind in (Kind.VOLUME, Kind.PACKED):
@@ -100,12 +106,13 @@ def _rows(claims: Claims, place: Path, unit: _Unit) -> list[LeftOut]:
             _named(claims, p, _image(p, *what), is_patient=True) for p, what in unit.images.items()
         ]
     if not rows or unit.damaged or unit.whole:
-        rows.append(_named(claims, place, _reason(unit), is_patient=True))
+        is_patient = claims.is_of_its_own(place)
+        rows.append(_named(claims, place, _reason(unit), is_patient=is_patient))
     return rows
 
 
 def _of_a_file(claims: Claims, path: Path, unit: _Unit) -> list[LeftOut]:
-    several = claims.holds_several(path.parent)
+    several = claims.is_of_its_own(path.parent)
     if path in unit.damaged:
         why = f"{unit.damaged[path]}. Copy it again."
         return [_named(claims, path, why, is_patient=several)]
@@ -150,7 +157,5 @@ def _reason(unit: _Unit) -> str:
         return f"holds only {len(unit.pictures)} pictures. {REMEDIES[Kind.PICTURE]}."
     names = ", ".join(visible(p.name) for p in unit.others[:SHOWN])
     more = " ..." if len(unit.others) > SHOWN else ""
-    count = (
-        f"none of {len(unit.others)} files is" if len(unit.others) > 1 else "its only file is no"
-    )
-    return f"{count} NIfTI or DICOM ({names}{more}). Give the head CT in one of the two."
+    count = f"none of {len(unit.others)} files is NIfTI or DICOM"
+    return f"{count} ({names}{more}). Give the head CT in one of the two."

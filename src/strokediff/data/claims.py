@@ -62,8 +62,14 @@ class Claims:
             counts.update({f.parent for f in files})
         return counts
 
-    def holds_several(self, folder: Path) -> bool:
-        """Whether the files in a folder belong to different patients."""
+    def is_of_its_own(self, folder: Path) -> bool:
+        """Whether an image in this folder that is not read is a patient, not another's file.
+
+        It is where no case lies in or below the folder, where several have files there, and
+        where files of single patients lie side by side.
+        """
+        if folder not in self.covered:
+            return True
         if folder == self.top and any(f.parent == folder for f in self.single):
             return True
         return self._beside[folder] != 1

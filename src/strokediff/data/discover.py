@@ -74,6 +74,8 @@ def _nothing(
         )
     if failed:
         return InputError(f"{failed[0].path}: {failed[0].reason}")
+    if path.is_file() and path.name.lower().endswith(ARCHIVES):
+        return InputError(f"{path}: holds neither NIfTI nor DICOM. Give the patient's images.")
     if path.is_file():
         kind = format_of(path)
         if kind.kind in (Kind.VOLUME, Kind.PACKED, Kind.PICTURE, Kind.DAMAGED):

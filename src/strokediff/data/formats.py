@@ -135,6 +135,5 @@ def _by_content(path: Path) -> Format:
     for start, magic, kind, text in _MAGIC:
         if head[start : start + len(magic)] == magic:
             return Format(kind, text)
-    if not head:
-        return Format(Kind.OTHER, "an empty file")
-    return _OTHER
+    # Slices on a medium have no ending: empty ones were slices, too.
+    return Format(Kind.DAMAGED, "an empty file") if not head and not path.suffix else _OTHER

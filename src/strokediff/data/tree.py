@@ -71,29 +71,29 @@ def survey_files(root: Path, files: Iterable[Path]) -> Tree:
 def _scan(tree: Tree, files: list[Path]) -> None:
     tree.dicom = scan(files)
     known = {h.path for h in tree.dicom.slices} | set(tree.dicom.directories)
-    broken = {}
     for path in files:
         if path in known:
             continue
         found = format_of(path)
-        if found.kind is Kind.DAMAGED:
-            broken[path] = found.text
-        elif path not in tree.dicom.damaged:
+        of_a_pair = found.kind is Kind.PART and path.with_suffix(".hdr").exists()
+        if found.kind is Kind.DAMAGED and (not path.exists() or path not in tree.dicom.damaged):
+            tree.dicom.damaged[path] = found.text
+        elif path not in tree.dicom.damaged or of_a_pair:
+            tree.dicom.damaged.pop(path, None)
             tree.others[path] = found
-    tree.dicom.damaged |= {p: t for p, t in broken.items() if p not in tree.dicom.damaged}
     _pair(tree)
 
 
 def _pair(tree: Tree) -> None:
     """The pixels of an Analyze pair go with their header; alone they are an image in pieces."""
     headers = {p.with_suffix("") for p in tree.of_kind(Kind.VOLUME)}
-    for path, found in tree.of_kind(Kind.PART).items():
-        if path.suffix.lower() == ".img" and path.with_suffix("") not in headers:
-            tree.others[path] = Format(Kind.VOLUME, "an Analyze image without its .hdr")
-        elif path.suffix.lower() == ".rec" and path.with_suffix("") not in headers:
-            tree.others[path] = Format(Kind.VOLUME, "a Philips PAR/REC image")
-        else:
-            tree.others[path] = found
+    alone = {
+        ".img": Format(Kind.VOLUME, "an Analyze image without its .hdr"),
+        ".rec": Format(Kind.VOLUME, "a Philips PAR/REC image"),
+    }
+    for path in tree.of_kind(Kind.PART):
+        if path.suffix.lower() in alone and path.with_suffix("") not in headers:
+            tree.others[path] = alone[path.suffix.lower()]
 
 
 def _walk(tree: Tree, out: Path | None) -> list[Path]:
