@@ -1,9 +1,11 @@
 """Unfinished draws on disk: read back to the bit, never mistaken for others, gone at the end."""
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from strokediff.inference.tally import Tally
 from strokediff.resuming import DiskStore, forget
@@ -44,6 +46,50 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
 def test_writing_waits_its_time(tmp_path: Path) -> None:
     DiskStore(tmp_path, "key", every_s=3600).keep("sal", some())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SafetensorError("Error while serializing: I/O error: No space left on device"),
+        OSError(errno.ENOSPC, "No space left on device", "/secret"),
+        OSError(errno.EIO, "Input/output error"),
+        RuntimeError("no storage"),
+        ValueError("what nobody thought of"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_draws_that_cannot_be_kept_cost_a_warning_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """What was kept before stays; it is told once; half a file is not left."""
+    warnings: list[str] = []
+    DiskStore(tmp_path, "key", every_s=0).keep("sal", some())
+
+    def fail(tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    store = DiskStore(tmp_path, "key", every_s=0, warnings=warnings)
+    for _ in range(3):
+        store.keep("sal", some())
+    (warning,) = warnings
+    assert warning.startswith("unfinished draws could not be kept on disk (")
+    assert "/secret" not in warning
+    assert len(list(tmp_path.iterdir())) == 1
+    assert store.load("sal", LIKE).counts.any()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x" * 100, b"\xff" * 8, b"\x08" + b"\0" * 7 + b"[1,2,3] "]
+)
+def test_any_file_in_the_draws_place_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    store = DiskStore(tmp_path, "key", every_s=0)
+    store.keep("sal", some())
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(content)
+    assert not store.load("sal", LIKE).counts.any()
 
 
 @pytest.mark.parametrize("name", ["sal", "infer"])

@@ -298,6 +298,43 @@ def test_one_bad_patient_does_not_stop_the_others(
     assert "b.nii.gz" in rows["b"]["error"]
 
 
+@pytest.mark.parametrize("kind", ["empty-folder", "truncated", "missing"])
+def test_a_run_that_fails_leaves_no_older_result_beside_its_error(
+    segment: Segment, scan: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether it fails before or after it knows its cases; the same scan again has it back."""
+    _, out = segment(scan, "--no-preview")
+    bad = bad_files(tmp_path, scan)[kind]
+    assert segment(bad, "--no-preview")[0] == 3
+    assert [p for p in out.iterdir() if not p.name.startswith(".")] == []
+    code, _ = segment(scan, "--no-preview")
+    assert code == 0 and (out / "lesion_mask.nii.gz").exists()
+    assert [p for p in out.iterdir() if p.name.startswith(".")] == []
+
+
+def test_done_already_is_said_and_redo_does_it_again(
+    run: Run,
+    scan: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Names that are longer than the terminal is wide cost no figure."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "patient_" + "1234567890" * 6 + "[red]"
+    (tmp_path / "in").mkdir()
+    shutil.copy(scan, tmp_path / "in" / f"{name}.nii.gz")
+    arguments = (tmp_path / "in", "-o", tmp_path / "out", "--model", checkpoint, "--no-preview")
+    told = []
+    for redo in ([], [], ["--redo"]):
+        assert run("segment", *arguments, *redo) == 0
+        told.append(capsys.readouterr().err.replace("\n", ""))
+    volume = json.loads((tmp_path / "out" / "result.json").read_text())["volume_ml"]
+    assert all(f": {volume:.1f} mL (" in said and said.count("1234567890" * 6) for said in told)
+    assert ["already done" in said for said in told] == [False, True, False]
+
+
 def bad_files(folder: Path, scan: Path) -> dict[str, Path]:
     image = nib.load(scan)
     hu = np.asarray(image.dataobj).astype(np.float32)

@@ -12,7 +12,7 @@ from strokediff import __version__
 from strokediff.data.cases import Case
 from strokediff.data.discover import load_case
 from strokediff.data.nifti import save_like
-from strokediff.data.result_folder import ResultFolder
+from strokediff.data.result_folder import ASIDE, ResultFolder
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.predict import Advance, Foresee, Segmentation, Stopwatch, segment_volume
@@ -31,21 +31,29 @@ def outcome_of(case: Case, folder: Path, job: Job, advance: Advance, foresee: Fo
 
     Raises `UsageError` for what every other case would fail at too: options, a full disk.
     """
+    place = ResultFolder(folder)
     try:
-        return _segmented_or_kept(case, ResultFolder(folder), job, advance, foresee)
+        return _segmented_or_kept(case, place, job, advance, foresee)
     except OccupiedError as error:
         return Outcome(case.name, {}, error)
     except UsageError:
         raise
     except StrokediffError as error:
-        return Outcome(case.name, {}, error)
+        return Outcome(case.name, {}, type(error)(f"{error}{_older(place)}"))
     except Exception as error:
         wrapped = InputError(
             f"{case.path}: could not be segmented ({type(error).__name__}: {error}). "
-            + _advice(error)
+            f"{_advice(error)}{_older(place)}"
         )
         wrapped.__cause__ = error
         return Outcome(case.name, {}, wrapped)
+
+
+def _older(place: ResultFolder) -> str:
+    """What is to be known of an older result there, which does not count any more."""
+    if place.older.result() is None:
+        return ""
+    return f" The older result was set aside ({ASIDE}); the command that made it takes it back."
 
 
 def _advice(error: Exception) -> str:

@@ -83,7 +83,8 @@ def input_digest(case: Case) -> str:
     Raises `OSError` if one cannot be read.
     """
     digests = sorted(_digests(case))
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32]
+    text = "\n".join(digests).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _digests(case: Case) -> Iterator[str]:
