@@ -43,7 +43,7 @@ SEES_ONLY = {
     # Estimators take a callable; what it is made of is not their concern.
     "inference": {"core", "noise", "errors", "inference"},
     # Metrics see arrays and a grid.
-    "evaluation": {"errors", "evaluation", "__init__"},
+    "evaluation": {"errors", "evaluation", "plaintext", "__init__"},
 }
 HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -13,6 +13,7 @@ from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.intervals import Measured, spread_ml
 from strokediff.inference.presets import Choice
 from strokediff.model import Model
+from strokediff.plaintext import escaped
 
 CUT_OFF_WARNING = 0.01
 
@@ -34,7 +35,7 @@ def measure(
         "truncated": bool(cut),
         "warnings": warnings,
         "input": {
-            "path": str(volume.source.path),
+            "path": escaped(volume.source.path.name),  # folders above it are nobody's business
             "kind": volume.source.kind,
             "shape": list(volume.source.shape),
             "uneven_slices": volume.uneven,

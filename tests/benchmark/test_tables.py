@@ -103,6 +103,14 @@ def test_csv_holds_every_figure() -> None:
     assert float(table[0]["parameters"]) == 1000
 
 
+def test_csv_escapes_text_that_a_spreadsheet_would_compute_and_no_number() -> None:
+    titles = {"unet": "=1+1", "unetr": "@x", "sdpm": "-y"}
+    named = [replace(one, title=titles[one.name]) for one in rows()]
+    table = list(csv.DictReader(io.StringIO(to_csv(named))))
+    assert [line["title"] for line in table] == ["'=1+1", "'@x", "'-y"]
+    assert float(table[2]["vdp_rank_sum"]) < 0
+
+
 def test_without_spacing_everything_is_in_pixels_and_says_so() -> None:
     own = made("a", 0, 10)
     patients = [replace(p, metrics=replace(p.metrics, unit=Unit.PX)) for p in own.patients]

@@ -41,3 +41,12 @@ def test_the_summary_has_counts_means_and_the_policy():
     assert record["mean"]["dice"] == pytest.approx(0.5) and record["mean"]["auc"] is None
     assert record["vc"] is None and "equal" in record["vc_note"]
     assert record["policy"]
+
+
+@pytest.mark.parametrize("case", ["=1+cmd|' /C calc'!A0", "@SUM(A1)", "+1", "-1", "\t=A1", "\r=A1"])
+def test_a_name_is_never_a_formula(case):
+    """Of text alone: numbers stay numbers."""
+    row = evaluate_case(case, mask_pred=MASK & False, mask_true=MASK, affine=np.eye(4))
+    (read,) = csv.DictReader(format_csv([row]).splitlines())
+    assert read["case"].startswith("'") and read["case"][1:].strip() == case.strip()
+    assert float(read["hd_mm"]) == row.hd_mm and float(read["vdp"]) == row.vdp

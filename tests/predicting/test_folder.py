@@ -12,9 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.cli.evaluate import pair_cases
 from strokediff.data.cohort import Cohort, Patient
 from strokediff.data.masks import read_mask
+from strokediff.data.pairing import pair_cases
 from strokediff.data.sources import spacing_known_beside
 from strokediff.errors import UsageError
 from strokediff.evaluation.metrics import evaluate_case

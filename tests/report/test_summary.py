@@ -2,6 +2,8 @@
 
 import csv
 
+import pytest
+
 from strokediff.report.summary import write_summary_csv
 
 GOOD = {
@@ -34,3 +36,25 @@ def test_good_minimal_and_failed(tmp_path):
     assert (second["volume_ml"], second["volume_low_ml"], second["warnings"]) == ("0", "", "0")
     assert (third["status"], third["volume_ml"], third["warnings"]) == ("failed", "", "")
     assert third["error"] == "p3.nii.gz: expected HU, got NaN"
+
+
+@pytest.mark.parametrize(
+    ("case", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("-2", "'-2"),
+        ("+p", "'+p"),
+        ("@x", "'@x"),
+        ("张伟", "张伟"),
+        ("p\x1b[31m\n1", "p 1"),
+        ("M\udcfcller", "Müller"),
+    ],
+)
+def test_text_is_escaped_and_numbers_stay_numbers(tmp_path, case, cell):
+    row = {"case": case, "volume_ml": -3.5, "n_lesions": -1}
+    failed = {"case": "q", "error": f"{case}: damaged"}
+    write_summary_csv(tmp_path / "summary.csv", [row, failed])
+    first, second = csv.DictReader((tmp_path / "summary.csv").read_text("utf-8").splitlines())
+    assert first["case"] == cell
+    assert (first["volume_ml"], first["n_lesions"]) == ("-3.5", "-1")
+    assert second["error"] == f"{cell}: damaged"

@@ -10,6 +10,7 @@ from typing import Any
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
 from strokediff.evaluation.bootstrap import Interval
 from strokediff.evaluation.unit import Unit
+from strokediff.plaintext import csv_cell
 
 OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
 SHAPE = {
@@ -66,7 +67,8 @@ def to_csv(rows: Sequence[Row]) -> str:
             line |= {key: own.value, f"{key}_low": own.low, f"{key}_high": own.high}
         for name, d in row.differences.items():
             line |= {f"{column(name)}_p_holm": d.p_holm, f"{column(name)}_rank_sum": d.rank_sum}
-        writer.writerow(line | row.costs | {"machines": "; ".join(row.machines)})
+        line |= row.costs | {"machines": "; ".join(row.machines)}
+        writer.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in line.items()})
     return text.getvalue()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,21 +12,10 @@ from strokediff.errors import InputError, UsageError, raise_all
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from strokediff.data.pairing import Pair
     from strokediff.evaluation.metrics import CaseMetrics
     from strokediff.evaluation.summary import Summary
     from strokediff.evaluation.unit import Unit
-
-SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The files of one patient."""
-
-    case: str
-    pred: Path
-    true: Path
-    prob: Path | None
 
 
 def evaluate(
@@ -69,8 +56,10 @@ def evaluate(
     from rich.markup import escape
 
     from strokediff.data.files import write_text
+    from strokediff.data.pairing import listed, pair_cases
     from strokediff.evaluation.summary import summarize
     from strokediff.evaluation.tables import format_csv, format_json, is_summary
+    from strokediff.plaintext import visible
 
     if output.suffix != ".csv":
         raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
@@ -85,14 +74,14 @@ def evaluate(
     if extra:
         console.print(
             f"[yellow]Warning:[/] {len(extra)} predictions have no true mask and are left out: "
-            f"{escape(_listed(extra))}"
+            f"{escape(listed(extra))}"
         )
     rows = _evaluate_all(pairs, _unit(unit, truth_dir, console), console)
     summary = summarize(rows)
     write_text(output, format_csv(rows))
     write_text(output_json, format_json(summary))
     _print_summary(console, summary)
-    console.print(f"Wrote {output} and {output_json}", highlight=False, markup=False)
+    console.print(visible(f"Wrote {output} and {output_json}"), highlight=False, markup=False)
 
 
 def _unit(name: str, truth_dir: Path, console: Console) -> Unit:
@@ -108,75 +97,6 @@ def _unit(name: str, truth_dir: Path, console: Console) -> Unit:
     if name == "mm" and not known:
         console.print("[yellow]Warning:[/] spacing is unknown, so mm and mL are nominal.")
     return Unit(name)
-
-
-def pair_cases(
-    pred_dir: Path, truth_dir: Path, prob_dir: Path | None
-) -> tuple[list[Pair], list[str]]:
-    """Match files by name; return the pairs, sorted, and the names of predictions left over.
-
-    Raises `InputError` if a folder holds no masks or a true mask has no prediction (or, with
-    `prob_dir`, no probabilities): a patient who is missing must not improve a mean.
-    """
-    true = find_images(truth_dir, "lesion_mask")
-    pred = _without_channel(find_images(pred_dir, "lesion_mask"), true)
-    _require_all(true, pred, pred_dir, "prediction")
-    if prob_dir is not None:
-        prob = _without_channel(find_images(prob_dir, "lesion_prob"), true)
-        _require_all(true, prob, prob_dir, "probability map")
-    else:
-        nested = _without_channel(dict(_nested(pred_dir, "lesion_prob")), true)
-        prob = {n: p for n, p in nested.items() if n in true}
-        prob = prob if len(prob) == len(true) else {}
-    pairs = [Pair(n, pred[n], true[n], prob.get(n)) for n in sorted(true)]
-    return pairs, sorted(set(pred) - set(true))
-
-
-def find_images(folder: Path, nested: str) -> dict[str, Path]:
-    """Patient's name -> file, for FOLDER/NAME.nii.gz and FOLDER/NAME/<nested>.nii.gz."""
-    from strokediff.data.nifti import nifti_files
-
-    if not folder.is_dir():
-        what = "a file" if folder.exists() else "nothing"
-        raise InputError(f"{folder}: expected a folder of NIfTI masks, found {what} there.")
-    found: dict[str, Path] = {}
-    for name, path in [*nifti_files(folder), *_nested(folder, nested)]:
-        if name in found:
-            raise InputError(
-                f"{path}: a second file for '{name}' beside {found[name]}. Keep one of them."
-            )
-        found[name] = path
-    if not found:
-        raise InputError(
-            f"{folder}: expected NAME.nii.gz or NAME/{nested}.nii.gz, found no such file. "
-            "Of a cohort, give the folder 'labels'."
-        )
-    return found
-
-
-def _without_channel(found: dict[str, Path], true: dict[str, Path]) -> dict[str, Path]:
-    """What `segment` made of nnU-Net's images, NAME_0000, by the names of its masks, NAME."""
-    from strokediff.data.importing.nnunet import CHANNEL
-
-    bare = {name.removesuffix(CHANNEL): path for name, path in found.items()}
-    fits = len(bare) == len(found) and not found.keys() & true.keys() and bare.keys() & true.keys()
-    return bare if fits else found
-
-
-def _nested(folder: Path, name: str) -> Iterable[tuple[str, Path]]:
-    for path in sorted(folder.glob(f"*/{name}.nii.gz")):
-        if not path.parent.name.startswith("."):  # left by a run that was killed
-            yield path.parent.name, path
-
-
-def _require_all(true: dict[str, Path], found: dict[str, Path], folder: Path, what: str) -> None:
-    missing = sorted(set(true) - set(found))
-    if missing:
-        raise InputError(
-            f"{folder}: {len(missing)} of {len(true)} true masks have no {what}: "
-            f"{_listed(missing)}. Expected a file of the same name for each (found "
-            f"{_listed(sorted(found))}). If nothing was found in a patient, give an empty mask."
-        )
 
 
 def _evaluate_all(pairs: list[Pair], unit: Unit, console: Console) -> list[CaseMetrics]:
@@ -232,8 +152,3 @@ def _print_summary(console: Console, summary: Summary) -> None:
         f"Empty masks: both {counts['both_empty']}, only the prediction {counts['pred_empty']}, "
         f"only the truth {counts['truth_empty']}; without VDP {counts['vdp_excluded']}."
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -120,6 +120,8 @@ def segment(
         run = segment_cases(
             found.cases, out, job, advance, foresee, left_out=found.failed, tell=tell
         )
+        for note in found.notes:
+            tell(note)
         with closing(run):
             for outcome in run:
                 outcomes.append(outcome)

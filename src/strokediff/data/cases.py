@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Case:
@@ -62,3 +64,14 @@ class Discovery:
     def n_patients(self) -> int:
         """Cases and failed patients: with more than one, results go to a folder each."""
         return len(self.cases) + len(self.failed)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to tell of that which is no patient: one line each, at most `SHOWN` and a count."""
+        told = [left for left in self.left_out if not left.is_patient]
+        lines = [f"{left.name}: {left.reason}; left out" for left in told[:SHOWN]]
+        if len(told) > SHOWN:
+            lines.append(f"{len(told) - SHOWN} more were left out")
+        if self.ignored:
+            lines.append(f"{self.ignored} other files (no images) were left out")
+        return lines

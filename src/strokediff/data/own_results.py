@@ -39,9 +39,9 @@ def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
         source = result.get("input")
         if not isinstance(source, dict) or source.get("kind") != "nifti":
             own |= there & {"ct.nii.gz"}
-    elif any(_is_marked(folder / n) for n in own if n != SUMMARY):
+    elif any(is_marked(folder / n) for n in own if n != SUMMARY):
         own |= there & set(PAGES[1:])
-        own |= {n for n in there & {"ct.nii.gz"} if _is_marked(folder / n)}
+        own |= {n for n in there & {"ct.nii.gz"} if is_marked(folder / n)}
     return frozenset(own)
 
 
@@ -64,7 +64,7 @@ def is_summary(path: Path) -> bool:
         return False
 
 
-def _is_marked(path: Path) -> bool:
+def is_marked(path: Path) -> bool:
     """Whether a NIfTI file's description says that we made it."""
     try:
         with path.open("rb") as stream:

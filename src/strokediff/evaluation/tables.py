@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
 from strokediff.evaluation.summary import Summary, unit_of
+from strokediff.plaintext import csv_cell
 
 COLUMNS = ("case", *METRICS)
 
@@ -19,13 +20,13 @@ COLUMNS = ("case", *METRICS)
 def format_csv(cases: Sequence[CaseMetrics]) -> str:
     """The table as CSV with a header, in the order of `COLUMNS`, numbers to 10 digits.
 
-    Columns are named by the rows' unit.
+    Columns are named by the rows' unit; a name that a spreadsheet would compute is escaped.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([unit_of(cases).column(name) for name in COLUMNS])
     for row in cases:
-        writer.writerow([row.case, *(_cell(getattr(row, name)) for name in METRICS)])
+        writer.writerow([csv_cell(row.case), *(_cell(getattr(row, name)) for name in METRICS)])
     return text.getvalue()
 
 

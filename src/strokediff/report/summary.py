@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.data.files import write_text
+from strokediff.plaintext import csv_cell
 
 COLUMNS = (
     "case",
@@ -39,7 +40,7 @@ def write_summary_csv(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
 
 
 def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of one patient, as text."""
+    """The fields of one patient, as text; text that a spreadsheet would compute is escaped."""
     error = result.get("error")
     interval = result.get("volume_interval_ml") or (None, None)
     values = {
@@ -62,4 +63,6 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, (int, float)):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return csv_cell(str(value))
