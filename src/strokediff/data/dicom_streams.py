@@ -59,7 +59,7 @@ def read_dataset(
         syntax = meta.get("TransferSyntaxUID")
         if syntax == DeflatedExplicitVRLittleEndian:
             file.seek(start)
-            stream = io.BytesIO(_inflate(file, limit))
+            stream = _inflated(file, limit)
         else:
             stream.seek(start)
         if isinstance(stream, io.BytesIO):
@@ -92,26 +92,27 @@ def _encoding(stream: BinaryIO, syntax: UID | None) -> tuple[bool, bool]:
     return syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
 
 
-def _inflate(file: BinaryIO, limit: int) -> bytes:
+def _inflated(file: BinaryIO, limit: int) -> io.BytesIO:
     """The deflated rest of a file, at most `limit` bytes of it."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    out = bytearray()
-    while len(out) < limit and not inflater.eof:
+    out = io.BytesIO()
+    while out.tell() < limit and not inflater.eof:
         chunk = inflater.unconsumed_tail or file.read(1 << 16)
         if not chunk:
             break
-        out += inflater.decompress(chunk, limit - len(out))
-    return bytes(out)
+        out.write(inflater.decompress(chunk, min(limit - out.tell(), 1 << 22)))
+    out.seek(0)
+    return out
 
 
 def _count_items(stream: io.BytesIO) -> None:
     # An item takes 8 bytes of a file and a thousand of memory. Counting its tag's bytes, also
     # where they are no tag, is an upper bound.
-    held = stream.getbuffer()[:MAX_HEADER_BYTES].tobytes()
+    held = stream.getvalue()  # shared, not copied
     items = max(held.count(tag) for tag in _ITEMS)
     if items > MAX_ITEMS:
         raise ValueError(
-            f"the header has up to {items} sequence items, more than the {MAX_ITEMS} that are read"
+            f"the file has up to {items} sequence items, more than the {MAX_ITEMS} that are read"
         )
 
 
