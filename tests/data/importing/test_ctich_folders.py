@@ -47,7 +47,7 @@ def test_the_window_the_grid_and_the_masks_are_those_described(tmp_path: Path, i
 def test_what_is_assumed_is_told_and_kept(tmp_path: Path, imported) -> None:
     made = imported("ctich", make.ctich_folders(tmp_path / "src"))
     assert made.meta["spacing"] == "assumed"
-    assert made.meta["spacing_note"].startswith("pixels of 0.33 mm assumed for every patient")
+    assert made.meta["spacing_note"].startswith("pixels of 0.33 mm for every patient")
     ml = made.meta["patients"]["ctich_049"]["lesion_ml"]
     assert ml == pytest.approx(240 * 0.33**2 * 5 / 1000)
     assert spacing_known_beside(made.path / "labels")  # volumes are in mL

@@ -65,6 +65,32 @@ def test_nnunet_without_a_split_declares_none(tmp_path: Path, imported) -> None:
     [
         ({"channel_names": {"0": "CT", "1": "CBF"}}, "expected one channel, CT, got"),
         ({"channel_names": {"0": "T1"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "CTA"}}, 'expected one channel, CT, got .*write {"0": "CT"}'),
+        ({"channel_names": {"0": "CT angiography"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "CT_contrast"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "CECT"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "CTP"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "CT perfusion"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "portal venous CT"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": ""}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": "noNorm"}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": 3}}, "expected one channel, CT, got"),
+        ({"channel_names": {"0": [["CT"]]}}, "expected one channel, CT, got"),
+        ({"channel_names": {}}, "expected one channel, CT, got"),
+        ({"channel_names": ["CT"]}, "expected one channel, CT, got"),
+        ({"channel_names": None}, "expected one channel, CT, got"),
+        ({"file_ending": [".nii.gz"]}, "expected file_ending"),
+        ({"file_ending": {"a": 1}}, "expected file_ending"),
+        ({"labels": None}, "'labels' cannot be read"),
+        ({"labels": []}, "'labels' cannot be read"),
+        ({"labels": "lesion"}, "'labels' cannot be read"),
+        ({"labels": {}}, "expected at least one class"),
+        ({"labels": {"background": 0, "a": None}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "a": True}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "a": 1.5}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "a": [[1]]}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "a": {"b": 1}}}, "'labels' cannot be read"),
+        ({"labels": {"background": 0, "a": 2**40}}, "'labels' cannot be read"),
         ({"file_ending": ".nrrd"}, r"expected file_ending \.nii\.gz or \.nii, got '\.nrrd'"),
         ({"labels": {"background": 0}}, "expected at least one class"),
         ({"labels": {"background": "x"}}, "'labels' cannot be read"),
@@ -79,8 +105,67 @@ def test_an_nnunet_set_that_does_not_suit_is_refused(tmp_path: Path, changes, me
 
 
 @pytest.mark.parametrize(
+    "channel",
+    [
+        *("CT", "CT ", "ct", "NCCT", "nCCT", "CT_NC", "Computed Tomography", "non-contrast CT"),
+        *("CT without contrast", "noncontrast CT", "plain head CT", "NECT", "unenhanced CT"),
+    ],
+)
+def test_plain_ct_has_many_names(tmp_path: Path, channel: str) -> None:
+    for key in ("channel_names", "modality"):
+        source = make.nnunet(tmp_path / key)
+        meta = json.loads((source / "dataset.json").read_text())
+        del meta["channel_names"]
+        (source / "dataset.json").write_text(json.dumps(meta | {key: {"0": channel}}))
+        assert len(open_layout("nnunet", source).list_cases().cases) == 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        ({"background": 0, "infarct": 1.0, "bleed": "2"}, {"infarct": (1,), "bleed": (2,)}),
+        ({"0": "background", "1": "infarct", "2": "bleed"}, {"infarct": (1,), "bleed": (2,)}),
+        ({"0": 0, "1": 1, "2": 2}, {"1": (1,), "2": (2,)}),
+        ({"background": 0, "all": [1, 2], "bleed": 2}, {"all": (1, 2), "bleed": (2,)}),
+    ],
+)
+def test_labels_are_read_in_every_form_in_use(tmp_path: Path, labels, values) -> None:
+    assert open_layout("nnunet", make.nnunet(tmp_path, labels=labels)).labels == values
+
+
+def test_a_description_that_is_no_json_of_ours_is_named(tmp_path: Path) -> None:
+    source = make.nnunet(tmp_path)
+    for text in ("{", "[]", '{"a":' * 100_000, '{"licence": 1e999}'):
+        (source / "dataset.json").write_text(text)
+        with pytest.raises(InputError, match=r"dataset\.json: .*Repair it"):
+            open_layout("nnunet", source)
+
+
+def test_cases_of_any_name_keep_the_split_that_is_declared(tmp_path: Path, imported) -> None:
+    source = make.nnunet(tmp_path / "src")
+    renamed = {"a": "张伟", "b": "sub 01", "c": "=cmd"}
+    for old, new in renamed.items():
+        for part, end in (("imagesTr", "_0000"), ("labelsTr", "")):
+            path = source / part / f"{old}{end}.nii.gz"
+            path.rename(path.with_name(f"{new}{end}.nii.gz"))
+    folds = [{"train": ["张伟", "sub 01"], "val": ["=cmd"]}]
+    (source / "splits_final.json").write_text(json.dumps(folds))
+    made = imported("nnunet", source)
+    split = {"train": ["sub 01", "张伟"], "val": ["cmd"], "test": ["d"]}
+    assert {part: sorted(names) for part, names in made.meta["declared_split"].items()} == split
+
+
+@pytest.mark.parametrize(
     ("folds", "message"),
     [
+        ([{"train": ["a", 3], "val": ["c"]}], "each with lists of names as 'train' and 'val'"),
+        ([{"train": "abc", "val": ["c"]}], "each with lists of names"),
+        ([{"train": {"a": 1}, "val": ["c"]}], "each with lists of names"),
+        ([{"train": [["a"]], "val": [["a"]]}], "each with lists of names"),
+        ([{"train": ["a"]}], "each with lists of names"),
+        ([["a"], ["c"]], "each with lists of names"),
+        ([None], "each with lists of names"),
+        (3, "expected a list, got a number"),
         ([{"train": ["a", "c"], "val": ["c"]}], "same patient in train and val: c"),
         ([{"train": ["a"], "val": ["../x"]}], r"names cases that imagesTr lacks: \.\./x"),
         ([], "expected a list of folds"),

@@ -60,7 +60,7 @@ class CtIchFolders(PictureLayout):
     def spacing_note(self) -> str:
         """The pixels' side is one for all."""
         return (
-            f"pixels of {self.assumed_pixel_mm:g} mm assumed for every patient (the files hold "
+            f"pixels of {self.assumed_pixel_mm:g} mm for every patient (the files hold "
             f"none; --pixel-mm), slices {SLICE_MM:g} mm apart as published"
         )
 

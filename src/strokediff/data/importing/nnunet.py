@@ -122,7 +122,7 @@ class NnUNet(VolumeLayout):
         path = self.source / "dataset.json"
         channels = self._meta.get("channel_names", self._meta.get("modality"))
         named = list(channels.values()) if isinstance(channels, dict) else []
-        if len(named) != 1 or not is_plain_ct(str(named[0])):
+        if len(named) != 1 or not is_plain_ct(named[0]):
             raise InputError(
                 f"{path}: expected one channel, CT, got {_short(channels)}. Give non-contrast CT "
                 'alone; if it is that, write {"0": "CT"}.'

@@ -15,7 +15,7 @@ ENHANCED = {"contrast", "enhanced", "enhancement", "contrastenhanced"}
 """Only beside a negation."""
 
 
-def is_plain_ct(channel: str) -> bool:
+def is_plain_ct(channel: object) -> bool:
     """Whether the name of a channel is one of plain CT; every word of it must be known.
 
     >>> [is_plain_ct(c) for c in ("CT ", "NCCT", "CT_NC", "Computed Tomography")]
@@ -23,6 +23,8 @@ def is_plain_ct(channel: str) -> bool:
     >>> [is_plain_ct(c) for c in ("CTA", "CT with contrast", "T1")]
     [False, False, False]
     """
+    if not isinstance(channel, str):
+        return False
     words = set(re.findall(r"[^\W_]+", channel.lower()))
     negated = bool(words & NEGATIONS)
     known = PLAIN_CT | BESIDE | (ENHANCED if negated else set())
