@@ -143,8 +143,10 @@ def test_a_state_of_another_network_is_refused(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"step": "7"}', '{"step": true}', '{"step": -1}', "[" * 9999]
-    + ['{"step": 7, "weights": 3}', '{"step": 1e9}'],
+    [
+        *("", "[]", "{}", '{"step": "7"}', '{"step": true}', '{"step": -1}', "[" * 9999),
+        *('{"step": 7, "weights": 3}', '{"step": 1e9}'),
+    ],
 )
 def test_a_broken_description_of_a_state_is_refused(
     trained: tuple[Path, nn.Module, torch.optim.Optimizer], text: str

@@ -13,7 +13,6 @@ Several processes may share OUT: each claims one method and seed at a time.
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from strokediff import __version__
 from strokediff.benchmark.arms import ARMS, Arm
@@ -33,12 +32,14 @@ from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Suite, cohort_of
 from strokediff.data.cohort import Cohort
-from strokediff.data.files import writable, write_json, write_text
-from strokediff.errors import UsageError
+from strokediff.data.files import sole, writable, write_json, write_text
+from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.evaluation.unit import Unit
+from strokediff.jsonfile import read_json
 from strokediff.machine import machine_name
 from strokediff.model import resolve_device
 from strokediff.predicting.folder import predict_cohort, read_record
+from strokediff.training.trouble import explained
 
 CLAIM = "benchmark.json"
 
@@ -98,14 +99,23 @@ class Benchmark:
                     if not mine:
                         continue
                     try:
-                        self._arm(arm, seed, cohort)
+                        with explained(f"{self.place}: {name} stopped"):
+                            self._arm(arm, seed, cohort)
                         note.unlink(missing_ok=True)
                     except Exception as error:  # one method must not lose the others
                         named = str(Path(self.fold.folder) / name)
-                        failed[named] = f"{type(error).__name__}: {error}"
+                        own = isinstance(error, StrokediffError)
+                        failed[named] = str(error) if own else f"{type(error).__name__}: {error}"
                         self.tell(f"{named} failed: {failed[named]}")
-                        write_text(note, traceback.format_exc())
+                        self._keep(note, traceback.format_exc())
         return failed
+
+    def _keep(self, note: Path, text: str) -> None:
+        """Why a method failed; where the disk is full, that is all that is lost."""
+        try:
+            write_text(note, text)
+        except (UsageError, OSError) as error:
+            self.tell(f"{note}: not written ({error})")
 
     def score_file(self, row: str, seed: int) -> Path:
         """Where a row's scores lie."""
@@ -154,17 +164,18 @@ class Benchmark:
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
         """Train to the end; what it took, and where, is kept beside the model."""
         clock = folder / "clock.json"
-        kept: dict[str, Any] = json.loads(clock.read_text()) if clock.is_file() else {}
-        spent, here = kept.get("seconds", 0.0), machine_name(resolve_device(self.device))
-        machines = [*dict.fromkeys([*kept.get("machines", []), here])]
+        kept = _read_clock(clock)
+        spent, here = kept.seconds, machine_name(resolve_device(self.device))
+        machines = [*dict.fromkeys([*kept.machines, here])]
         run = arm.run(folder, cohort, self.budget, seed, self.device)
         if not run.finished():
             start = time.perf_counter()
-            for report in run.train(resume=True):
-                self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
-                if report.step % run.config.checkpoint_every == 0:
-                    now = spent + time.perf_counter() - start
-                    write_json(clock, {"seconds": now, "machines": machines})
+            with sole(folder, "benchmark"):
+                for report in run.train(resume=True):
+                    self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
+                    if report.step % run.config.checkpoint_every == 0:
+                        now = spent + time.perf_counter() - start
+                        write_json(clock, {"seconds": now, "machines": machines})
             spent += time.perf_counter() - start
             write_json(clock, {"seconds": spent, "machines": machines})
         costs = network_costs(run.task, run.module, cohort.grid.size)
@@ -186,17 +197,33 @@ class Benchmark:
             )
 
 
+class _Clock(BaseModel):
+    """What a training took until now, and on which machines."""
+
+    seconds: float = Field(0.0, ge=0)
+    machines: list[str] = []
+
+
+def _read_clock(file: Path) -> _Clock:
+    if not file.exists():
+        return _Clock()
+    remedy = "Remove it: the time is counted from here on."
+    try:
+        return _Clock.model_validate(read_json(file, "a training's time", remedy=remedy))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{file}: '{'.'.join(map(str, first['loc']))}': {first['msg']}. {remedy}"
+        ) from None
+
+
 def read_claim(out: Path) -> dict[str, Any]:
     """Suite, budget and version of a benchmark's folder; `UsageError` if it is none."""
-    file = out / CLAIM
+    remedy = "Give the -o of 'strokediff benchmark', or choose a new folder."
     try:
-        kept: dict[str, Any] = TypeAdapter(dict[str, Any]).validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise UsageError(
-            f"{file}: does not say what the folder holds ({str(error).splitlines()[0]}). Give the "
-            "-o of 'strokediff benchmark', or choose a new folder."
-        ) from None
-    return kept
+        return read_json(out / CLAIM, "what the folder holds", remedy=remedy)
+    except InputError as error:
+        raise UsageError(f"{out}: does not say what it holds. {error}") from None
 
 
 def rows_of(arm: Arm) -> dict[str, str]:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
 from strokediff.data.files import write_text
 from strokediff.data.masks import check_same_grid, read_mask, read_probability
 from strokediff.errors import InputError
@@ -19,6 +21,7 @@ from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
+from strokediff.jsonfile import read_json
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,29 @@ class PatientScore:
         return cls(metrics=metrics, detection=Detection(**part(Detection)), **own)
 
 
+class _Training(BaseModel):
+    """What a training was; the table is made of these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seconds: float = Field(ge=0)
+    images: int = Field(ge=0)
+    machine: str
+    parameters: float = Field(ge=0)
+    gmacs: float = Field(ge=0)
+
+
+class _Content(BaseModel):
+    """A file of scores."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    row: str
+    seed: int
+    training: _Training
+    patients: dict[str, list[Any]] = Field(min_length=1)
+
+
 @dataclass(frozen=True)
 class RowScore:
     """One row and seed: what its training was and on which machine, and every patient's score."""
@@ -80,14 +106,15 @@ class RowScore:
     def read(cls, file: Path) -> RowScore:
         """Read what `write` kept; raises `InputError` if it is damaged."""
         try:
-            content = json.loads(file.read_text())
-            columns = content["patients"]
+            raw = read_json(file, "a row's scores")
+            content = _Content.model_validate(raw)
+            columns = content.patients
             lines = zip(*columns.values(), strict=True)
             patients = [PatientScore.of(dict(zip(columns, line, strict=True))) for line in lines]
-            return cls(**{**content, "patients": patients})
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            return cls(content.row, content.seed, raw["training"], _known(patients))
+        except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{file}: damaged ({error}). Remove it; the next run scores this row again."
+                f"{file}: damaged ({_first(error)}). Remove it; the next run scores this row again."
             ) from None
 
 
@@ -100,6 +127,20 @@ def score_patients(
 ) -> list[PatientScore]:
     """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost."""
     return [_score(folder, truth, *scan, took[scan[0]], unit) for scan in patient_of.items()]
+
+
+def _known(patients: list[PatientScore]) -> list[PatientScore]:
+    """One patient or more; `ValueError` if a figure is not of its kind."""
+    if not patients:
+        raise ValueError("no patients")
+    return TypeAdapter(list[PatientScore]).validate_python([asdict(p) for p in patients])
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        own = error.errors()[0]
+        return f"{'.'.join(map(str, own['loc']))[:100]}: {own['msg']}"
+    return str(error)
 
 
 def _short(value: Any) -> Any:

@@ -40,6 +40,7 @@ def calibrate(
     from strokediff.errors import UsageError
     from strokediff.inference.presets import METHODS, Choice
     from strokediff.model import load_model, resolve_device
+    from strokediff.training.trouble import explained
 
     names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
     unknown = [name for name in names if name not in METHODS]
@@ -50,15 +51,16 @@ def calibrate(
         raise UsageError(f"{out}: a file. Choose a new folder for the calibrated model.")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
-    loaded = load_model(model, resolve_device(device))
-    choices = [Choice(name, preset) for name in names]
-    for choice in choices:
-        choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
-    patients = validation_patients(model, data)
-    with progress_bar(quiet) as bar:
-        task = bar.add_task("validation scans", total=sum(map(len, patients)))
-        found = tune(loaded, patients, choices, population, lambda name: bar.advance(task))
-    write_tuned(model, out, found)
+    with explained(f"{out}: calibration stopped"):
+        loaded = load_model(model, resolve_device(device))
+        choices = [Choice(name, preset) for name in names]
+        for choice in choices:
+            choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
+        patients = validation_patients(model, data)
+        with progress_bar(quiet) as bar:
+            task = bar.add_task("validation scans", total=sum(map(len, patients)))
+            found = tune(loaded, patients, choices, population, lambda name: bar.advance(task))
+        write_tuned(model, out, found)
     table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():
         table.add_row(

@@ -45,6 +45,7 @@ def predict(
 
     from strokediff.cli.progress import progress_bar
     from strokediff.data.cohort import SPLITS, open_cohort
+    from strokediff.data.files import sole
     from strokediff.errors import InputError, UsageError
     from strokediff.inference.presets import Choice
     from strokediff.model import resolve_device
@@ -52,6 +53,7 @@ def predict(
     from strokediff.predicting.folder import predict_cohort
     from strokediff.predicting.load import load_predictor
     from strokediff.training.checkpoint import read_split
+    from strokediff.training.trouble import explained
 
     if split not in (*SPLITS, OWN):
         raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
@@ -78,7 +80,10 @@ def predict(
             f"patients ({', '.join(seen[:5])}): their scores say nothing of new ones.",
             err=True,
         )
-    with progress_bar(quiet) as bar:
+    stopped = explained(
+        f"{out}: stopped", then=lambda: "The same command goes on where it stopped."
+    )
+    with sole(out, "predict"), stopped, progress_bar(quiet) as bar:
         task = bar.add_task(name, total=len(names))
         predict_cohort(cohort, names, predictor, [name], out, lambda _: bar.advance(task))
     done = out / name

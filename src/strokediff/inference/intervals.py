@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 OFFSET_ML = 1.0
 """Keeps the logarithm of small volumes tame: errors below 1 mL count little."""
@@ -85,6 +85,9 @@ class Doubt:
         return found.volume_ml - reach, found.volume_ml + reach
 
 
+MAX_QUANTILE = {"ratio": 100.0, "difference": 1e6, "doubt": 1e6}
+"""Larger than any error of volumes that fit into a head; e^710 is no float64."""
+
 FORMS: dict[str, Form] = {"ratio": Ratio(), "difference": Difference(), "doubt": Doubt()}
 
 
@@ -99,10 +102,19 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     form: Literal["ratio", "difference", "doubt"] = "ratio"
-    quantile: float = Field(ge=0)
+    quantile: float = Field(ge=0, allow_inf_nan=False)
     level: float = Field(gt=0, lt=1)
-    n: int = Field(ge=1)
+    n: int = Field(ge=1, le=10**9)
     population: str = "patients"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Calibration:
+        most = MAX_QUANTILE[self.form]
+        if self.quantile > most:
+            raise ValueError(
+                f"a quantile of {self.quantile:g}, expected at most {most:g} (form '{self.form}')"
+            )
+        return self
 
     @property
     def kind(self) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.errors import InputError
+from strokediff.jsonfile import read_json
 from strokediff.noise.base import NoiseModel
+from strokediff.noise.parts import check
 from strokediff.noise.registry import NOISE_MODELS
 from strokediff.tensorfile import read_tensors, write_tensors
 
@@ -41,9 +43,9 @@ def load_noise(folder: Path) -> NoiseModel:
         whole="noise model",
         named_in="noise.json",
     )
-    family = NOISE_MODELS[described["name"]]
+    check(folder, described["name"], described["settings"], tensors)
     try:
-        return family.load(described["settings"], tensors)
+        return NOISE_MODELS[described["name"]].load(described["settings"], tensors)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(
             f"{folder}: corrupt noise model, its tensors are not those of '{described['name']}' "
@@ -52,28 +54,25 @@ def load_noise(folder: Path) -> NoiseModel:
 
 
 def _description(file: Path) -> dict[str, Any]:
-    if not file.is_file():
+    found = read_json(
+        file,
+        "a noise model's folder with noise.json and noise.safetensors",
+        remedy="Copy the whole folder again.",
+    )
+    if found.get("format") != FORMAT:
         raise InputError(
-            f"{file}: missing. Expected a noise model's folder with noise.json and "
-            "noise.safetensors. Copy the whole folder again."
-        )
-    try:
-        found = json.loads(file.read_text())
-    except (ValueError, OSError) as error:
-        raise InputError(f"{file}: corrupt, not JSON ({error}). Copy it again.") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(
-            f"{file}: expected a noise model of format {FORMAT}. Use the version of strokediff "
-            "that wrote it, or fit it again."
+            f"{file}: expected a noise model of format {FORMAT}, got {found.get('format')!r:.50}. "
+            "Use the version of strokediff that wrote it, or fit it again."
         )
     wrong = (
-        found.get("name") not in NOISE_MODELS
+        not isinstance(found.get("name"), str)
+        or found["name"] not in NOISE_MODELS
         or not isinstance(found.get("settings"), dict)
         or not isinstance(found.get("sha256"), str)
     )
     if wrong:
         raise InputError(
             f"{file}: corrupt, expected a name ({', '.join(NOISE_MODELS)}), settings and a sha256, "
-            f"got name {found.get('name')!r}. Copy it again."
+            f"got name {found.get('name')!r:.50}. Copy it again."
         )
     return found

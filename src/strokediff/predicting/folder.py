@@ -11,19 +11,20 @@ A patient's record is written last, so that an interrupted run goes on where it 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from strokediff import __version__
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import write_json
 from strokediff.data.nifti import save_like
 from strokediff.data.volume import Volume
-from strokediff.errors import UsageError
+from strokediff.errors import InputError, UsageError
+from strokediff.jsonfile import read_json
 from strokediff.predicting.prediction import Prediction, Predictor, on_axes, patient_volume
 
 RECORD = "predict.json"
@@ -58,6 +59,14 @@ def predict_cohort(
                 _save(volume, found.prob, folder / "probabilities", "float32")
                 records[method].add(name, found)
         on_patient(name)
+
+
+class Took(BaseModel):
+    """What a patient took, as `_Record.add` writes it."""
+
+    network_evaluations: int = Field(ge=0)
+    evaluations_a_slice: float = Field(ge=0)
+    seconds: float = Field(ge=0)
 
 
 class _Record:
@@ -95,15 +104,19 @@ class _Record:
 def read_record(folder: Path) -> dict[str, Any]:
     """predict.json of one method's folder; `UsageError` if it is none."""
     file = folder / RECORD
+    remedy = "Remove the folder and predict again."
     try:
-        content = json.loads(file.read_text())
-        if not isinstance(content["patients"], dict):
-            raise TypeError("'patients' is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = read_json(file, "a record of predictions", remedy=remedy)
+        TypeAdapter(dict[str, Took]).validate_python(content.get("patients"))
+    except InputError as error:
+        raise UsageError(f"{file}: not a record of predictions ({error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("patients", *first["loc"])))[:100]
         raise UsageError(
-            f"{file}: not a record of predictions ({error}). Remove the folder and predict again."
+            f"{file}: not a record of predictions ({where}: {first['msg']}). {remedy}"
         ) from None
-    return dict(content)
+    return content
 
 
 def _save(volume: Volume, slices: NDArray[Any], folder: Path, dtype: str) -> None:
