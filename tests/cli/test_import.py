@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,39 @@ def test_errors_are_shown_and_nothing_is_left(
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
+def test_damaged_scans_are_left_out_if_asked_and_the_exit_code_says_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = make.nnunet(tmp_path / "src"), tmp_path / "dst"
+    (source / "imagesTr" / "b_0000.nii.gz").write_bytes(b"")
+    assert run("import", "nnunet", source, out, "--quiet") == 3
+    assert run("import", "nnunet", source, out, "--quiet", "--skip-damaged") == 4
+    told = capsys.readouterr().err
+    assert "written with 3 scans; 1 were left out" in told and "- b: " in told
+    cohort = tmp_path / "cohort"
+    assert run("prepare", out, cohort, "-j", 1, "--quiet") == 0
+    (out / "labels" / "d.nii.gz").write_bytes(b"")
+    assert run("prepare", out, cohort, "-j", 1, "--quiet") == 3
+    assert run("prepare", out, cohort, "-j", 1, "--quiet", "--skip-damaged") == 4
+    assert "written with 2 scans; 1 were left out" in capsys.readouterr().err
+
+
+def test_copies_and_what_is_assumed_are_told_by_prepare_too(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = make.ctich_folders(tmp_path / "src"), tmp_path / "dst"
+    folder = source / "Patients_CT"
+    shutil.copytree(folder / "049", folder / "051")
+    assert run("import", "ctich", source, out, "--pixel-mm", 2.0) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "spacing assumed: pixels of 2 mm for every patient" in shown
+    assert "ctich_049 = ctich_051" in (out / "cohort.json").read_text()
+    assert run("prepare", out, tmp_path / "cohort", "-j", 1, "--quiet") == 0
+    shown = capsys.readouterr().out
+    assert "(pixels of 2 mm for every patient" in shown
+    assert "kept together as one patient's: ctich_049 = ctich_051" in shown
+
+
 def test_quiet_prints_nothing(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make.aisd(tmp_path / "src")
     assert run("import", "aisd", source, tmp_path / "dst", "--labels", "5", "--quiet") == 0
@@ -93,6 +127,7 @@ def test_wrong_calls_have_their_codes(run: Run, tmp_path: Path) -> None:
     assert run("import", "aisd", tmp_path / "empty", tmp_path / "dst") == 3
     source = make.aisd(tmp_path / "src")
     assert run("import", "aisd", source, tmp_path / "dst", "--labels", "9") == 2
+    assert run("import", "aisd", source, tmp_path / "dst", "--pixel-mm", "0.4") == 2
     assert run("import", "aisd", source, tmp_path / "dst", "--test-list", tmp_path / "no") == 3
 
 

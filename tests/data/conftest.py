@@ -42,10 +42,9 @@ class Imported:
 
 @pytest.fixture
 def imported(tmp_path: Path) -> Callable[..., Imported]:
-    """`imported(layout, source, **options)`: a folder, imported in one call."""
+    """`imported(layout, source, **options)`: a folder, imported in one call, to dst/ or `out`."""
 
-    def call(layout: str, source: Path, **options: Any) -> Imported:
-        out = tmp_path / "dst"
+    def call(layout: str, source: Path, out: Path = tmp_path / "dst", **options: Any) -> Imported:
         convert(survey(open_layout(layout, source), **options), out)
         return Imported(out)
 

@@ -241,3 +241,44 @@ def test_an_image_that_is_no_head_leaves_nothing(tmp_path: Path, imported) -> No
     with pytest.raises(InputError, match=r"050\.nii: not a whole head in Hounsfield units"):
         imported("ctich", source)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "build"),
+    [("nnunet", make.nnunet), ("ctich", make.ctich), ("ctich", make.ctich_folders)],
+)
+def test_an_import_again_gives_the_same_bytes(tmp_path: Path, imported, layout, build) -> None:
+    source = build(tmp_path / "src")
+    made = [imported(layout, source, out=tmp_path / out).path for out in ("one", "two")]
+    found = [{p.relative_to(m): p.read_bytes() for p in m.rglob("*.*")} for m in made]
+    assert found[0] == found[1] and len(found[0]) >= 5
+
+
+@pytest.mark.parametrize("damage", ["image", "mask", "grid", "hounsfield"])
+def test_a_damaged_scan_costs_that_scan_if_asked(tmp_path: Path, imported, damage: str) -> None:
+    source = make.nnunet(tmp_path / "src")
+    image, mask = source / "imagesTr" / "b_0000.nii.gz", source / "labelsTr" / "b.nii.gz"
+    if damage == "grid":
+        make.nifti(mask, make.labels(), make.AFFINE * 1.5)
+    elif damage == "hounsfield":
+        make.nifti(image, np.clip(make.hounsfield(), 0, 80))
+    else:
+        path = image if damage == "image" else mask
+        path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(InputError, match=r"b(_0000)?\.nii\.gz"):
+        imported("nnunet", source)
+    assert not (tmp_path / "dst").exists()
+    made = imported("nnunet", source, skip_damaged=True)
+    assert made.names == ["a", "c", "d"]
+    assert list(made.meta["left_out"]) == ["b"] and ".nii.gz" in made.meta["left_out"]["b"]
+    assert made.meta["declared_split"] == {"train": ["a"], "val": ["c"], "test": ["d"]}
+    assert "left out, as they cannot be used" in [f["what"] for f in made.meta["findings"]]
+
+
+def test_if_no_scan_is_sound_none_is_left_out(tmp_path: Path) -> None:
+    source = make.ctich(tmp_path)
+    for path in source.glob("ct_scans/*"):
+        path.write_bytes(b"")
+    found = survey(open_layout("ctich", source), skip_damaged=True)
+    with pytest.raises(InputError, match=r"049\.nii.*\n.*050\.nii"):
+        found.require_sound()

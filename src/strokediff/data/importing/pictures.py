@@ -57,12 +57,13 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
     array = _pixels(path)
     if array.ndim == 2:
         return array
-    colours = array[..., :3].astype(np.int16)
-    if np.ptp(colours, axis=2).max(initial=0) > 8:  # JPEG rounds its channels apart by a few
+    red, green, blue = (array[..., channel].astype(np.int16) for channel in range(3))
+    high, low = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    if (high - low).max(initial=0) > 8:  # JPEG rounds its channels apart by a few
         raise InputError(
             f"{path}: expected a grey picture, got colours. Give the CT slice without overlay."
         )
-    return array[..., :3].mean(axis=2).round().astype(np.uint8)
+    return ((red + green + blue + 1) // 3).astype(np.uint8)  # to the nearest: thirds are never half
 
 
 def read_values(path: Path) -> NDArray[np.int32]:
