@@ -24,7 +24,9 @@ def test_demo(
     monkeypatch.setattr(
         make, "make_phantom", lambda kind, seed: whole(kind, seed, matrix=96, thickness_mm=10.0)
     )
-    out = tmp_path / "demo"
+    out = tmp_path / "demo [red]"
+    (out / "phantom-patient").mkdir(parents=True)
+    (out / "phantom-patient" / "CT_0999.dcm").write_text("of an earlier, taller phantom")
     assert run("demo", "-o", out, "--model", checkpoint, "--quiet", "--seed", 3) == 0
     assert {p.name for p in out.iterdir()} == {
         "phantom-patient",
@@ -38,9 +40,22 @@ def test_demo(
     shown = capsys.readouterr().out
     for line in ("lesion volume found", "true volume", "Dice", "seconds", "research use only"):
         assert line in shown
+    assert f"Look at {out}/report.html and {out}/preview.png." in shown
+    assert not (out / "phantom-patient" / "CT_0999.dcm").exists()
     report = json.loads((out / "result.json").read_text())
     assert report["input"]["kind"] == "dicom"
 
 
 def test_an_unknown_kind_is_code_2(run: Run, tmp_path: Path) -> None:
     assert run("demo", "-o", tmp_path / "demo", "--kind", "tumour") == 2
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(make, "make_phantom", lambda kind, seed: None)
+    (tmp_path / "phantom-patient").mkdir()
+    (tmp_path / "phantom-patient" / "mine.dcm").write_text("mine")
+    assert run("demo", "-o", tmp_path, "--quiet") == 2
+    assert "mine.dcm" in capsys.readouterr().err
+    assert (tmp_path / "phantom-patient" / "mine.dcm").read_text() == "mine"

@@ -198,3 +198,10 @@ def test_a_truncated_scan_is_a_warning():
     text = page_of({**RESULT, "truncated": True}).text
     assert "2 warnings" in text and "reaches the edge of the scan" in text
     assert text.index("reaches the edge") < text.index("42.1 mL")
+
+
+def test_a_page_without_its_preview_says_all_the_same():
+    whole, bare = page_of(), Page(render_report(RESULT, None))
+    assert [tag for tag, _ in whole.tags].count("img") == 1
+    assert [tag for tag, _ in bare.tags].count("img") == 0
+    assert "42.1 mL" in bare.text and "slices are uneven" in bare.text

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+SERIES = "phantom-patient"
+
 if TYPE_CHECKING:
     from strokediff.data.phantom.make import Phantom
 
@@ -27,6 +29,7 @@ def demo(
     from rich.console import Console
 
     from strokediff.cli.segment import segment
+    from strokediff.data.files import atomic_directory, refuse_others
     from strokediff.data.phantom.dicom import write_dicom_series
     from strokediff.data.phantom.make import make_phantom
     from strokediff.segmenting import check_writable
@@ -37,10 +40,17 @@ def demo(
     if not quiet:
         console.print("Making a phantom patient (a synthetic head CT with a known lesion) ...")
     patient = make_phantom(kind, seed)  # type: ignore[arg-type]
-    write_dicom_series(patient, out / "phantom-patient")
-    segment(out / "phantom-patient", out, model=model, quiet=quiet)
+    refuse_others(out / SERIES, _names(), "phantom patient")
+    with atomic_directory(out / SERIES) as folder:  # never slices of two patients
+        write_dicom_series(patient, folder)
+    segment(out / SERIES, out, model=model, quiet=quiet)
     report, dice = _compare(out, patient, np)
     _print_table(console, out, patient, report, dice, time.perf_counter() - started)
+
+
+def _names() -> set[str]:
+    """Of all files that a phantom's series may have."""
+    return {"SC_0001.dcm", *(f"CT_{k:04d}.dcm" for k in range(1, 1000))}
 
 
 def _compare(out: Path, patient: Phantom, np: Any) -> tuple[dict[str, Any], float]:
@@ -49,7 +59,7 @@ def _compare(out: Path, patient: Phantom, np: Any) -> tuple[dict[str, Any], floa
 
     import nibabel as nib
 
-    report = json.loads((out / "result.json").read_text())
+    report = json.loads((out / "result.json").read_text("utf-8"))
     image = nib.load(out / "lesion_mask.nii.gz")
     found = nib.as_closest_canonical(image)
     mask = np.asarray(found.dataobj) > 0
@@ -70,6 +80,8 @@ def _print_table(
     import numpy as np
     from rich.table import Table
 
+    from strokediff.plaintext import visible
+
     voxel_ml = abs(float(np.linalg.det(patient.affine[:3, :3]))) / 1000
     interval = report["volume_interval_ml"]
     spread = f"  ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
@@ -82,8 +94,11 @@ def _print_table(
     table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
     console.print(f"Interval: {report['volume_interval_kind']}.", soft_wrap=True)
+    there = [out / name for name in ("report.html", "preview.png") if (out / name).exists()]
+    look = f"Look at {' and '.join(str(path) for path in there or [out])}. "
     console.print(
-        f"Look at {out / 'report.html'} and {out / 'preview.png'}. "
-        "A phantom, and a model trained on phantoms: research use only.",
+        visible(look) + "A phantom, and a model trained on phantoms: research use only.",
         soft_wrap=True,
+        markup=False,
+        highlight=False,
     )
