@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,26 @@ def test_cohorts_of_other_patients_are_refused(source: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"no scans beside those of .*, but 1 differ: c"):
         export(source, tmp_path / "raw", cohort({**NAMES, "val": []}))
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
+
+
+def test_scans_that_the_cohort_left_out_are_left_out_here_too(source: Path, tmp_path: Path) -> None:
+    (source / "images" / "c.nii.gz").write_bytes(b"damaged")
+    opened = replace(cohort({**NAMES, "val": []}), left_out={"c": "damaged"})
+    made = export(source, tmp_path / "raw", opened)
+    names = sorted(p.name for p in made.rglob("*_0000.nii.gz"))
+    assert names == ["a_0000.nii.gz", "b_0000.nii.gz", "d_0000.nii.gz"]
+
+
+def test_names_of_any_script_are_exported(tmp_path: Path) -> None:
+    names = {"train": ["张伟", "sub 01"], "val": [], "test": ["Müller, Hans"]}
+    for i, name in enumerate(n for own in names.values() for n in own):
+        make.nifti(tmp_path / "src" / "images" / f"{name}.nii.gz", make.hounsfield(i))
+        make.nifti(tmp_path / "src" / "labels" / f"{name}.nii.gz", make.labels())
+    made = export(tmp_path / "src", tmp_path / "raw", cohort(names))
+    assert (made / "imagesTr" / "张伟_0000.nii.gz").is_file()
+    assert (made / "labelsTs" / "Müller, Hans.nii.gz").is_file()
+    folds = json.loads((made / "splits_final.json").read_text("utf-8"))
+    assert folds == [{"train": ["sub 01", "张伟"], "val": []}]
 
 
 def test_a_mask_on_another_grid_leaves_nothing(source: Path, tmp_path: Path) -> None:

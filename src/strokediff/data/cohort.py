@@ -187,7 +187,8 @@ class CohortWriter:
             **({"left_out": dict(left_out)} if left_out else {}),
         }
         text = json.dumps(meta, indent=1, ensure_ascii=False)
-        (self.folder / "cohort.json").write_text(text, "utf-8")
+        # A byte of a file name that is no text is written as its escape, as `write_text` does.
+        (self.folder / "cohort.json").write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _counts(patient: Patient) -> dict[str, int]:

@@ -72,12 +72,12 @@ def export_nnunet(
 
 
 def _matched(source: Path, cohort: Cohort) -> dict[str, LabelledScan]:
-    """The scans of the cohort's patients; both sides must be the same."""
+    """The scans of the cohort's patients; both sides must be the same but for those left out."""
     scans = {scan.name: scan for scan in find_scans(source)}
     wanted = {name for names in cohort.split.values() for name in names}
     for what, names in (
         (f"scans that {cohort.path} has", wanted - set(scans)),
-        (f"no scans beside those of {cohort.path}", set(scans) - wanted),
+        (f"no scans beside those of {cohort.path}", set(scans) - wanted - set(cohort.left_out)),
     ):
         if names:
             shown = ", ".join(sorted(names)[:5])
@@ -85,7 +85,7 @@ def _matched(source: Path, cohort: Cohort) -> dict[str, LabelledScan]:
                 f"{source}: expected {what}, but {len(names)} differ: {shown}. Give the folder "
                 "that the cohort was prepared from, or prepare it again."
             )
-    return scans
+    return {name: scan for name, scan in scans.items() if name in wanted}
 
 
 def _write_label(scan: LabelledScan, path: Path) -> None:
