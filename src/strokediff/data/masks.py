@@ -6,6 +6,7 @@ lie on one grid, and `check_same_grid` refuses anything else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.quiet import quiet
+from strokediff.data.nifti_file import NiftiFile, UnreadableError, open_nifti
 from strokediff.errors import InputError
 
 GRID_TOLERANCE = 0.05
@@ -22,6 +23,14 @@ GRID_TOLERANCE = 0.05
 
 ROUNDING = 1e-3
 """How far a probability may lie outside [0, 1]: averages in float32 overshoot."""
+
+ROUNDED = 1e-4
+"""How far a label may lie from a whole number, in units of the label 1 or 255: a scaled file's
+slope and its product are rounded. No probability map comes so close to 0 and 1 everywhere."""
+
+HALF = 0.5
+SEEN = 1000
+"""Values that are counted before a mask is called one of many values."""
 
 
 @dataclass(frozen=True)
@@ -34,44 +43,58 @@ class Grid:
 
 
 def read_mask(path: Path) -> Grid:
-    """Read a binary mask as bool; its values must be 0 and 1, or 0 and 255.
+    """Read a binary mask as bool; its values must be 0 and 1, or 0 and 255, up to rounding.
 
-    Raises `InputError` for a file that is unreadable, not 3D, has NaN or holds other values.
+    A scaled file (scl_slope 1/255, say) holds 1 only up to rounding. Raises `InputError` for a
+    file that is unreadable, not 3D, too large, has NaN or holds other values.
     """
-    grid = _read_3d(path)
-    values = np.unique(grid.array)
-    if not (np.isin(values, (0, 1)).all() or np.isin(values, (0, 255)).all()):
-        shown = ", ".join(f"{v:g}" for v in values[:6]) + (", ..." if values.size > 6 else "")
+    file = _open(path)
+    array = np.empty(file.n_voxels, np.bool_)
+    seen: set[Any] = set()
+    for place, run in _finite_runs(file):
+        array[place] = run > HALF
+        seen |= _distinct(run, SEEN - len(seen))
+    values = sorted(seen)
+    high = 255.0 if values[-1] > 1 + ROUNDED else 1.0
+    if any(min(abs(float(v)), abs(float(v) - high)) > ROUNDED * high for v in values):
+        shown = ", ".join(_short(v) for v in values[:6]) + (", ..." if len(values) > 6 else "")
+        count = f"{len(values)} values" if len(values) < SEEN else f"at least {SEEN} values"
         raise InputError(
-            f"{path}: expected a binary mask with values 0 and 1 (or 0 and 255), got "
-            f"{values.size} values: {shown}. Choose the label to evaluate and write it as 0 and 1."
+            f"{path}: expected a binary mask with values 0 and 1 (or 0 and 255), got {count}: "
+            f"{shown}. Choose the label to evaluate and write it as 0 and 1."
         )
-    return Grid(path=path, array=grid.array != 0, affine=grid.affine)
+    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
 
 
 def read_labels(path: Path) -> Grid:
-    """Read a mask of several classes as int32; its values must be whole numbers."""
-    grid = _read_3d(path)
-    with np.errstate(invalid="ignore"):  # beyond int32: differs below
-        values = grid.array.astype(np.int32)
-    if not np.array_equal(values, grid.array):
-        raise InputError(
-            f"{path}: expected a mask of whole numbers, one a class, got values such as "
-            f"{float(grid.array[values != grid.array][0]):g}. Give the labels, not probabilities."
-        )
-    return Grid(path=path, array=values, affine=grid.affine)
+    """Read a mask of several classes as int32; its values must be whole numbers up to rounding."""
+    file = _open(path)
+    array = np.empty(file.n_voxels, np.int32)
+    for place, run in _finite_runs(file):
+        whole = np.rint(run)
+        off = (np.abs(run - whole) > ROUNDED) | (np.abs(whole) > np.iinfo(np.int32).max)
+        if off.any():
+            raise InputError(
+                f"{path}: expected a mask of whole numbers, one a class, got values such as "
+                f"{_short(run[off][0])}. Give the labels, not probabilities."
+            )
+        array[place] = whole
+    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
 
 
 def read_probability(path: Path) -> Grid:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
-    grid = _read_3d(path)
-    low, high = float(grid.array.min()), float(grid.array.max())
+    file = _open(path)
+    array = np.empty(file.n_voxels, np.float32)
+    for place, run in _finite_runs(file):
+        array[place] = run
+    low, high = float(array.min()), float(array.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise InputError(
             f"{path}: expected probabilities from 0 to 1, got values from {low:g} to {high:g}. "
             "Give the network's probabilities, not its logits or percentages."
         )
-    return grid
+    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
 
 
 def check_same_grid(grid: Grid, reference: Grid) -> None:
@@ -97,31 +120,61 @@ def check_same_grid(grid: Grid, reference: Grid) -> None:
         )
 
 
-def _read_3d(path: Path) -> Grid:
+def _open(path: Path) -> NiftiFile:
+    """The header, after the checks that are made of masks and probabilities alike."""
+    if not path.is_file():
+        what = "it is no plain file" if path.exists() else "there is none of that name"
+        raise InputError(f"{path}: expected a NIfTI file, but {what}. Check the path.")
     try:
-        with quiet("nibabel.global"):
-            image: Any = nib.load(path)
-        affine = np.asarray(image.affine, dtype=np.float64)
-        array = np.asanyarray(image.dataobj)
-    except Exception as error:  # nibabel, gzip and zlib each raise their own kinds
+        file = open_nifti(path)
+    except UnreadableError as error:
+        raise _unreadable(path, error) from error
+    if not file.n_voxels:
         raise InputError(
-            f"{path}: expected a NIfTI file, but it cannot be read "
-            f"({type(error).__name__}: {error}). Copy or export it again."
-        ) from error
-    while array.ndim > 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim != 3 or array.size == 0:
-        raise InputError(
-            f"{path}: expected a 3D image, got shape {array.shape}. Give one volume per file."
+            f"{path}: expected a 3D image, got shape {file.shape}. Give one volume per file."
         )
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{path}: expected numbers, got voxels of type {array.dtype}.")
-    if not np.isfinite(array).all():
-        count = int(np.count_nonzero(~np.isfinite(array)))
-        raise InputError(
-            f"{path}: {count} voxels are NaN or infinite, and every voxel must have a value. "
-            "Set them to 0 if they lie outside the lesion."
-        )
+    affine = file.affine
     if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
         raise InputError(f"{path}: the affine is singular or not finite. Rewrite the sform.")
-    return Grid(path=path, array=array, affine=affine)
+    return file
+
+
+def _finite_runs(file: NiftiFile) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """The file's runs; `InputError` after the last if any voxel is NaN or infinite."""
+    count = 0
+    try:
+        for place, run in file.runs():
+            bad = 0 if run.dtype.kind in "iub" else int(np.count_nonzero(~np.isfinite(run)))
+            count += bad
+            yield place, np.nan_to_num(run, nan=0, posinf=0, neginf=0) if bad else run
+    except UnreadableError as error:
+        raise _unreadable(file.path, error) from error
+    if count:
+        raise InputError(
+            f"{file.path}: {count} voxels are NaN or infinite, and every voxel must have a value. "
+            "Set them to 0 if they lie outside the lesion."
+        )
+
+
+def _distinct(run: NDArray[Any], most: int) -> set[Any]:
+    """The values of a run, at most so many; two are found without sorting."""
+    ends = {run.min(), run.max()}
+    between = run[(run != run.min()) & (run != run.max())]
+    found = [*ends, *(np.unique(between) if between.size else ())]
+    return set(found[: max(most, 0)])
+
+
+def _short(value: Any) -> str:
+    """The fewest digits that tell this value from any other of its type."""
+    if isinstance(value, np.floating):
+        small = value != 0 and not 1e-4 <= abs(value) < 1e9
+        write = np.format_float_scientific if small else np.format_float_positional
+        return write(value, trim="-")
+    return str(value)
+
+
+def _unreadable(path: Path, error: UnreadableError) -> InputError:
+    return InputError(
+        f"{path}: expected a NIfTI file, but it cannot be read ({error.reason}). Copy or export "
+        "it again."
+    )

@@ -27,7 +27,8 @@ RAS = nib.orientations.axcodes2ornt(("R", "A", "S"))
 class Source:
     """Where a volume came from and the grid it was stored on.
 
-    `affine` maps the stored array's indices to RAS+ mm. `kind` is "nifti", "dicom" or "array".
+    `affine` maps the stored array's indices to RAS+ mm, `header_affine` is what a plain reader of
+    the file takes for it where the header was mended. `kind` is "nifti", "dicom" or "array".
     `details` holds what a reader wants to see in `result.json` (series UID, description,
     transfer syntax, ...); plain JSON values only.
     """
@@ -37,6 +38,12 @@ class Source:
     shape: tuple[int, int, int]
     affine: NDArray[np.float64]
     details: dict[str, Any] = field(default_factory=dict)
+    header_affine: NDArray[np.float64] | None = None
+
+    @property
+    def plain_affine(self) -> NDArray[np.float64]:
+        """Where other files of this grid, such as masks, are placed by their headers."""
+        return self.affine if self.header_affine is None else self.header_affine
 
 
 @dataclass(frozen=True)
