@@ -1,5 +1,7 @@
 """Laws: exact p values of small samples, Holm's table, and the right rate of false alarms."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -63,15 +65,39 @@ def test_the_rank_sum_has_the_direction_that_the_mean_may_hide():
     assert (found.mean, found.rank_sum) == (6, -5)
 
 
-def test_the_rank_sum_is_that_of_the_test():
+@pytest.mark.parametrize(("patients", "times"), [(20, 40), (6, 4)])
+def test_the_rank_sum_is_that_of_the_test(patients: int, times: int):
     # SciPy's statistic is the smaller of W+ and W-; ours is W+ - W-, zeros ranked as Pratt does.
+    # With ties it counts all 2^n signs where n is at most 13, which takes a second a pair for 12.
     rng = np.random.default_rng(5)
-    apart = np.round(rng.normal(0.3, 1.0, size=(20, 12)), 1)
+    apart = np.round(rng.normal(0.3, 1.0, size=(times, patients)), 1)
+    assert (apart == 0).any(axis=1).sum() >= times // 4
     for d in apart:
-        (found,) = against({"a": (d.tolist(), [0.0] * 12)}).values()
+        (found,) = against({"a": (d.tolist(), [0.0] * patients)}).values()
         ranks = stats.rankdata(np.abs(d))
         smaller = stats.wilcoxon(d, zero_method="pratt").statistic
         assert smaller == pytest.approx((ranks[d != 0].sum() - abs(found.rank_sum)) / 2)
+
+
+@pytest.mark.parametrize(
+    "apart", [[0, 1, 2, -3, 4, 5], [0, 0, -1, 2, -3, 4, 5], [0, 0, 0, 1, -1, 2, -4, 5, 6], [0, 2]]
+)
+def test_pairs_that_do_not_differ_take_the_lowest_ranks(apart: list[float]):
+    """Pratt (1959): p is the share of all signs of the others with ranks as far from the middle.
+
+    Wilcoxon's own way, without the pairs that do not differ, has other ranks and another p.
+    """
+
+    def exact(ranks: np.ndarray, signs: np.ndarray) -> float:
+        every = np.array(list(itertools.product((-1, 1), repeat=len(ranks)))) @ ranks
+        return float(np.mean(np.abs(every) >= abs(float(signs @ ranks)) - 1e-9))
+
+    d = np.array(apart, float)
+    differ = d != 0
+    pratt = exact(stats.rankdata(np.abs(d))[differ], np.sign(d[differ]))
+    wilcoxon = exact(stats.rankdata(np.abs(d[differ])), np.sign(d[differ]))
+    assert paired_p(d.tolist(), [0.0] * len(d)) == pytest.approx(pratt)
+    assert len(d) == 2 or pratt != wilcoxon, "a case that tells nothing"
 
 
 def test_lists_of_other_lengths_are_refused():

@@ -5,6 +5,7 @@ import pytest
 
 from strokediff.inference.intervals import (
     FORMS,
+    Calibration,
     Measured,
     calibrate,
     narrowest,
@@ -18,6 +19,31 @@ def test_rank_by_hand() -> None:
     found = [Measured(v) for v in np.exp(scores) * 11.0 - 1.0]
     calibration = calibrate(found, np.full(19, 10.0).tolist(), level=0.9)
     assert calibration.quantile == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize(
+    ("n", "level", "rank"),
+    [(9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (20, 0.9, 19), (39, 0.9, 36), (40, 0.9, 37)]
+    + [(19, 0.5, 10), (20, 0.5, 11), (3, 0.9, 3), (1, 0.9, 1), (99, 0.95, 95), (100, 0.95, 96)],
+)
+def test_the_rank_is_the_ceiling_of_n_plus_1_times_the_level(
+    n: int, level: float, rank: int
+) -> None:
+    """Errors 1, 2, ... n mL. With n in place of n + 1 fewer than `level` would be covered."""
+    scores = np.random.default_rng(n).permutation(np.arange(1.0, n + 1)).tolist()
+    found = calibrate([Measured(50.0 + v) for v in scores], [50.0] * n, level, form="difference")
+    assert found.quantile == rank
+    assert rank == n or rank / (n + 1) >= level > (rank - 1) / (n + 1)
+
+
+@pytest.mark.parametrize(
+    ("form", "quantile"),
+    [("ratio", 101.0), ("ratio", float("inf")), ("difference", 1e7), ("doubt", float("nan"))]
+    + [("doubt", -1.0)],
+)
+def test_a_quantile_that_no_head_can_have_is_refused(form: str, quantile: float) -> None:
+    with pytest.raises(ValueError, match="quantile"):
+        Calibration.model_validate({"form": form, "quantile": quantile, "level": 0.9, "n": 20})
 
 
 @pytest.mark.parametrize("form", FORMS)

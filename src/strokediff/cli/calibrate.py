@@ -36,7 +36,8 @@ def calibrate(
     from strokediff.calibrating.checkpoint import validation_patients, write_tuned
     from strokediff.calibrating.heads import tune
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.files import refuse_here
+    from strokediff.data.files import refuse_here, sole
+    from strokediff.data.locks import LOCK_NAME
     from strokediff.errors import UsageError
     from strokediff.inference.presets import METHODS, Choice
     from strokediff.model import load_model, resolve_device
@@ -49,7 +50,7 @@ def calibrate(
     refuse_here(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file. Choose a new folder for the calibrated model.")
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and any(p.name != LOCK_NAME for p in out.iterdir()):
         raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
     with explained(f"{out}: calibration stopped"):
         loaded = load_model(model, resolve_device(device))
@@ -57,7 +58,8 @@ def calibrate(
         for choice in choices:
             choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
         patients = validation_patients(model, data)
-        with progress_bar(quiet) as bar:
+        # Let go of before the folder is put in place: Windows renames none that holds an open file.
+        with sole(out, "calibrate"), progress_bar(quiet) as bar:
             task = bar.add_task("validation scans", total=sum(map(len, patients)))
             found = tune(loaded, patients, choices, population, lambda name: bar.advance(task))
         write_tuned(model, out, found)

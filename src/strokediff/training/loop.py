@@ -167,7 +167,16 @@ class Run:
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
         )
-        return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+        return self._received(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+
+    def _received(self, loader: Any) -> Iterator[Any]:
+        """The batches; what a worker's end looks like depends on what it was sending then."""
+        try:
+            yield from loader
+        except (EOFError, ConnectionError, FileNotFoundError) as error:
+            if not self.workers:
+                raise
+            raise RuntimeError(f"DataLoader worker (pid unknown) is gone: {error!r}") from error
 
     def _start(self, optimizer: torch.optim.Optimizer, average: Average, resume: bool) -> int:
         """The step to go on from; modules, moments and the average are then as they were there."""

@@ -63,7 +63,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self.with_lesion = _by_patient(owner, brain & lesion)
         self.without_lesion = _by_patient(owner, brain & ~lesion)
         if not self.with_lesion:
-            raise InputError(f"{cohort.path}: no slice to train on shows a lesion.")
+            raise InputError(
+                f"{cohort.path}: no slice to train on shows a lesion: none of the {len(names)} "
+                f"scans in 'train' has one on a slice with {MIN_BRAIN_PIXELS} pixels of brain or "
+                "more. Give labels that are not empty, or prepare it with more patients or a lower "
+                "--val and --test."
+            )
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Sample `number`, from 0 without end."""
