@@ -183,6 +183,14 @@ def test_patients_who_all_fail_are_all_named(tmp_path: Path) -> None:
     assert not found.cases and list(failed(found)) == ["p1", "p2", "p3"]
 
 
+def test_patients_without_any_image_do_not_hide_each_other(tmp_path: Path) -> None:
+    zero_bytes(tmp_path / "cohort" / "p1" / "deep")
+    for name in ("p2/report.pdf", "p3/sub/notes.txt"):
+        write(name)(tmp_path / "cohort")
+    names = list(failed(discover(tmp_path)))
+    assert [name[:9] for name in names] == ["cohort_p1", "cohort_p2", "cohort_p3"]
+
+
 def test_single_files_side_by_side_are_patients(tmp_path: Path, scan: bytes) -> None:
     for name, content in {
         "a.nii": scan,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,11 +55,19 @@ class Claims:
         return out
 
     @cached_property
+    def _direct(self) -> dict[Path, list[int]]:
+        """The DICOM cases with files directly in a folder."""
+        found: dict[Path, list[int]] = defaultdict(list)
+        for k, files in enumerate(self.dicom):
+            for folder in {f.parent for f in files}:
+                found[folder].append(k)
+        return found
+
+    @cached_property
     def _beside(self) -> Counter[Path]:
         """How many cases have files directly in a folder."""
         counts = Counter(f.parent for f in self.single)
-        for files in self.dicom:
-            counts.update({f.parent for f in files})
+        counts.update({folder: len(cases) for folder, cases in self._direct.items()})
         return counts
 
     def is_of_its_own(self, folder: Path) -> bool:
@@ -86,8 +94,8 @@ class Claims:
         lone = path == self.tree.root or (folder == self.top and not is_folder)
         if lone or folder in self.covered:
             return path
-        ends = {self.top, self.tree.root}
-        while folder.parent not in self.covered and not ends & {folder, folder.parent}:
+        ends = {self.top, self.tree.root, *self.top.parents}
+        while not {folder, folder.parent} & ends and folder.parent not in self.covered:
             folder = folder.parent
         return folder
 
@@ -96,7 +104,7 @@ class Claims:
         here = path.parent
         if here not in self.covered:
             return []
-        direct = [k for k, files in enumerate(self.dicom) if any(f.parent == here for f in files)]
+        direct = self._direct.get(here, [])
         if direct or (len(self.dicom) == 1 and not self.single):
             return direct or [0]
         return [k for k, own in enumerate(self.folders) if own == here or own in here.parents]

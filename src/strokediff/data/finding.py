@@ -187,21 +187,23 @@ def _worth_reading(tree: Tree, studies: list[Headers]) -> tuple[list[Headers], l
     patient's studies in one folder without one that can be used are one failure, not many.
     """
     top = top_of(tree)
-    usable = [study for study in studies if is_usable(study)]
+    usable = [is_usable(study) for study in studies]
+    covered: dict[str, set[Path]] = defaultdict(set)
+    for study, fits in zip(studies, usable, strict=True):
+        if fits and study[0].patient_id:
+            covered[study[0].patient_id] |= _branches(study, top)
     beside: list[LeftOut] = []
     failing: dict[Hashable, Headers] = defaultdict(list)
     for k, study in enumerate(studies):
-        if any(study is other for other in usable):
-            continue
         patient, mine = study[0].patient_id, _branches(study, top)
-        if patient and any(
-            other[0].patient_id == patient and {top, *mine} & _branches(other, top)
-            for other in usable
-        ):
+        if usable[k]:
+            continue
+        if covered[patient] & {top, *mine}:
             beside.append(_left_beside(tree.root, study))
         else:
             failing[patient or k, min(mine)] += study
-    return [*usable, *failing.values()], beside
+    read = [study for study, fits in zip(studies, usable, strict=True) if fits]
+    return [*read, *failing.values()], beside
 
 
 def _branches(study: Headers, top: Path) -> set[Path]:

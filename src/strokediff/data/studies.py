@@ -43,17 +43,17 @@ def is_usable(study: Headers) -> bool:
 
 def _whole_series(studies: list[Headers]) -> list[Headers]:
     """Join studies of different IDs, or without any, that hold parts of one series."""
-    parts: list[tuple[Headers, set[str]]] = []
-    for study in studies:
+    parts: dict[int, Headers] = {}
+    holders: dict[str, set[int]] = defaultdict(set)
+    for number, study in enumerate(studies):
         headers, series = list(study), {h.series_uid for h in study}
-        apart = []
-        for other, others in parts:
-            if series & others and not _same_slices(headers, other):
-                headers, series = [*other, *headers], series | others
-            else:
-                apart.append((other, others))
-        parts = [*apart, (headers, series)]
-    return [headers for headers, _ in parts]
+        for other in sorted({k for uid in series for k in holders[uid]} & parts.keys()):
+            if not _same_slices(headers, parts[other]):
+                headers = [*parts.pop(other), *headers]
+        parts[number] = headers
+        for header in headers:
+            holders[header.series_uid].add(number)
+    return list(parts.values())
 
 
 def _by_folder(study: Headers) -> list[Headers]:
