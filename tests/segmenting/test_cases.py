@@ -419,6 +419,27 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     assert voxels(place) == 8 and not (place / ASIDE).exists()
 
 
+def test_pictures_make_room_for_the_result(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They took what was left of the disk, and result.json cannot be written."""
+    out = tmp_path / "out"
+
+    def pictures(folder: Path, *arguments: Any) -> None:
+        (folder / "preview.png").write_bytes(b"png")
+
+    def write(path: Path, content: Any) -> None:
+        if list(out.glob(".writing-*/preview.png")):
+            raise UsageError(f"{path}: cannot be written (No space left on device)")
+        path.write_text(json.dumps(content))
+
+    monkeypatch.setattr(case, "write_pictures", pictures)
+    monkeypatch.setattr("strokediff.data.result_folder.write_json", write)
+    outcome = run(scans={"a": "9"}, pictures=True)["a"]
+    assert seen(out) == ONE and voxels(out) == 9
+    assert "preview.png could not be made" in outcome.report["warnings"][0]
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "..", "/", ".", "", "a/../../elsewhere"])
 def test_a_summary_leads_nowhere_else(run: Run, tmp_path: Path, name: str) -> None:
     """Names in an earlier run's table are not trusted."""

@@ -28,6 +28,7 @@ from typing import Any
 from strokediff.data.files import sync, writable, write_json
 from strokediff.data.leftovers import remove
 from strokediff.data.own_results import own_result
+from strokediff.errors import UsageError
 
 RESULT = "result.json"
 RETIRED = ".retired.json"
@@ -124,12 +125,17 @@ class ResultFolder:
             work.mkdir()
             try:
                 yield work
+            except UsageError as error:  # the place as the user knows it
+                raise UsageError(str(error).replace(f"{work.name}{os.sep}", "")) from error
             finally:
                 with suppress(OSError):  # the next run finishes it
                     self._settle(work)
 
     def publish(self, work: Path, report: dict[str, Any]) -> None:
-        """Put what lies in `work` in place, with `report` as its result.json."""
+        """Put what lies in `work` in place, with `report` as its result.json.
+
+        Raises `UsageError` if that cannot be written; nothing is in place then.
+        """
         names = sorted(p.name for p in work.iterdir())
         listed = {n: _digest(work / n) if n in IMAGES else None for n in names}
         write_json(work / RESULT, {**report, FILES: listed})

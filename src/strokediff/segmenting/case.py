@@ -18,7 +18,7 @@ from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.predict import Advance, Foresee, Segmentation, Stopwatch, segment_volume
 from strokediff.resuming import DiskStore, forget
 from strokediff.segmenting.job import FINGERPRINT, Job, Outcome, input_digest
-from strokediff.segmenting.pictures import write_pictures
+from strokediff.segmenting.pictures import drop_pictures, write_pictures
 from strokediff.training.trouble import trouble_of
 
 
@@ -143,7 +143,11 @@ def _segment(
             _write_images(work, volume, found, job.uncertainty)
             if job.pictures:
                 write_pictures(work, volume, found, report)
-        folder.publish(work, report)
+        try:
+            folder.publish(work, report)
+        except UsageError as error:  # the pictures took the disk's last room
+            drop_pictures(work, report, error)
+            folder.publish(work, report)
     forget(folder.path)
     return report
 

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from strokediff.data.leftovers import remove
+from strokediff.data.result_folder import PAGES
 from strokediff.data.volume import Volume
+from strokediff.errors import UsageError
 from strokediff.predict import Segmentation
 from strokediff.resuming import reason
 
@@ -26,6 +28,16 @@ def write_pictures(
     _optional(
         "report.html", folder, report, lambda: _page(folder, volume, found, report, png, figure)
     )
+
+
+def drop_pictures(folder: Path, report: dict[str, Any], error: UsageError) -> None:
+    """Make room for what matters: remove them and say why; `error` again if there are none."""
+    there = [folder / name for name in PAGES if (folder / name).exists()]
+    if not there:
+        raise error
+    for path in there:
+        remove(path)
+        report["warnings"].append(f"{path.name} could not be made (no room beside the mask)")
 
 
 def _optional(name: str, folder: Path, report: dict[str, Any], make: Callable[[], T]) -> T | None:
