@@ -9,6 +9,7 @@ from dicom_factory import N, head, headers, write_enhanced, write_series
 
 from strokediff.data.dicom import read_dicom_series
 from strokediff.data.dicom_headers import scan
+from strokediff.data.dicom_lattice import is_jumbled
 from strokediff.data.dicom_series import choose
 from strokediff.data.dicom_stacks import split_series
 from strokediff.errors import InputError
@@ -272,6 +273,27 @@ def test_slabs_that_overlap_a_little_are_one_head(tmp_path, offset):
     volume = read_dicom_series(tmp_path)
     assert any("joined" in w or "uneven" in w for w in volume.warnings)
     assert volume.slice_increments_mm.sum() == pytest.approx(5.0 * N + offset)
+
+
+@pytest.mark.parametrize(("step", "count"), [(6.5, 15), (3.3, 30), (7.0, 12)])
+def test_passes_of_other_steps_that_nothing_tells_apart_are_refused(step, count):
+    z = np.sort(np.concatenate([Z, step * np.arange(count) + 1.1]))
+    with pytest.raises(InputError, match="several passes over the head, and nothing recorded"):
+        chosen({"hu": np.repeat(FIRST, 3, axis=0)[: len(z)], "z": z})
+
+
+@pytest.mark.parametrize(
+    ("steps", "jumbled"),
+    [
+        ([5] * 10, False),
+        ([4] * 9 + [1.1] + [7] * 9, False),
+        ([5, 10, 5, 15, 5, 5, 10, 20, 5], False),
+        ([5, 5.3, 4.6, 5.1, 5.4, 4.9, 5.2], False),
+        ([2, 2.5, 0.7, 3.1, 1.9, 4.4, 2.7], True),
+    ],
+)
+def test_jumbled_steps(steps, jumbled):
+    assert is_jumbled(np.array(steps, dtype=float)) is jumbled
 
 
 def test_two_images_of_each_position_that_nothing_tells_apart_are_refused(tmp_path):

@@ -31,7 +31,6 @@ UNIT_TOLERANCE = 0.02
 """Direction cosines of two decimals are this far from unit length, or from perpendicular."""
 EXACT_TOLERANCE = 1e-6
 MAX_FRAMES = 4096
-NO_AGENT_GIVEN = "NONE"
 TAGS = (
     "BitsAllocated",
     "BodyPartExamined",
@@ -243,7 +242,7 @@ def _contrast(dataset: pydicom.Dataset, groups: list[pydicom.Dataset]) -> str:
     """The agent as the header names it; NONE where a frame says that it was not given."""
     given = find(groups, "ContrastBolusUsageSequence", "ContrastBolusAgentAdministered")
     if given is not None and text(value_of(given, "ContrastBolusAgentAdministered")) == "NO":
-        return NO_AGENT_GIVEN
+        return "NONE"
     named = text(value_of(dataset, "ContrastBolusAgent"))
     agents: list[Any] = items_of(dataset, "ContrastBolusAgentSequence")
     if named or not agents:

@@ -9,6 +9,8 @@ MAX_INTERLEAVED = 4
 MIN_CYCLES = 2
 DIFFERENT_STEPS = 0.1
 """Steps of one cycle differ by more than this part of their mean; smaller is jitter."""
+FAR_APART = 1.5
+MOST = 0.5
 SAME_STEPS = 0.05
 """Steps a cycle apart are equal within this part of the cycle."""
 
@@ -30,6 +32,23 @@ def cycle_of(steps: NDArray[np.float64]) -> tuple[int, int, int] | None:
             if different and long and longest and not _holes(cycle):
                 best = (n, start, stop)
     return best
+
+
+def is_jumbled(steps: NDArray[np.float64]) -> bool:
+    """Whether most steps differ from those on both sides, and by much, some below the usual one.
+
+    So lie two stacks of other steps between each other; zones of one head have few changes, and
+    where slices are missing no step is smaller than the usual one.
+    """
+    if len(steps) < 2 * MIN_CYCLES or steps.max() < FAR_APART * steps.min():
+        return False
+    changes = np.abs(np.diff(steps)) > DIFFERENT_STEPS * np.maximum(steps[1:], steps[:-1])
+    alone = np.concatenate([[True], changes]) & np.concatenate([changes, [True]])
+    base = float(np.median(steps))
+    near = steps <= base * (1 + DIFFERENT_STEPS)
+    # Slices missing here and there: the usual step is the smallest, the others its multiples.
+    missing = bool((steps[near] >= base * (1 - DIFFERENT_STEPS)).all())
+    return bool(alone.mean() > MOST) and not missing
 
 
 def sublattices(along: NDArray[np.float64], smallest: int) -> list[list[int]]:

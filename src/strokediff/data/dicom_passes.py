@@ -18,7 +18,7 @@ import numpy as np
 from strokediff.data.dicom_divisions import ORDERS, divisions
 from strokediff.data.dicom_frames import SliceHeader
 from strokediff.data.dicom_geometry import StackGeometry, along, in_time
-from strokediff.data.dicom_lattice import cycle_of, sublattices
+from strokediff.data.dicom_lattice import cycle_of, is_jumbled, sublattices
 
 SMALLEST_PASS = 5
 OVERLAP = 0.5
@@ -124,8 +124,10 @@ def repeated(geometry: StackGeometry) -> list[tuple[SliceHeader, ...]]:
 
 
 def _alternates(headers: list[SliceHeader], geometry: StackGeometry) -> bool:
-    """Whether steps repeat in a cycle (2, 3, 2, 3 mm) that rotations of a few rows do not make."""
-    return cycle_of(geometry.increments_mm) is not None and not _in_rotations(geometry)
+    """Whether steps repeat in a cycle (2, 3, 2, 3 mm) or differ one and all, as no rotations do."""
+    steps = geometry.increments_mm
+    mixed = len(steps) > 0 and (cycle_of(steps) is not None or is_jumbled(steps))
+    return mixed and not _in_rotations(geometry)
 
 
 def _in_rotations(geometry: StackGeometry) -> bool:

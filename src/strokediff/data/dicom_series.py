@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.data.dicom_geometry import in_time
+from strokediff.data.dicom_listing import listing, name_of, none_usable
 from strokediff.data.dicom_objections import (
-    Verdict,
     coverage_mm,
     demerits,
     increment_mm,
@@ -47,13 +47,13 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
         wanted = [s for s in stacks if s.head.series_uid == series_uid]
         if not wanted:
             raise InputError(
-                f"{path}: no series {series_uid}. Found:\n{_listing(stacks)}\n"
+                f"{path}: no series {series_uid}. Found:\n{listing(stacks)}\n"
                 f"Give one of these with --series."
             )
     objections = {id(s): objection(s, named=series_uid is not None) for s in wanted}
     usable = [s for s in wanted if objections[id(s)] is None]
     if not usable:
-        raise _none_usable(path, wanted, [v for v in objections.values() if v is not None])
+        raise none_usable(path, wanted, [v for v in objections.values() if v is not None])
     widest = max(coverage_mm(s) for s in usable)
     ranked = sorted(usable, key=lambda s: _rank(s, widest))
     best = _earliest_pass(ranked[0], usable, widest)
@@ -107,16 +107,16 @@ def _earliest_pass(best: Stack, usable: list[Stack], widest_mm: float) -> Stack:
 def _why_better(best: Stack, other: Stack) -> str:
     for mine, theirs in zip(demerits(best), demerits(other), strict=True):
         if theirs is not None and mine is None:
-            return f"the next ({_name(other)}) is worse: {theirs.text}"
+            return f"the next ({name_of(other)}) is worse: {theirs.text}"
     if coverage_mm(other) < SIMILAR_COVERAGE * coverage_mm(best):
         return (
-            f"it covers {coverage_mm(best):.0f} mm, the next ({_name(other)}) "
+            f"it covers {coverage_mm(best):.0f} mm, the next ({name_of(other)}) "
             f"{coverage_mm(other):.0f} mm"
         )
     if _same_series(best, other):
-        return f"the first pass; the next ({_name(other)}) is later, else alike"
+        return f"the first pass; the next ({name_of(other)}) is later, else alike"
     return (
-        f"slices {increment_mm(best):.2g} mm apart, the next ({_name(other)}) "
+        f"slices {increment_mm(best):.2g} mm apart, the next ({name_of(other)}) "
         f"{increment_mm(other):.2g} mm, else alike; name another one with --series"
     )
 
@@ -146,7 +146,7 @@ def _other_passes(best: Stack, stacks: list[Stack]) -> str:
     others = [s for s in stacks if s is not best and s.told_by and _same_series(s, best)]
     if not best.told_by or not others:
         return ""
-    names = ", ".join(_part_name(s) for s in others[:3])
+    names = ", ".join(_partname_of(s) for s in others[:3])
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
     if best.n_passes == 1:
         return f", told apart by {best.told_by}; scanned again and left out: {names}{more}"
@@ -156,7 +156,7 @@ def _other_passes(best: Stack, stacks: list[Stack]) -> str:
     )
 
 
-def _part_name(stack: Stack) -> str:
+def _partname_of(stack: Stack) -> str:
     """A part of a series by what tells it apart and its size; a few slices also by their files."""
     n = len(stack.headers)
     if n >= MIN_SLICES:
@@ -175,8 +175,8 @@ def _ties(best: Stack, usable: list[Stack], widest: float) -> list[str]:
     more = f" (and {len(alike) - 1} more)" if len(alike) > 1 else ""
     return [
         f"nothing but its number of slices or of the series tells the chosen series "
-        f"({_name(best)}) from {other.head.series_uid} ({_name(other)}){more}. Look whether it is "
-        f"the plain scan; use the other one with --series {other.head.series_uid}"
+        f"({name_of(best)}) from {other.head.series_uid} ({name_of(other)}){more}. Look whether it "
+        f"is the plain scan; use the other one with --series {other.head.series_uid}"
     ]
 
 
@@ -208,46 +208,3 @@ def _entry(stack: Stack, best: Stack, stacks: list[Stack], uid: str | None) -> d
     else:
         entry["reason"] = f"ranked lower: {_why_better(best, stack)}"
     return entry
-
-
-def _none_usable(path: Path, stacks: list[Stack], verdicts: list[Verdict]) -> InputError:
-    kinds = [v.kind for v in verdicts]
-    # The remedy speaks of what came closest to being usable.
-    remedies = {
-        "slices": f"a stack is too short. Give all slices of the head, at least {MIN_SLICES}",
-        "position": "all slices of a series lie at one position, so they form no volume. Give the "
-        "original series with ImagePositionPatient in every slice",
-        "contrast": "only contrast, angiography or perfusion series are there. Give the "
-        "non-contrast series, or name one with --series if its label is wrong",
-        "orientation": "there is no axial series. Give the axial reconstruction",
-        "mixed": "a series holds several passes over the head, and nothing recorded tells their "
-        "slices apart. Give the files of one pass in a folder of their own",
-        "geometry": "the place of its slices is not known. Give the original DICOM files, in which "
-        "every slice has ImagePositionPatient, ImageOrientationPatient and PixelSpacing as numbers "
-        "with a decimal point",
-        "projection": "there are only projections or maps. Give the original slices",
-        "localizer": "there are only localizers. Give the axial series",
-        "modality": "there is no CT image. Give a head CT",
-    }
-    kind = next(k for k in remedies if k in kinds)
-    return InputError(
-        f"{path}: expected an axial non-contrast head CT series, but {remedies[kind]}. "
-        f"Found:\n{_listing(stacks)}"
-    )
-
-
-def _listing(stacks: list[Stack], limit: int = 12) -> str:
-    lines = []
-    for stack in stacks[:limit]:
-        verdict = objection(stack)
-        state = verdict.text if verdict else "usable"
-        lines.append(f"  {stack.head.series_uid} {_name(stack)}: {state}")
-    if len(stacks) > limit:
-        lines.append(f"  and {len(stacks) - limit} more")
-    return "\n".join(lines)
-
-
-def _name(stack: Stack) -> str:
-    text = f"'{stack.head.description}'" if stack.head.description else "without description"
-    n = stack.geometry.n_slices if stack.geometry else len(stack.headers)
-    return f"{text}, {n} slices"
