@@ -298,6 +298,25 @@ def test_one_bad_patient_does_not_stop_the_others(
     assert "b.nii.gz" in rows["b"]["error"]
 
 
+def test_patients_without_a_case_count_and_what_is_passed_over_is_told(
+    run: Run, checkpoint: Path, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "patients"
+    for name in ("a", "b", "c"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(scan, folder / "a" / "ct.nii.gz")
+    (folder / "b" / "ct.nrrd").write_text("NRRD0005\n")
+    (folder / "a" / "notes.txt").write_text("x")
+    arguments = ("-o", tmp_path / "out", "--model", checkpoint, "--method", "avg", "--no-preview")
+    assert run("segment", folder, *arguments) == 4
+    with (tmp_path / "out" / "summary.csv").open() as stream:
+        rows = {row["case"]: row["status"] for row in csv.DictReader(stream)}
+    assert sorted(rows.values()) == ["failed"] * (len(rows) - 1) + ["ok"]
+    assert any(name.startswith("b") for name in rows)
+    told = capsys.readouterr().err
+    assert "1 other files were passed over" in told and "ct.nrrd" in told
+
+
 @pytest.mark.parametrize("kind", ["empty-folder", "truncated", "missing"])
 def test_a_run_that_fails_leaves_no_older_result_beside_its_error(
     segment: Segment, scan: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]

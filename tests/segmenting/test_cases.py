@@ -17,7 +17,7 @@ import pytest
 from safetensors import SafetensorError
 
 from strokediff.data.files import sole
-from strokediff.data.result_folder import ASIDE, trouble
+from strokediff.data.result_folder import ASIDE
 from strokediff.errors import InputError, UsageError
 from strokediff.segmenting import Outcome, case
 
@@ -75,7 +75,6 @@ def test_what_an_earlier_run_left_is_none_of_this_ones(
     for folder, size in zip(folders, now.values(), strict=True):
         assert seen(folder) - {"notes.txt", "b", "c", "a"} == ONE
         assert voxels(folder) == int(size)
-        assert trouble(folder) is None
     masks = {p.parent for p in out.rglob("lesion_mask.nii.gz") if ASIDE not in p.parts}
     assert masks == set(folders)
     assert (out / "summary.csv").exists() == (len(now) > 1)
@@ -145,6 +144,12 @@ def test_threads_and_another_place_change_nothing(
     run(scans={"a": "9", "b": "4"}, threads=1)
     shutil.move(tmp_path / "out", tmp_path / "moved")
     assert all(o.kept for o in run("moved", scans={"a": "9", "b": "4"}, threads=2).values())
+
+
+def test_the_same_scan_by_another_name_is_another_patients(run: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert not run(scans={name: "9"})[name].kept
+        assert json.loads((tmp_path / "out" / "result.json").read_text())["case"] == name
 
 
 def test_patients_that_are_new_or_changed_are_done_and_no_others(

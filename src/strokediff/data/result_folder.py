@@ -180,14 +180,6 @@ class ResultFolder:
             remove(junk)
 
 
-def trouble(folder: Path) -> str | None:
-    """Why the images in `folder` are no result: a run was stopped while it put them in place."""
-    if (folder / RESULT).exists() or not folder.is_dir():
-        return None
-    left = [p.name for p in folder.iterdir() if p.name == RETIRED or p.name.startswith(WORK)]
-    return f"a run was stopped there ({left[0]}); run segment again" if left else None
-
-
 def _result(path: Path) -> dict[str, Any] | None:
     return own_result(path) if path.is_file() else None
 

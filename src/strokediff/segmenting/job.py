@@ -78,13 +78,12 @@ class Outcome:
 
 
 def input_digest(case: Case) -> str:
-    """A digest of the case's files: of all their bytes, whatever they are called.
+    """A digest of all bytes of the case's files, and of the names by which results know the case.
 
     Raises `OSError` if one cannot be read.
     """
-    digests = sorted(_digests(case))
-    text = "\n".join(digests).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(text).hexdigest()[:32]
+    text = "\n".join([case.name, case.shown_path, case.original, *sorted(_digests(case))])
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def _digests(case: Case) -> Iterator[str]:
