@@ -7,8 +7,8 @@ patient: it never lies on both sides of a split.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.brain import extract_brain
+from strokediff.data.brain import Bridge, extract_brain
 from strokediff.data.cohort import (
     PREPARED,
     RIM_MM,
@@ -77,39 +77,59 @@ def prepare(
     tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
     with atomic_directory(out) as folder:
         writer = CohortWriter(folder, grid)
-        likeness: dict[str, Likeness] = {}
-        sizes: dict[str, tuple[str, float]] = {}
-        problems: dict[str, InputError] = {}
         prepared = in_processes(partial(_tried, grid=grid), tasks, jobs)
-        for done, (scan, found) in enumerate(zip(scans, prepared, strict=True)):
-            progress(done, len(scans), scan.name)
-            if isinstance(found, InputError):
-                problems[scan.name] = found
-                continue
-            known = sources.spacing_known(scan.folder)
-            writer.add(found.patient, **found.details, spacing_known=known)
-            sizes[scan.name] = (scan.group, found.details["volume_ml"])
-            likeness[scan.name] = found.likeness
-        progress(len(scans), len(scans), "")
-        if not (skip_damaged and sizes):
-            raise_all(list(problems.values()))
-        if not any(volume for _, volume in sizes.values()):
+        read = _gathered(writer, scans, prepared, sources, progress)
+        if not (skip_damaged and read.sizes):
+            raise_all(list(read.problems.values()))
+        if not any(volume for _, volume in read.sizes.values()):
             raise InputError(
-                f"{source}: no lesion in any of {len(sizes)} masks. Expected voxels above 0 where "
-                "there is one; make the masks again."
+                f"{source}: no lesion in any of {len(read.sizes)} masks. Expected voxels above 0 "
+                "where there is one; make the masks again."
             )
-        same = copies({name: own.digest for name, own in likeness.items()})
-        split = _split(sources, sizes, shares, same)
-        for person, names in sources.people(sizes, same).items():
+        same = copies({name: own.digest for name, own in read.likeness.items()})
+        split = _split(sources, read.sizes, shares, same)
+        for person, names in sources.people(read.sizes, same).items():
             for name in names:
                 writer.patients[name]["patient"] = person
         writer.finish(
             split=split,
             origin={"source": source.name, "split_seed": seed, **sources.origin()},
-            findings=_findings(same, likeness, split),
-            left_out={name: " ".join(str(own).split()) for name, own in problems.items()},
+            findings=_findings(same, read.likeness, split),
+            left_out={name: " ".join(str(why).split()) for name, why in read.problems.items()},
         )
     return open_cohort(out)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Of the scans that were written: group and lesion volume in mL, and what they are like."""
+
+    sizes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    likeness: dict[str, Likeness] = field(default_factory=dict)
+    problems: dict[str, InputError] = field(default_factory=dict)
+    """Why the others were not."""
+
+
+def _gathered(
+    writer: CohortWriter,
+    scans: Sequence[LabelledScan],
+    prepared: Iterable[Prepared | InputError],
+    sources: Sources,
+    progress: Callable[[int, int, str], None],
+) -> Gathered:
+    """Write what was prepared, one scan at a time."""
+    read = Gathered()
+    for done, (scan, found) in enumerate(zip(scans, prepared, strict=True)):
+        progress(done, len(scans), scan.name)
+        if isinstance(found, InputError):
+            read.problems[scan.name] = found
+            continue
+        known = sources.spacing_known(scan.folder)
+        writer.add(found.patient, **found.details, spacing_known=known)
+        read.sizes[scan.name] = (scan.group, found.details["volume_ml"])
+        read.likeness[scan.name] = found.likeness
+    progress(len(scans), len(scans), "")
+    return read
 
 
 def _split(
@@ -183,13 +203,13 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
     volume = read_nifti(scan.image, min_slices=min_slices)
     lesion = mask_on(scan.label, volume)
     brain = extract_brain(volume)
+    bridge = Bridge.over(volume, brain.unusable)
     slice_grid = SliceGrid(grid, volume, brain.mask)
-    patient = Patient(
-        scan.name,
-        slice_grid.image_with_rim(volume.hu, RIM_MM).astype(np.float16),
-        slice_grid.label(lesion),
-        slice_grid.mask.astype(np.uint8),
-    )
+    image = slice_grid.image_with_rim(bridge.mix(volume.hu), RIM_MM).astype(np.float16)
+    label, mask = slice_grid.label(lesion), slice_grid.mask.astype(np.uint8)
+    unusable = list(bridge.left_out)
+    label[unusable] = mask[unusable] = 0  # nothing is learnt from them, nor scored in them
+    patient = Patient(scan.name, image, label, mask)
     details = {
         "image": escaped(scan.image.name),
         **({"original": scan.original} if scan.original else {}),

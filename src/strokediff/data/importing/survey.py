@@ -107,17 +107,7 @@ def survey(
     if test_list is not None:
         listing = replace(listing, cases=_with_test_list(listing.cases, test_list))
     findings = check_listing(listing, layout)
-    facts: list[CaseFacts] = []
-    unsuitable: dict[str, InputError] = {}
-    for done, case in enumerate(listing.cases):
-        progress(done, len(listing.cases), case.name)
-        if not layout.unmasked_is_empty and any(pair.mask is None for pair in case.pairs):
-            continue
-        try:
-            facts.append(_facts(layout, lesion, case))
-        except InputError as problem:
-            unsuitable[case.name] = problem
-    progress(len(listing.cases), len(listing.cases), "")
+    facts, unsuitable = _read(layout, lesion, listing.cases, progress)
     skipped = unsuitable if skip_damaged and facts else {}
     left_out = {name: _line(problem) for name, problem in skipped.items()}
     findings += warning("left out, as they cannot be used", left_out.values(), "")
@@ -126,6 +116,24 @@ def survey(
     findings += check_copies([(f.case, f.likeness, f.mask_digest) for f in facts])
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
     return Survey(layout, lesion, tuple(facts), tuple(findings), left_out)
+
+
+def _read(
+    layout: Layout, lesion: Lesion, cases: tuple[Case, ...], progress: Progress
+) -> tuple[list[CaseFacts], dict[str, InputError]]:
+    """What every case shows, one in memory at a time, and why some cannot be used."""
+    facts: list[CaseFacts] = []
+    unsuitable: dict[str, InputError] = {}
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case.name)
+        if not layout.unmasked_is_empty and any(pair.mask is None for pair in case.pairs):
+            continue
+        try:
+            facts.append(_facts(layout, lesion, case))
+        except InputError as problem:
+            unsuitable[case.name] = problem
+    progress(len(cases), len(cases), "")
+    return facts, unsuitable
 
 
 def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
