@@ -71,7 +71,7 @@ def read_labels(path: Path) -> Grid:
     file = _open(path)
     array = np.empty(file.n_voxels, np.int32)
     for place, run in _finite_runs(file):
-        whole = np.rint(run)
+        whole = np.rint(run.astype(np.float64))
         off = (np.abs(run - whole) > ROUNDED) | (np.abs(whole) > np.iinfo(np.int32).max)
         if off.any():
             raise InputError(

@@ -29,17 +29,16 @@ LEAST_FILLED = 0.002
 Values = NDArray[np.float32]
 
 
-def padding_values(values: Values) -> tuple[float, ...]:
+def padding_values(values: Values, span: float) -> tuple[float, ...]:
     """The constants (at most three) that fill much of the image's edges, largest share first.
 
     Noise spreads air over neighbouring values; a constant that has none beside it is no
-    measurement. Noiseless air of a drawn or clipped head counts too: it tells as little.
+    measurement. Noiseless air of a drawn or clipped head counts too: it tells as little. `span` is
+    the range of all values.
     """
-    edges = np.concatenate(
-        [np.ravel(edge) for face in _faces(values) for edge in _faces(face)]  # each edge twice
-    )
+    edges = np.concatenate([np.ravel(edge) for edge in _edges(values)])
     found, counts = np.unique(edges, return_counts=True)
-    reach = min(BESIDE, float(values.max() - values.min()) / 200)
+    reach = min(BESIDE, span / 200)
     first = np.searchsorted(found, found - reach, "left")
     last = np.searchsorted(found, found + reach, "right")
     up_to = np.concatenate([[0], np.cumsum(counts)])
@@ -50,13 +49,10 @@ def padding_values(values: Values) -> tuple[float, ...]:
 
 
 def without_nan(path: Path, values: Values) -> list[str]:
-    """Put air where NaN surrounds the image, in place; `InputError` for NaN or infinity elsewhere.
+    """Put air where NaN surrounds the image, in place; returns a warning that says so.
 
-    Returns a warning if it did.
+    `InputError` for NaN or infinity elsewhere.
     """
-    low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
-    if np.isfinite([low, high]).all():
-        return []
     bad = ~np.isfinite(values)
     count = int(np.count_nonzero(bad))
     around = at_border(np.isnan(values))
@@ -83,13 +79,18 @@ def fill(values: Values, padding: float) -> list[str]:
 
 
 def at_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The part of a mask that hangs together with the image's border."""
+    """The part of a mask that hangs together with the image's edges: a face may cut the head."""
     labels, count = ndimage.label(mask)
     touches = np.zeros(count + 1, bool)
-    for face in _faces(labels):
-        touches[np.unique(face)] = True
+    for edge in _edges(labels):
+        touches[np.unique(edge)] = True
     touches[0] = False
     return np.asarray(touches[labels])
+
+
+def _edges(array: NDArray[Any]) -> list[NDArray[Any]]:
+    """The lines in which two faces meet, each twice."""
+    return [edge for face in _faces(array) for edge in _faces(face)]
 
 
 def _faces(array: NDArray[Any]) -> list[NDArray[Any]]:
