@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_factory import N, head, headers, write_enhanced, write_series
+from dicom_factory import N, head, headers, tilted, write_enhanced, write_series
 
 from strokediff.data.dicom import read_dicom_series
+from strokediff.data.dicom_geometry import StackGeometry
 from strokediff.data.dicom_headers import scan
-from strokediff.data.dicom_lattice import is_jumbled
+from strokediff.data.dicom_lattice import cycle_of, is_jumbled
 from strokediff.data.dicom_series import choose
 from strokediff.data.dicom_stacks import split_series
 from strokediff.errors import InputError
@@ -139,6 +140,22 @@ BENT = {
         {"acquisition": 1},
         {"acquisition": 2, "hu": SECOND[:-1], "z": np.delete(Z, 7) + 2.5},
     ],
+    "an acquisition a rotation": [
+        {"AcquisitionNumber": lambda k: k // 2 + 1, "numbers": range(1, 2 * N, 2)},
+        {
+            "AcquisitionNumber": lambda k: k // 2 + 31,
+            "numbers": range(2, 2 * N + 1, 2),
+            "z": Z + 2.5,
+        },
+    ],
+    "tilted": [
+        {"acquisition": 1, "orientation": tilted(18.5)},
+        {"acquisition": 2, "orientation": tilted(18.5), "z": Z + 2},
+    ],
+    "zones": [
+        {"z": [*np.arange(0, 40, 4.0), *np.arange(43, 113, 7.0)]},
+        {"z": [*np.arange(1.5, 41, 4.0), *np.arange(44.5, 114, 7.0)]},
+    ],
     "two kernels, two passes": [
         {"acquisition": 1, "ConvolutionKernel": "H30s"},
         {"acquisition": 2, "ConvolutionKernel": "H30s", "z": Z + 2},
@@ -219,9 +236,26 @@ def test_one_head_is_not_taken_apart(kind, z):
     assert not any("part" in w for w in choice.warnings)
 
 
+@pytest.mark.parametrize(
+    "z",
+    [
+        np.round(0.97 * np.arange(100), 1),
+        np.round(0.625 * np.arange(160), 1),
+        np.round(0.4 * np.arange(200), 1),
+        Z + np.random.default_rng(0).uniform(-0.3, 0.3, N),
+        np.cumsum([0, *[9.05, 8.95] * 8]),
+        np.cumsum([0, *[4.5, 5.5] * 8]),
+    ],
+)
+def test_rounded_and_jittered_positions_are_one_head(z):
+    geometry = StackGeometry.of(headers(hu=np.repeat(FIRST[:1], len(z), axis=0), z=z))
+    assert cycle_of(geometry.increments_mm) is None
+    assert not is_jumbled(geometry.increments_mm)
+
+
 def test_two_rows_a_rotation_with_a_gap_between_rotations():
-    """Steps of 5 and 6 mm in turn, but the two slices of each rotation have one time."""
-    z = np.cumsum([0, *[5.0, 6.0] * 9, 5.0])
+    """Steps of 5 and 8 mm in turn, but the two slices of each rotation have one time."""
+    z = np.cumsum([0, *[5.0, 8.0] * 9, 5.0])
     choice, _ = chosen({"z": z, "AcquisitionTime": lambda k: f"1000{2 * (k // 2):02d}"})
     assert len(choice.stack.headers) == N
 

@@ -61,6 +61,7 @@ WEAK: dict[str, Key] = {
 ORDERS: dict[str, Callable[[SliceHeader], float | None]] = {
     "acquisition time": lambda h: h.recorded.acquired_s,
     "content time": lambda h: h.recorded.content_s,
+    "acquisition number": lambda h: float(h.recorded.acquisition),
     "instance number": lambda h: float(h.instance_number),
 }
 """What grows while the table moves: a pass is a stretch in which positions go one way."""

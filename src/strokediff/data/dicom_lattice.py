@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_INTERLEAVED = 4
-MIN_CYCLES = 2
-DIFFERENT_STEPS = 0.1
-"""Steps of one cycle differ by more than this part of their mean; smaller is jitter."""
+MIN_CYCLES = 3
+MIN_STEPS = 6
+DIFFERENT_STEPS = 0.25
+DIFFERENT_MM = 0.15
+"""Steps of one cycle differ by more than this part of their mean, and by more than rounding does;
+less is jitter."""
 FAR_APART = 1.5
+CHANGED_STEP = 0.1
 MOST = 0.5
 SAME_STEPS = 0.05
 """Steps a cycle apart are equal within this part of the cycle."""
@@ -26,8 +30,8 @@ def cycle_of(steps: NDArray[np.float64]) -> tuple[int, int, int] | None:
     for n in range(2, MAX_INTERLEAVED + 1):
         for start, stop in _repeating(steps, n):
             cycle = steps[start : start + n]
-            different = np.ptp(cycle) > DIFFERENT_STEPS * cycle.mean()
-            long = stop - start >= max(4, MIN_CYCLES * n)
+            different = np.ptp(cycle) > max(DIFFERENT_STEPS * cycle.mean(), DIFFERENT_MM)
+            long = stop - start >= max(MIN_STEPS, MIN_CYCLES * n)
             longest = best is None or stop - start > best[2] - best[1]
             if different and long and longest and not _holes(cycle):
                 best = (n, start, stop)
@@ -40,14 +44,14 @@ def is_jumbled(steps: NDArray[np.float64]) -> bool:
     So lie two stacks of other steps between each other; zones of one head have few changes, and
     where slices are missing no step is smaller than the usual one.
     """
-    if len(steps) < 2 * MIN_CYCLES or steps.max() < FAR_APART * steps.min():
+    if len(steps) < MIN_STEPS or steps.max() < FAR_APART * steps.min():
         return False
-    changes = np.abs(np.diff(steps)) > DIFFERENT_STEPS * np.maximum(steps[1:], steps[:-1])
+    changes = np.abs(np.diff(steps)) > CHANGED_STEP * np.maximum(steps[1:], steps[:-1])
     alone = np.concatenate([[True], changes]) & np.concatenate([changes, [True]])
     base = float(np.median(steps))
-    near = steps <= base * (1 + DIFFERENT_STEPS)
+    near = steps <= base * (1 + CHANGED_STEP)
     # Slices missing here and there: the usual step is the smallest, the others its multiples.
-    missing = bool((steps[near] >= base * (1 - DIFFERENT_STEPS)).all())
+    missing = bool((steps[near] >= base * (1 - CHANGED_STEP)).all())
     return bool(alone.mean() > MOST) and not missing
 
 
