@@ -21,7 +21,7 @@ CUT_OFF_WARNING = 0.01
 def measure(
     volume: Volume, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
 ) -> dict[str, Any]:
-    """The figures of the mask on the volume's own grid."""
+    """The figures of the mask on the volume's own grid; slices are counted from 1 at the bottom."""
     mm3 = volume.mask_volume_mm3(mask)
     warnings = [*volume.warnings, *brain.warnings]
     cut = brain.truncated or _touches_border(mask)
@@ -34,6 +34,7 @@ def measure(
         "spacing_mm": list(volume.spacing_mm),
         "truncated": bool(cut),
         "warnings": warnings,
+        "unusable_slices": [{"slice": k + 1, "why": why} for k, why in brain.unusable.items()],
         "input": {
             "path": escaped(volume.source.path.name),  # folders above it are nobody's business
             "kind": volume.source.kind,

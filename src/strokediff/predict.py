@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from strokediff import __version__
 from strokediff.core.seeds import derive_seed
-from strokediff.data.brain import BrainMask, extract_brain
+from strokediff.data.brain import BrainMask, Bridge, extract_brain
 from strokediff.data.brain_slices import with_brain
 from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
@@ -97,9 +97,10 @@ def segment_volume(
 
     `brain` is extracted and `estimator` made as `choice` says unless they are given. `store` is
     called with a name for everything that the draws depend on. `foresee` is told how long a long
-    estimate will take, before it starts. The result depends on the image, the model, the choice,
-    the precision and the seed, not on threads, batches or the file's name. Raises `InputError` if
-    the volume shows no head.
+    estimate will take, before it starts. In slices that cannot be used (`brain.unusable`) nothing
+    is sought: the lesion is interpolated from the slices beside them. The result depends on the
+    image, the model, the choice, the precision and the seed, not on threads, batches or the
+    file's name. Raises `InputError` if the volume shows no head.
     """
     watch = watch or Stopwatch()
     estimator = estimator or choice.estimator(model.process.T)
@@ -108,7 +109,9 @@ def segment_volume(
         brain = brain or extract_brain(volume)
     with watch.stage("preprocess"):
         grid = SliceGrid(model.grid, volume, brain.mask)
-        slices = _slices(grid.image(volume.hu), volume, model, case_seed(seed, volume))
+        bridge = Bridge.over(volume, brain.unusable)
+        image = grid.image(bridge.mix(volume.hu))
+        slices = _slices(image, volume, model, case_seed(seed, volume), bridge)
     with watch.stage("network"):
         total = estimator.evaluations() * len(slices.keys)
         advance(0, total)
@@ -128,9 +131,10 @@ def segment_volume(
                 foresee(total, total * seconds_a_row(network, seen, context.pack))
             estimate = estimator.estimate(slices, context)
     with watch.stage("postprocess"):
-        on_grid = partial(_on_grid, grid, slices.keys)
+        on_grid = partial(_on_grid, grid, bridge, slices.keys)
         label = on_grid(without_lone_pixels(estimate.y_0, decision.threshold), elsewhere=-1.0)
-        prob = probability(torch.from_numpy(label), decision.threshold).numpy() * brain.mask
+        prob = probability(torch.from_numpy(label), decision.threshold).numpy()
+        prob = bridge.probability(prob, THRESHOLD) * brain.mask
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)
         report = measure(volume, mask, found.describe(decision.least_lesion_ml), brain)
@@ -176,10 +180,10 @@ def segment_volume(
     )
 
 
-def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int) -> Slices:
-    """The slices that show enough brain."""
-    used = with_brain(grid.m)
-    increments = torch.from_numpy(volume.slice_increments_mm[used])
+def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int, bridge: Bridge) -> Slices:
+    """The slices that show enough brain and can be used."""
+    used = np.setdiff1d(with_brain(grid.m), bridge.left_out)
+    increments = torch.from_numpy(bridge.thickness_mm(volume.slice_increments_mm)[used])
     depth = float(np.median(volume.slice_increments_mm))
     seen = model.surroundings.seen(grid.x, grid.m, depth)[used]
     return Slices(
@@ -200,12 +204,19 @@ def _draws_depend_on(model: Model, slices: Slices, choice: Choice, precision: st
 
 
 def _on_grid(
-    grid: SliceGrid, used: Sequence[int], values: torch.Tensor, elsewhere: float = 0.0
+    grid: SliceGrid,
+    bridge: Bridge,
+    used: Sequence[int],
+    values: torch.Tensor,
+    elsewhere: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Values (S, 1, H, W) of the slices `used` on the volume's grid, `elsewhere` in the others."""
+    """Values (S, 1, H, W) of the slices `used` on the volume's grid, `elsewhere` in the others.
+
+    What cannot be used is mixed from the slices beside it.
+    """
     every = np.full(grid.mask.shape, elsewhere, np.float32)
     every[list(used)] = values[:, 0].numpy()
-    return grid.to_volume(every)
+    return bridge.mix(grid.to_volume(every))
 
 
 def case_seed(seed: int, volume: Volume) -> int:

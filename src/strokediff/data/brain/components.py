@@ -20,6 +20,9 @@ MIN_OVERLAP = 0.5
 """Share of a part that must lie within the neighbour's contour."""
 MIN_BONY_RIM = 0.6
 """Share of a part's surroundings that must be bone, not fat, muscle or air."""
+ALIKE, MIN_BONY_RIM_ALIKE = 0.92, 0.3
+"""A part that is this much (Dice) the neighbour's contour needs less: the skull of infants is thin
+and open at its sutures."""
 MIN_CORE_MM2 = 100.0
 MIN_SLIVER_MM2 = 30.0
 RIM_MM = 3.0
@@ -41,7 +44,10 @@ def keep_intracranial(
     core = ndimage.binary_opening(label, structure=ball(LEAK_MM, grid.pitch_mm))
     kept = np.zeros_like(label)
     for part in parts(core, grid, MIN_CORE_MM2):
-        if _overlap(part, prior) >= MIN_OVERLAP and bony_rim(evidence, part, k) >= MIN_BONY_RIM:
+        if _overlap(part, prior) < MIN_OVERLAP:
+            continue
+        alike = 2 * (part & prior).sum() / (part.sum() + prior.sum()) >= ALIKE
+        if bony_rim(evidence, part, k) >= (MIN_BONY_RIM_ALIKE if alike else MIN_BONY_RIM):
             kept |= part
     kept = _grown_back(kept, label, grid)
     if going_up:

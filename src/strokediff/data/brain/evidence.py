@@ -6,12 +6,15 @@ added by `propagate`; this file looks at Hounsfield units alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.data.brain.quieten import quieten
+from strokediff.data.brain.shapes import mix, slab_middles_mm
 from strokediff.data.volume import Volume
 
 Array = NDArray[np.float32]
@@ -68,6 +71,8 @@ class Evidence:
     """Per coarse voxel: mean HU, inside the head, the share of rays that meet bone, the price.
 
     `cost` is the price of the label "intracranial" before a neighbour's contour is known.
+    `unusable` slabs have no good slice, their HU are mixed from those beside them; `noisy` ones
+    were smoothed.
     """
 
     grid: Grid
@@ -75,11 +80,20 @@ class Evidence:
     head: Mask
     enclosure: Array
     cost: Array
+    unusable: frozenset[int] = frozenset()
+    noisy: frozenset[int] = frozenset()
 
 
-def coarse_evidence(volume: Volume) -> Evidence | None:
-    """Reduce `volume` to its head on the coarse grid; None if nothing in it is denser than air."""
+def coarse_evidence(volume: Volume, left_out: Collection[int] = ()) -> Evidence | None:
+    """Reduce `volume` to its head on the coarse grid; None if nothing in it is denser than air.
+
+    The slices `left_out` count for nothing.
+    """
     hu, grid = _reduce(volume)
+    unusable: frozenset[int] = frozenset()
+    if left_out:
+        hu, unusable = _without(hu, grid, volume, left_out)
+    hu, noisy = quieten(hu)
     found = _crop_to_head(hu, grid)
     if found is None:
         return None
@@ -88,7 +102,7 @@ def coarse_evidence(volume: Volume) -> Evidence | None:
     cost = hu_cost(hu) + FAR_PRICE * np.clip((ENCLOSED - rays) / (ENCLOSED - OPEN), 0, 1)
     cost[_beside_fat(hu, grid)] += FAT_PRICE
     cost[~head] = FAR_PRICE
-    return Evidence(grid=grid, hu=hu, head=head, enclosure=rays, cost=cost.astype(np.float32))
+    return Evidence(grid, hu, head, rays, cost.astype(np.float32), unusable, noisy)
 
 
 def hu_cost(hu: Array) -> Array:
@@ -151,13 +165,36 @@ def _reduce(volume: Volume) -> tuple[Array, Grid]:
     *spacing, increment = volume.spacing_mm
     bx, by = (max(1, round(PITCH_MM / s)) for s in spacing)
     bz = max(1, round(SLAB_MM / increment))
-    hu = np.maximum(volume.hu, AIR_HU)
-    rest = [-n % b for n, b in zip(hu.shape, (bx, by, bz), strict=True)]
-    hu = np.pad(hu, [(0, r) for r in rest], mode="edge")
-    nx, ny, nz = (n // b for n, b in zip(hu.shape, (bx, by, bz), strict=True))
-    blocks = hu.reshape(nx, bx, ny, by, nz, bz)
     grid = Grid(origin=(0, 0, 0), block=(bx, by, bz), pitch_mm=(spacing[0] * bx, spacing[1] * by))
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32), grid
+    return _block_means(volume.hu, grid.block), grid
+
+
+def _block_means(hu: Array, block: tuple[int, int, int]) -> Array:
+    bx, by, bz = block
+    hu = np.maximum(hu, AIR_HU)
+    rest = [-n % b for n, b in zip(hu.shape, block, strict=True)]
+    if any(rest):
+        hu = np.pad(hu, [(0, r) for r in rest], mode="edge")
+    nx, ny, nz = (n // b for n, b in zip(hu.shape, block, strict=True))
+    blocks = hu.reshape(nx, bx, ny, by, nz, bz)
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+def _without(
+    hu: Array, grid: Grid, volume: Volume, left_out: Collection[int]
+) -> tuple[Array, frozenset[int]]:
+    """Slabs averaged over their good slices only, and which have none: those are mixed."""
+    (bx, by, bz), count = grid.block, volume.hu.shape[2]
+    reduced, unusable = hu.copy(), set()
+    for slab in {k // bz for k in left_out}:
+        good = [k for k in range(slab * bz, min(count, (slab + 1) * bz)) if k not in left_out]
+        if good:
+            means = _block_means(volume.hu[:, :, good], (bx, by, len(good)))
+            reduced[:, :, slab] = means[:, :, 0]
+        else:
+            unusable.add(slab)
+    middles = slab_middles_mm(volume.slice_increments_mm, bz)
+    return mix(reduced, unusable, middles), frozenset(unusable)
 
 
 def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array, Mask, Grid] | None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from strokediff.data.brain import remarks
 from strokediff.data.brain.components import without_holes
-from strokediff.data.brain.evidence import Mask, coarse_evidence
+from strokediff.data.brain.ends import open_ends
+from strokediff.data.brain.evidence import Evidence, Mask, coarse_evidence
 from strokediff.data.brain.native import to_native
-from strokediff.data.brain.propagate import start_at, sweep
+from strokediff.data.brain.propagate import Sweep, start_at
+from strokediff.data.brain.shapes import shift_per_mm, slab_middles_mm
+from strokediff.data.brain.stripped import with_skull
+from strokediff.data.brain.usable import NO_BRAIN, blank_slices, odd_slices
 from strokediff.data.brain.windowed import without_window
-from strokediff.data.volume import Volume, pixel_area_mm2
+from strokediff.data.volume import Volume
 from strokediff.errors import InputError
 
-PLAUSIBLE_ML = (900.0, 1800.0)
-WHOLE_HEAD_MM = 110.0
-"""A scan that covers less is not expected to hold a whole brain."""
-OPEN_TOP_MM2 = 2500.0
-OPEN_BOTTOM_MM2 = 2500.0
+PASSES = 3
+"""How often slices that turn out unusable are left out and the brain is sought again."""
 
 
 @dataclass(frozen=True)
@@ -27,89 +28,97 @@ class BrainMask:
     """Intracranial contents: `mask` (X, Y, Z) bool on the volume's grid.
 
     `truncated` says that the brain goes on beyond the scan: it is cut wide by the first or last
-    slice, or touches the image's side. `warnings` are sentences for the user.
+    slice that shows anything, or by the field of view. `warnings` are sentences for the user.
+    `unusable` says why, by the index of the slice, for slices in which the mask does not follow
+    the image: it is interpolated there, and so must be what is sought in it.
     """
 
     mask: Mask
     volume_ml: float
     warnings: tuple[str, ...]
     truncated: bool
+    unusable: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def unusable_slices(self) -> tuple[int, ...]:
+        """Indices along z of the unusable slices, from the bottom."""
+        return tuple(sorted(self.unusable))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one pass over the head found on the coarse grid."""
+
+    evidence: Evidence
+    sweep: Sweep
+    coarse: Mask
 
 
 def extract_brain(volume: Volume) -> BrainMask:
     """Brain and CSF inside the inner table, down to the foramen magnum.
 
-    Raises InputError if no slice shows tissue of a brain's density enclosed by bone.
+    Slices that cannot be used (blank, partly missing, metal streaks, noise, foreign content) are
+    stepped over and named, if good ones lie on both sides. Raises InputError if no slice shows
+    tissue of a brain's density enclosed by bone.
     """
     volume = without_window(volume)
-    evidence = coarse_evidence(volume)
-    if evidence is None:
-        raise InputError(_no_head(volume, "nothing denser than air was found"))
-    start = max((start_at(evidence, k) for k in range(evidence.hu.shape[2])), key=lambda s: s.score)
-    if start.score == 0:
-        raise InputError(_no_head(volume, "no slice shows tissue of 0-80 HU enclosed by bone"))
-    coarse = sweep(
-        evidence,
-        start,
-        shift_per_mm=_shift_per_mm(volume),
-        step_mm=_steps_mm(volume, evidence.grid.block[2]),
-    )
-    mask = to_native(without_holes(coarse, evidence.grid), evidence.grid, volume)
+    volume, stripped = with_skull(volume)
+    unusable = blank_slices(volume)
+    for _ in range(PASSES):
+        found = _search(volume, unusable)
+        more = _unusable(volume, found, unusable)
+        # Slabs that the sweep skipped whole are done with; any other news asks for another pass.
+        again = any(k // found.evidence.grid.block[2] not in found.sweep.skipped for k in more)
+        unusable |= more
+        if not again:
+            break
+    mask = to_native(found.coarse, found.evidence.grid, volume, unusable)
+    unusable = {k: why for k, why in sorted(unusable.items()) if mask[:, :, k].any()}
     volume_ml = volume.mask_volume_mm3(mask) / 1000
-    open_ends = _open_ends(mask, volume)
+    cut = open_ends(mask, volume, unusable)
     return BrainMask(
         mask=mask,
         volume_ml=volume_ml,
-        warnings=(*open_ends, *_implausible(volume, volume_ml, bool(open_ends))),
-        truncated=bool(open_ends),
+        warnings=(
+            *stripped,
+            *remarks.interpolated(unusable, mask.shape[2]),
+            *remarks.smoothed(found.evidence),
+            *cut,
+            *remarks.lost(mask, volume, unusable),
+            *remarks.ended_early(found.sweep, volume),
+            *remarks.implausible(volume, volume_ml, bool(cut)),
+        ),
+        truncated=bool(cut),
+        unusable=unusable,
     )
 
 
-def _shift_per_mm(volume: Volume) -> tuple[float, float]:
-    """How far the column of voxels above a pixel leans from the slice normal, per mm along it.
-
-    A patient point above moves by minus this in the next slice.
-    """
-    columns = volume.affine[:3, :3]
-    x, y = (columns[:, i] / np.linalg.norm(columns[:, i]) for i in (0, 1))
-    along_normal = abs(np.linalg.det(columns)) / pixel_area_mm2(volume.affine)
-    return -float(columns[:, 2] @ x / along_normal), -float(columns[:, 2] @ y / along_normal)
-
-
-def _steps_mm(volume: Volume, slab: int) -> NDArray[np.float64]:
-    """Distance between the middles of neighbouring slabs of `slab` slices, mm."""
-    increments = volume.slice_increments_mm
-    thickness = np.add.reduceat(increments, np.arange(0, len(increments), slab))
-    return (thickness[1:] + thickness[:-1]) / 2
-
-
-def _open_ends(mask: Mask, volume: Volume) -> list[str]:
-    area = np.count_nonzero(mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
-    found = []
-    if area[-1] > OPEN_TOP_MM2:
-        found.append(
-            "The scan ends below the vertex: brain fills "
-            f"{area[-1] / 100:.0f} cm² of the top slice."
-        )
-    if area[0] > OPEN_BOTTOM_MM2:
-        found.append(
-            "The scan begins above the foramen magnum: brain fills "
-            f"{area[0] / 100:.0f} cm² of the bottom slice."
-        )
-    if mask[[0, -1]].any() or mask[:, [0, -1]].any():
-        found.append("The brain touches the side of the image: the field of view cuts it.")
-    return found
+def _search(volume: Volume, unusable: dict[int, str]) -> _Found:
+    evidence = coarse_evidence(volume, unusable)
+    if evidence is None:
+        raise InputError(_no_head(volume, "nothing denser than air was found"))
+    slabs = range(evidence.hu.shape[2])
+    starts = [start_at(evidence, k) for k in slabs]
+    if max(s.score for s in starts if s.k not in evidence.unusable) == 0:
+        raise InputError(_no_head(volume, "no slice shows tissue of 0-80 HU enclosed by bone"))
+    sweep = Sweep(
+        evidence,
+        starts,
+        shift_per_mm=shift_per_mm(volume),
+        at_mm=slab_middles_mm(volume.slice_increments_mm, evidence.grid.block[2]),
+    )
+    return _Found(evidence, sweep, without_holes(sweep.run(), evidence.grid))
 
 
-def _implausible(volume: Volume, volume_ml: float, truncated: bool) -> list[str]:
-    low, high = PLAUSIBLE_ML
-    covers_head = volume.slice_increments_mm.sum() >= WHOLE_HEAD_MM and not truncated
-    if volume_ml <= high and (volume_ml >= low or not covers_head):
-        return []
-    return [
-        f"Brain extraction found {volume_ml:.0f} mL; {low:.0f}-{high:.0f} mL is usual in adults. "
-        "Look at the outline in the preview before you use the result."
-    ]
+def _unusable(volume: Volume, found: _Found, known: dict[int, str]) -> dict[int, str]:
+    """Slices that this pass shows to be unusable: odd ones, and slabs that were skipped whole."""
+    odd = odd_slices(volume, found.coarse, found.evidence.grid, known)
+    bz, count = found.evidence.grid.block[2], volume.hu.shape[2]
+    for slab in found.sweep.skipped:
+        slices = range(slab * bz, min(count, (slab + 1) * bz))
+        if not any(k in odd or k in known for k in slices):
+            odd |= dict.fromkeys(slices, NO_BRAIN)
+    return {k: why for k, why in odd.items() if k not in known}
 
 
 def _no_head(volume: Volume, came: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy import ndimage
 
 from strokediff.data.brain.components import SMALL_HOLE_MM2
 from strokediff.data.brain.evidence import AIR_HU, FAT_HU, Array, Grid, Mask, ball
+from strokediff.data.brain.shapes import signed_distance
 from strokediff.data.volume import Volume
 
 BAND_MM, MARGIN_MM = 1.6, 4.0
@@ -22,10 +25,15 @@ EMPTY_MM = 4.0
 """Distance that stands for an empty slab when the contour is interpolated between slabs."""
 
 
-def to_native(coarse: Mask, grid: Grid, volume: Volume) -> Mask:
-    """Mask (X, Y, Z) on the grid of `volume` from the coarse mask of its head."""
+def to_native(coarse: Mask, grid: Grid, volume: Volume, unusable: Collection[int] = ()) -> Mask:
+    """Mask (X, Y, Z) on the grid of `volume` from the coarse mask of its head.
+
+    In `unusable` slices the coarse contour decides alone, not their HU.
+    """
     mask = np.zeros(volume.hu.shape, dtype=bool)
-    distance = np.stack([_signed_distance(coarse[:, :, k], grid) for k in range(coarse.shape[2])])
+    distance = np.stack(
+        [signed_distance(coarse[:, :, k], grid.pitch_mm, EMPTY_MM) for k in range(coarse.shape[2])]
+    )
     for k in range(volume.hu.shape[2]):
         at = np.clip((k - (grid.block[2] - 1) / 2) / grid.block[2], 0, len(distance) - 1)
         low = int(at)
@@ -34,6 +42,9 @@ def to_native(coarse: Mask, grid: Grid, volume: Volume) -> Mask:
         if between.min() < 0:
             window = _window(between < MARGIN_MM, grid, volume.hu.shape)
             distance_here = _upsampled(between, grid, window)
+            if k in unusable:
+                mask[:, :, k][window] = distance_here < 0
+                continue
             hu = volume.hu[:, :, k][window]
             mask[:, :, k][window] = _refined(distance_here, hu, volume.pixel_spacing_mm)
     return mask
@@ -56,14 +67,6 @@ def _small_holes(mask: Mask, spacing: tuple[float, float]) -> Mask:
     sizes = np.bincount(labels.ravel()) * spacing[0] * spacing[1]
     sizes[0] = np.inf
     return (sizes < SMALL_HOLE_MM2)[labels]
-
-
-def _signed_distance(coarse: Mask, grid: Grid) -> Array:
-    if not coarse.any():
-        return np.full(coarse.shape, EMPTY_MM, dtype=np.float32)
-    outside = ndimage.distance_transform_edt(~coarse, sampling=grid.pitch_mm)
-    inside = ndimage.distance_transform_edt(coarse, sampling=grid.pitch_mm)
-    return (outside - inside).astype(np.float32)
 
 
 def _window(near: Mask, grid: Grid, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -11,6 +11,7 @@ and keep of the result only what can be intracranial (`components`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from scipy import ndimage
 from strokediff.data.brain.components import bony_rim, keep_intracranial, parts, without_canal
 from strokediff.data.brain.evidence import FAR_PRICE, Array, Evidence, Grid, Mask, ball, hu_cost
 from strokediff.data.brain.max_flow import continuous_max_flow
+from strokediff.data.brain.shapes import fill, foreseen
+from strokediff.data.brain.usable import REACH_MM
 
 CONTOUR = 0.6
 """Price of a cell's length of contour away from edges, in units of the tissue's -1."""
@@ -32,6 +35,14 @@ START_ENCLOSED = 0.6
 START_AREA_MM2, START_BONY_RIM = 1000.0, 0.6
 OTHER_AREA_MM2, OTHER_BONY_RIM = 800.0, 0.72
 """A single slice of the skull base shows the temporal lobes apart from the largest part."""
+LOST, LOST_BELOW = 0.1, 0.14
+"""Share of what both neighbours foresee that an unusable slab loses, above the start and below it:
+real heads lose up to 0.12 where the skull base juts in."""
+LOST_FREE_MM2 = 200.0
+"""A slab is looked past if it loses such a share of what the trend of the last two good ones
+foresees and this besides: the trend bends at the vertex."""
+FORESEEN_MM2, BEYOND_MM2 = 1200.0, 400.0
+"""Sections foreseen smaller than this are not missed, and smaller ones beyond are not brain."""
 
 
 @dataclass(frozen=True)
@@ -64,37 +75,116 @@ def start_at(evidence: Evidence, k: int) -> Start:
     return Start(k=k, region=ndimage.binary_fill_holes(region), score=score)
 
 
-def sweep(
-    evidence: Evidence,
-    start: Start,
-    *,
-    shift_per_mm: tuple[float, float],
-    step_mm: NDArray[np.float64],
-) -> Mask:
-    """Mask (X, Y, Z) from the slab of `start` to both ends.
+class Sweep:
+    """The walk through a head, from the slab of `start` to both ends.
 
     `shift_per_mm` is how far the same patient point moves in-plane per mm going up (gantry tilt);
-    `step_mm` (Z - 1,) the distance between neighbours along the slice normal.
+    `at_mm` (Z,) where the slabs lie along the slice normal. `scores` (Z,) are those of `start_at`.
+    After `run`, `mask` (X, Y, Z) is the brain, interpolated in the slabs `skipped`.
     """
-    slabs = evidence.hu.shape[2]
-    mask = np.zeros(evidence.hu.shape, dtype=bool)
-    middle = start.k
-    mask[:, :, middle] = _segment(evidence, middle, start.region, step_mm=2.0, going_up=True)
-    for direction in (1, -1):
-        centre = np.array(ndimage.center_of_mass(mask[:, :, middle]))
-        prior = mask[:, :, middle]
-        k = middle + direction
-        while 0 <= k < slabs and prior.any():
-            step = float(step_mm[min(k, k - direction)])
-            shift = direction * step * np.array(shift_per_mm) / evidence.grid.pitch_mm
-            prior = ndimage.shift(prior.astype(np.float32), shift, order=1) > 0.5
-            centre += shift
-            found = _segment(evidence, k, prior, step_mm=step, going_up=direction > 0)
-            if direction < 0:
-                found = without_canal(found, evidence.grid, (centre[0], centre[1]))
-            mask[:, :, k] = prior = found
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        starts: Sequence[Start],
+        *,
+        shift_per_mm: tuple[float, float],
+        at_mm: NDArray[np.float64],
+    ) -> None:
+        self.evidence = evidence
+        self.start = max(starts, key=lambda s: s.score)
+        self.closed = [s.score > 0 for s in starts]
+        self.shift_per_mm, self.at_mm = shift_per_mm, at_mm
+        self.skipped = set(evidence.unusable)
+        self.mask: Mask = np.zeros(evidence.hu.shape, dtype=bool)
+
+    def run(self) -> Mask:
+        """Walk up and down, then interpolate what was skipped."""
+        k = self.start.k
+        self.mask[:, :, k] = _segment(
+            self.evidence, k, self.start.region, step_mm=2.0, going_up=True
+        )
+        for direction in (1, -1):
+            self._walk(direction)
+        pitch = self.evidence.grid.pitch_mm
+        self.mask = fill(self.mask, self.skipped, self.at_mm, pitch, self.shift_per_mm)
+        return self.mask
+
+    def area_mm2(self, mask: Mask) -> float:
+        """Area of a slab's mask."""
+        return float(mask.sum() * self.evidence.grid.cell_mm2)
+
+    def _walk(self, direction: int) -> None:
+        slabs = self.mask.shape[2]
+        good = [self.start.k]
+        centre = np.array(ndimage.center_of_mass(self.mask[:, :, self.start.k]), dtype=np.float64)
+        k = good[-1] + direction
+        while 0 <= k < slabs and self.mask[:, :, good[-1]].any():
+            if k not in self.skipped:
+                found = self._found(k, good[-1], direction, centre)
+                if self._falls_short(found, k, good) and self._goes_on(
+                    found, k, good[-1], direction, centre
+                ):
+                    self.skipped.add(k)
+                else:
+                    self.mask[:, :, k] = found
+                    centre = centre + self._shift(k, good[-1])
+                    good.append(k)
             k += direction
-    return mask
+
+    def _found(self, k: int, last: int, direction: int, centre: NDArray[np.float64]) -> Mask:
+        """The brain in slab k, as the contour of slab `last` foresees it."""
+        shift = self._shift(k, last)
+        prior = ndimage.shift(self.mask[:, :, last].astype(np.float32), shift, order=1) > 0.5
+        step = abs(float(self.at_mm[k] - self.at_mm[last]))
+        found = _segment(self.evidence, k, prior, step_mm=step, going_up=direction > 0)
+        if direction < 0:
+            x, y = centre + shift
+            found = without_canal(found, self.evidence.grid, (float(x), float(y)))
+        return found
+
+    def _shift(self, k: int, last: int) -> NDArray[np.float64]:
+        """Cells by which a patient point moves from slab `last` to slab k."""
+        rise = float(self.at_mm[k] - self.at_mm[last])
+        return rise * np.array(self.shift_per_mm) / self.evidence.grid.pitch_mm
+
+    def _falls_short(self, found: Mask, k: int, good: Sequence[int]) -> bool:
+        """Whether the area is far below what the last two good slabs lead to expect."""
+        area = self.area_mm2(self.mask[:, :, good[-1]])
+        if len(good) > 1:
+            before = self.area_mm2(self.mask[:, :, good[-2]])
+            slope = (area - before) / (self.at_mm[good[-1]] - self.at_mm[good[-2]])
+            area = min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]]))
+        return self.area_mm2(found) < (1 - self._most_lost(k)) * area - LOST_FREE_MM2
+
+    def _most_lost(self, k: int) -> float:
+        return LOST if k > self.start.k else LOST_BELOW
+
+    def _goes_on(
+        self, found: Mask, k: int, last: int, direction: int, centre: NDArray[np.float64]
+    ) -> bool:
+        """Whether slabs beyond k show more brain than `found` agrees with."""
+        j = k
+        while 0 <= (j := j + direction) < self.mask.shape[2]:
+            if abs(self.at_mm[j] - self.at_mm[last]) > REACH_MM:
+                return False
+            if j in self.skipped or (abs(j - k) > 1 and not self.closed[j]):
+                continue
+            beyond = self._found(j, last, direction, centre)
+            if self.area_mm2(beyond) >= BEYOND_MM2:
+                return self._lost(found, k, last, j, beyond) > self._most_lost(k)
+        return False
+
+    def _lost(self, found: Mask, k: int, last: int, j: int, beyond: Mask) -> float:
+        """Share of the area foreseen in slab k, between the good slab and the one beyond."""
+        low, high = sorted((last, j))
+        shapes = {last: self.mask[:, :, last], j: beyond}
+        gap = (float(self.at_mm[k] - self.at_mm[low]), float(self.at_mm[high] - self.at_mm[k]))
+        between = foreseen(
+            shapes[low], shapes[high], gap, self.evidence.grid.pitch_mm, self.shift_per_mm
+        )
+        expected = self.area_mm2(between < 0)
+        return 1 - self.area_mm2(found) / expected if expected >= FORESEEN_MM2 else 0.0
 
 
 def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float, going_up: bool) -> Mask:
