@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,27 @@ def arrays(seed: int) -> tuple[Any, Any, Any]:
     return x, y, m
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Path:
-    writer = CohortWriter(tmp_path, GridConfig(size=SIDE))
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[Path, bytes]]:
+    """A cohort, and what its files hold."""
+    folder = tmp_path_factory.mktemp("cohort")
+    writer = CohortWriter(folder, GridConfig(size=SIDE))
     for i, name in enumerate(NAMES):
         writer.add(Patient(name, *arrays(i)), spacing_mm=[0.5, 0.5, 5.0], volume_ml=1.0)
     split = {"train": [NAMES[0]], "val": [NAMES[1]], "test": [NAMES[2]]}
     writer.finish(split=split, origin={"description": "made up"})
-    return tmp_path
+    return folder, {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def made(sound: tuple[Path, dict[Path, bytes]]) -> Iterator[Path]:
+    """The cohort, sound again after each test."""
+    folder, contents = sound
+    yield folder
+    for path, content in contents.items():
+        if not path.is_file():
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        path.write_bytes(content)
 
 
 def changed(made: Path, change: Callable[[dict[str, Any]], object]) -> Cohort:
