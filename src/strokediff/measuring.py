@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.brain import BrainMask
+from strokediff.data.nifti import mask_file_ml
 from strokediff.data.volume import Volume
 from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.intervals import Measured, spread_ml
@@ -23,11 +24,13 @@ def measure(
 ) -> dict[str, Any]:
     """The figures of the mask on the volume's own grid; slices are counted from 1 at the bottom."""
     mm3 = volume.mask_volume_mm3(mask)
-    warnings = [*volume.warnings, *brain.warnings]
+    file_ml = mask_file_ml(volume, mask)
+    warnings = [*volume.warnings, *brain.warnings, *_in_the_file(mm3 / 1000, file_ml)]
     cut = brain.truncated or _touches_border(mask)
     return {
         "volume_ml": mm3 / 1000,
         "volume_mm3": mm3,
+        "mask_file_volume_ml": file_ml,
         "n_lesions": len(lesions),
         "lesions": lesions,
         "brain_volume_ml": brain.volume_ml,
@@ -43,6 +46,17 @@ def measure(
             **volume.source.details,
         },
     }
+
+
+def _in_the_file(volume_ml: float, file_ml: float) -> list[str]:
+    """A warning where the mask file measures another volume, by more than is rounded away."""
+    if abs(file_ml - volume_ml) < 0.005:
+        return []
+    return [
+        f"measured in its file, the mask has {file_ml:.2f} mL (mask_file_volume_ml): the file has "
+        f"even slices, the scan has not. volume_ml, {volume_ml:.2f} mL, counts each slice of the "
+        f"scan with its own thickness and is the one to report"
+    ]
 
 
 def _touches_border(mask: NDArray[np.bool_]) -> bool:

@@ -22,6 +22,8 @@ from strokediff import __version__
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, Bridge, extract_brain
 from strokediff.data.brain_slices import with_brain
+from strokediff.data.enhancement import enhanced
+from strokediff.data.head_size import implausible_size
 from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume
@@ -145,6 +147,8 @@ def segment_volume(
     report["warnings"] += [
         *cut_off(grid.cut_off_fraction),
         *doubts(report["volume_ml"], report["brain_volume_ml"], maybe_ml),
+        *implausible_size(volume),
+        *enhanced(volume, brain.mask),
     ]
     interval, kind = volume_interval(report, estimate, slices, model, choice)
     counts = estimate.tally.counts
