@@ -314,7 +314,7 @@ def test_patients_without_a_case_count_and_what_is_passed_over_is_told(
     assert sorted(rows.values()) == ["failed"] * (len(rows) - 1) + ["ok"]
     assert any(name.startswith("b") for name in rows)
     told = capsys.readouterr().err
-    assert "1 other files were passed over" in told and "ct.nrrd" in told
+    assert "1 other files (no images) were left out" in told and "ct.nrrd" in told
 
 
 @pytest.mark.parametrize("kind", ["empty-folder", "truncated", "missing"])

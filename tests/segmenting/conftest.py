@@ -91,6 +91,7 @@ def run(tmp_path: Path, job: Job, segmented_cases: list[str]) -> Run:
         out: str = "out",
         *,
         left_out: tuple[str, ...] = (),
+        beside: tuple[str, ...] = (),
         kind: str = "nifti",
         told: list[str] | None = None,
         scans: dict[str, str],
@@ -102,7 +103,10 @@ def run(tmp_path: Path, job: Job, segmented_cases: list[str]) -> Run:
             path.parent.mkdir(exist_ok=True)
             path.write_text(content)
             cases.append(Case(name, kind, path))
-        left = [LeftOut(name, tmp_path / "in" / name, "damaged", True) for name in left_out]
+        left = [
+            LeftOut(name, tmp_path / "in" / name, "damaged", name in left_out)
+            for name in (*left_out, *beside)
+        ]
         outcomes = segment_cases(
             cases,
             tmp_path / out,

@@ -255,6 +255,12 @@ def test_everybody_has_a_row_from_the_start(run: Run, tmp_path: Path) -> None:
     assert "b" not in seen(tmp_path / "out")
 
 
+def test_a_study_beside_a_usable_one_has_a_row_and_is_no_failure(run: Run, tmp_path: Path) -> None:
+    outcomes = run(scans={"a": "9", "c": "4"}, beside=("b",))
+    assert statuses(tmp_path / "out") == {"a": "ok", "b": "left out", "c": "ok"}
+    assert set(outcomes) == {"a", "c"} and not any(o.exception for o in outcomes.values())
+
+
 def test_one_that_can_be_read_among_two_has_its_own_folder(run: Run, tmp_path: Path) -> None:
     outcomes = run(scans={"a": "9"}, left_out=("b",))
     assert set(outcomes) == {"a", "b"} and voxels(tmp_path / "out" / "a") == 9

@@ -16,7 +16,7 @@ UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
 
 if TYPE_CHECKING:
-    from strokediff.data.cases import Case, Discovery
+    from strokediff.data.cases import Case
     from strokediff.segmenting import Outcome
 
 
@@ -116,11 +116,9 @@ def segment(
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
             tell(_plan(case.name, evaluations, seconds, str(loaded.device)))
 
-        for line in _notes(found):
-            tell(line)
         outcomes: list[Outcome] = []
         run = segment_cases(
-            found.cases, out, job, advance, foresee, left_out=found.failed, tell=tell
+            found.cases, out, job, advance, foresee, left_out=found.left_out, tell=tell
         )
         for note in found.notes:
             tell(note)
@@ -150,15 +148,6 @@ def _older_does_not_count(out: Path) -> Iterator[None]:
             older.tidy()
             older.set_aside()
         raise InputError(f"{error} The older result in {out} was set aside ({ASIDE}).") from error
-
-
-def _notes(found: Discovery) -> Iterator[str]:
-    """What was passed over, so that nobody has to guess."""
-    for left in found.left_out:
-        if not left.is_patient:
-            yield f"left out: {left.path}: {left.reason}"
-    if found.ignored:
-        yield f"{found.ignored} other files were passed over (no images)"
 
 
 def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:

@@ -36,20 +36,22 @@ def segment_cases(
     """Segment case after case; one that fails does not stop the others.
 
     One case goes into `out` itself, several into `out`/NAME with `out`/summary.csv, which has a
-    row for each from the start and is brought up to date after each. Patients `left_out` count as
-    failed ones. A case whose result is there already, of the same input and `job`, is not done
-    again. What earlier runs left that is none of this run's is set aside, and told with `tell`.
+    row for each from the start and is brought up to date after each. What is `left_out` has a row
+    too: patients as failed ones, a study beside a usable one as left out. A case whose result is
+    there already, of the same input and `job`, is not done again. What earlier runs left that is
+    none of this run's is set aside, and told with `tell`.
 
     `advance(case, done, total)` counts network evaluations, `foresee(case, evaluations, seconds)`
     is called before a case that will take long. Raises `UsageError` if another run is at work in
     `out`, and for what every case would fail at.
     """
-    failed = [Outcome(left.name, {}, InputError(_why(left))) for left in left_out]
+    patients = [left for left in left_out if left.is_patient]
+    failed = [Outcome(left.name, {}, InputError(_why(left))) for left in patients]
     several = len(cases) + len(failed) > 1
     with sole(out, WHAT):
         names = {case.name for case in cases} if several else None
         make_room(out, names, job, tell, failed={left.name for left in left_out})
-        table = _Table(out / SUMMARY if several else None, _in_order(cases, left_out))
+        table = _Table(out / SUMMARY if several else None, cases, left_out)
         for outcome in failed:
             table.enter(outcome)
             yield outcome
@@ -77,9 +79,15 @@ def _alone(name: str, folder: Path, work: Callable[[Path], Outcome]) -> Outcome:
 class _Table:
     """summary.csv of several patients, with a row for each from the start; none for one."""
 
-    def __init__(self, path: Path | None, names: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path | None, cases: Sequence[Case], left_out: Sequence[LeftOut]
+    ) -> None:
         self.path = path
-        self.rows: dict[str, dict[str, Any]] = {n: {"case": n, **UNFINISHED} for n in names}
+        rows: dict[str, dict[str, Any]] = {left.name: _row_of(left) for left in left_out}
+        rows |= {case.name: {"case": case.name, **UNFINISHED} for case in cases}
+        everybody: list[Case | LeftOut] = [*cases, *left_out]
+        order = sorted(everybody, key=lambda each: str(each.path))
+        self.rows = {each.name: rows[each.name] for each in order}
         self._write()
 
     def enter(self, outcome: Outcome) -> None:
@@ -103,10 +111,9 @@ class _Table:
             write_summary_csv(self.path, list(self.rows.values()))
 
 
-def _in_order(cases: Sequence[Case], left_out: Sequence[LeftOut]) -> list[str]:
-    """Names of all patients in the order of their paths."""
-    patients: list[Case | LeftOut] = [*cases, *left_out]
-    return [each.name for each in sorted(patients, key=lambda each: str(each.path))]
+def _row_of(left: LeftOut) -> dict[str, Any]:
+    """A row for what is no case; `enter` replaces that of a failed patient."""
+    return {"case": left.name, "status": "left out", "error": _why(left)}
 
 
 def _why(left: LeftOut) -> str:
