@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHAPE = (64, 64, 16)
-SPACING_MM = (3.4, 3.4, 8.0)
+SPACING_MM = (2.8, 2.8, 8.0)
 AFFINE = np.diag([*SPACING_MM, 1.0])
 
 
@@ -17,7 +17,7 @@ def _layers() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distance from the head's middle, 1 at the skin, and that of the ventricles."""
     x, y, z = (np.arange(n) - (n - 1) / 2 for n in SHAPE)
     grid = np.meshgrid(x, y, z + 5.0, indexing="ij")
-    radii = np.array([23.0, 28.0, 12.0])
+    radii = np.array([23.0, 28.0, 10.0])
     head = np.sqrt(sum((axis / r) ** 2 for axis, r in zip(grid, radii, strict=True)))
     return head, head * 4
 

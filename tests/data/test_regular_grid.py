@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
+from strokediff.data.nifti import mask_file_ml, save_like
 from strokediff.data.regular_grid import MAX_SLICES, regular_grid
 from strokediff.data.volume import Source, Volume
 
@@ -85,3 +87,26 @@ def test_an_even_volume_keeps_its_grid():
     grid = regular_grid(volume)
     np.testing.assert_array_equal(grid.affine, volume.affine)
     np.testing.assert_array_equal(grid.positions, np.arange(6))
+
+
+ZONES = {
+    "two zones": GE,
+    "thin base": [*np.arange(0, 30, 2.5), *np.arange(31, 140, 5.0)],
+    "one gap": [0, 5, 10, 16.5, 21.5, 26.5, 31.5],
+    "even": np.arange(8) * 5.0,
+}
+
+
+@pytest.mark.parametrize("z", ZONES.values(), ids=ZONES)
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_mask_files_own_volume_is_known_without_reading_it(tmp_path, z, flip):
+    """Voxels in the file times its voxel size, whatever the slices are."""
+    volume = volume_of(z, flip)
+    mask = np.random.default_rng(1).random(volume.hu.shape) > 0.7
+    mask[:, :, : len(z) // 2] = False
+    path = save_like(volume, mask, tmp_path / "m.nii.gz", dtype=np.uint8, description="")
+    image = nib.load(path)
+    in_file = np.count_nonzero(image.dataobj) * abs(np.linalg.det(image.affine)) / 1000
+    assert mask_file_ml(volume, mask) == pytest.approx(in_file, rel=1e-5)
+    full = np.ones_like(mask)
+    assert mask_file_ml(volume, full) == pytest.approx(volume.mask_volume_mm3(full) / 1000)

@@ -72,7 +72,8 @@ def read_labels(path: Path) -> Grid:
     array = np.empty(file.n_voxels, np.int32)
     for place, run in _finite_runs(file):
         whole = np.rint(run.astype(np.float64))
-        off = (np.abs(run - whole) > ROUNDED) | (np.abs(whole) > np.iinfo(np.int32).max)
+        allowed = ROUNDED * np.clip(np.abs(whole), 1, 100)
+        off = (np.abs(run - whole) > allowed) | (np.abs(whole) > np.iinfo(np.int32).max)
         if off.any():
             raise InputError(
                 f"{path}: expected a mask of whole numbers, one a class, got values such as "

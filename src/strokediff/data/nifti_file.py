@@ -25,6 +25,8 @@ from strokediff.errors import InputError
 SUFFIXES = (".nii", ".nii.gz")
 MAX_HEADER_BYTES = 1 << 24
 """How far from the start the voxels may begin: room for any header extension."""
+DEFLATE = 1032
+"""What a byte of a compressed stream can unpack to at the most."""
 MAX_REST_BYTES = 1 << 20
 """What may follow the voxels, in a stream or as compressed, before it is called no image."""
 RUN = 1 << 18
@@ -38,6 +40,7 @@ _UNREADABLE = (
     OSError,
     EOFError,
     ValueError,
+    LookupError,
     ArithmeticError,
     zlib.error,
     nib.spatialimages.HeaderDataError,
@@ -251,12 +254,11 @@ def _check_length(file: NiftiFile) -> None:
     """Compare the file's length to what its header says, before anything is read."""
     needed = file.offset + file.n_voxels * file.dtype.itemsize
     length = file.path.stat().st_size
-    if not _is_gz(file.path):
-        if length < needed:
-            raise unreadable(
-                file.path, EOFError(f"{needed} bytes were expected, {length} are there")
-            )
-    elif length > needed + MAX_REST_BYTES:
+    packed = _is_gz(file.path)
+    if needed > length * (DEFLATE if packed else 1):
+        text = f"{needed} bytes were expected, its {length} {'cannot hold' if packed else 'are'} "
+        raise unreadable(file.path, EOFError(text + ("them" if packed else "too few")))
+    if packed and length > needed + MAX_REST_BYTES:
         raise _too_long(file.path)
 
 

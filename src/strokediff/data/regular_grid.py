@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from strokediff.data.volume import Volume
 
 MAX_SLICES = 400
+ROUNDED = 0.02
+"""Slices of a micrometre more or less than the others are no reason for one more."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def regular_grid(volume: Volume) -> RegularGrid:
     along = slice_coordinates_mm(volume)
     steps = np.diff(along)
     bottom, top = along[0] - steps[0] / 2, along[-1] + steps[-1] / 2
-    count = min(int(np.ceil((top - bottom) / steps.min() - 1e-6)), MAX_SLICES)
+    count = min(int(np.ceil((top - bottom) / steps.min() - ROUNDED)), MAX_SLICES)
     increment = float((top - bottom) / count)
     new = bottom + increment * (np.arange(count) + 0.5)
     travel = (volume.slice_origins_mm[-1] - volume.slice_origins_mm[0]) / (along[-1] - along[0])
