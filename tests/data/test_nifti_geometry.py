@@ -69,13 +69,13 @@ def test_the_size_that_makes_a_head_is_used_and_said(
     volume = read_nifti(written(tmp_path / "a.nii", sform=sizes, codes=(2, qform), turn=turn))
     np.testing.assert_allclose(volume.spacing_mm, TRUE, rtol=1e-4)
     assert volume.mask_volume_mm3(HU > 500) == pytest.approx((HU > 500).sum() * ML * 1000, rel=1e-3)
-    assert said(volume, "contradicts itself", "pixdim is used", "no human head does")
+    assert said(volume, "contradicts itself", "pixdim is used", "no human head")
     assert volume.source.details["affine_from"] == "pixdim"
     np.testing.assert_allclose(volume.affine[:3, :3] / TRUE, (turn @ np.eye(4))[:3, :3], atol=1e-4)
     # The other way round the sform is right, and used, and the contradiction told.
     volume = read_nifti(written(tmp_path / "b.nii", pixdim=sizes, codes=(2, qform), turn=turn))
     np.testing.assert_allclose(volume.spacing_mm, TRUE, rtol=1e-4)
-    assert said(volume, "contradicts itself", "the sform is as with pixdim")
+    assert said(volume, "contradicts itself", "the sform is used, as with pixdim")
     assert implausible_size(volume) == []
 
 
@@ -96,8 +96,8 @@ def test_masks_of_such_a_file_find_their_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sform", "pixdim", "words"),
     [
-        ((2.8, 2.8, 8), (2.6, 2.6, 7.5), ("the sform is", "plausible with both")),
-        ((2.8, 2.8, 8), (2.8, 2.8, 7), ("the sform is", "plausible with both")),
+        ((2.8, 2.8, 8), (2.6, 2.6, 7.5), ("the sform is used", "both make a possible head")),
+        ((2.8, 2.8, 8), (2.8, 2.8, 7), ("the sform is used", "both make a possible head")),
         ((1, 1, 1), (2, 2, 1), ("no human head has the size that either gives",)),
     ],
 )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.nifti_file import NiftiFile, UnreadableError, open_nifti
+from strokediff.data.sanity import FARTHEST_MM
 from strokediff.errors import InputError
 
 GRID_TOLERANCE = 0.05
@@ -87,8 +88,9 @@ def read_probability(path: Path) -> Grid:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
     file = _open(path)
     array = np.empty(file.n_voxels, np.float32)
-    for place, run in _finite_runs(file):
-        array[place] = run
+    with np.errstate(over="ignore"):  # infinite then, and refused below
+        for place, run in _finite_runs(file):
+            array[place] = run
     low, high = float(array.min()), float(array.max())
     if low < -ROUNDING or high > 1 + ROUNDING:
         raise InputError(
@@ -135,7 +137,8 @@ def _open(path: Path) -> NiftiFile:
             f"{path}: expected a 3D image, got shape {file.shape}. Give one volume per file."
         )
     affine = file.affine
-    if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
+    bounded = np.isfinite(affine).all() and np.abs(affine).max() <= FARTHEST_MM
+    if not bounded or np.linalg.det(affine[:3, :3]) == 0:
         raise InputError(f"{path}: the affine is singular or not finite. Rewrite the sform.")
     return file
 

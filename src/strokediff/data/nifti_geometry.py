@@ -60,19 +60,20 @@ class Placement:
         says = f"the header contradicts itself: the sform's voxels are {mine} mm, pixdim's {other}"
         if second.fits and not first.fits:
             text = (
-                f"{says}; pixdim is used, as with the sform {first}, which no human head does. "
+                f"{says}; pixdim is used, as with the sform {first}: no human head. "
                 f"Correct the sform; results have pixdim's spacing, and lie beside the input where "
                 f"the sform is believed"
             )
             return Placement(self.otherwise, "pixdim", (*self.warnings, text))
         if problem := _refusal(file, self.affine):
             raise problem
-        why = "as NIfTI prescribes; the head is plausible with both, so check which is right"
+        why = "as NIfTI prescribes; both make a possible head, so check which is right"
         if first.fits and not second.fits:
-            why = f"as with pixdim {second}, which no human head does"
+            why = f"as with pixdim {second}: no human head"
         elif not first.fits:
             why = "as NIfTI prescribes; no human head has the size that either gives"
-        return Placement(self.affine, self.origin, (*self.warnings, f"{says}; the sform is {why}"))
+        text = f"{says}; the sform is used, {why}"
+        return Placement(self.affine, self.origin, (*self.warnings, text))
 
 
 def placement(file: NiftiFile) -> Placement:
@@ -119,13 +120,14 @@ class _Head:
     fits: bool
 
     def __str__(self) -> str:
-        return "there is no head" if self.size is None else f"the head would be {self.size}"
+        return "the voxels are no scan's" if self.size is None else f"the head would be {self.size}"
 
 
 def _head(file: NiftiFile, hu: NDArray[np.float32], affine: Affine) -> _Head:
+    if _refusal(file, affine):
+        return _Head(None, False)
     size = HeadSize.of(Volume.from_source_array(hu, Source(file.path, "nifti", file.shape, affine)))
-    good = size is not None and size.plausible and _refusal(file, affine) is None
-    return _Head(size, good)
+    return _Head(size, size is not None and size.plausible)
 
 
 def _affines(file: NiftiFile, sform: int, qform: int) -> tuple[Affine, Affine | None, list[str]]:
@@ -150,7 +152,7 @@ def _affines(file: NiftiFile, sform: int, qform: int) -> tuple[Affine, Affine | 
 def _check_pixdim(file: NiftiFile, sform: int) -> list[str]:
     """Look at the spacing as it is in the file: nibabel turns zeros into 1 mm."""
     pixdim = np.asarray(file.raw["pixdim"][1:4], dtype=np.float64)
-    if (np.isfinite(pixdim) & (pixdim > 0)).all():
+    if _is_spacing(pixdim):
         return []
     text = f"the header's pixdim is {np.array2string(pixdim, precision=3)}, not a positive spacing"
     if sform <= 0:
@@ -163,7 +165,7 @@ def _check_pixdim(file: NiftiFile, sform: int) -> list[str]:
 
 def _respaced(affine: Affine, pixdim: NDArray[np.float64], qform: Affine | None) -> Affine | None:
     """The affine with pixdim's voxel size if that is another: the qform, or the sform's axes."""
-    if not (np.isfinite(pixdim) & (pixdim > 0)).all():
+    if not _is_spacing(pixdim):
         return None
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     # Of a sheared stack, pixdim may be the distance between planes.
@@ -176,6 +178,10 @@ def _respaced(affine: Affine, pixdim: NDArray[np.float64], qform: Affine | None)
     out = affine.copy()
     out[:3, :3] *= pixdim / sizes
     return out
+
+
+def _is_spacing(pixdim: NDArray[np.float64]) -> bool:
+    return bool(((pixdim > 0) & (pixdim <= sanity.FARTHEST_MM)).all())
 
 
 def _unit(file: NiftiFile, affine: Affine, otherwise: Affine | None) -> tuple[float, list[str]]:

@@ -18,8 +18,8 @@ def refusal(path: Path, values: Values, sample: Values, padding: tuple[float, ..
     came = f"the values run from {low:g} to {high:g}"
     if padding and padding[0] < low + 1 and sample.size:
         came += f" (without {low:g}, which surrounds the image, from {sample.min():g})"
-    rest = np.concatenate([sample, [p for p in padding if p > AIR_BELOW_HU]])
-    guess = _what_it_looks_like(rest if rest.size else np.ravel(values))
+    rest = np.concatenate([sample, [p for p in padding if AIR_BELOW_HU < p < 1e5]])
+    guess = _what_it_looks_like(rest) if rest.size else "Nothing but constants is in it."
     if low > AIR_BELOW_HU:
         return InputError(
             f"{path}: not a whole head in Hounsfield units: {came}. Expected air near -1000 "

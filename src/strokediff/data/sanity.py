@@ -13,6 +13,7 @@ from strokediff.errors import InputError
 AIR_HU = -1024.0
 PIXEL_LIMITS_MM = (0.2, 3.0)
 SLICE_LIMITS_MM = (0.3, 15.0)
+FARTHEST_MM = 1e6
 MIN_SLICES = 5
 MIN_PIXELS, MAX_PIXELS = 16, 2048
 MAX_VOXELS = 512 * 512 * 1200
@@ -43,6 +44,12 @@ def check_affine(path: Path, affine: NDArray[np.float64]) -> None:
     """Refuse an affine that is not finite or does not span three dimensions."""
     if not np.isfinite(affine).all():
         raise InputError(f"{path}: the affine holds NaN or infinity. Rewrite the file's sform.")
+    largest = float(np.abs(affine).max())
+    if largest > FARTHEST_MM:
+        raise InputError(
+            f"{path}: the affine holds {largest:.3g} mm, further than any scanner is wide. "
+            f"Rewrite the file's sform."
+        )
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if sizes.min() < 1e-6 or abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-3:
         raise InputError(
