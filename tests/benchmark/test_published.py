@@ -25,6 +25,7 @@ def test_there_are_some() -> None:
     assert PUBLISHED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
 def test_a_published_table_is_that_of_its_scores(folder: Path) -> None:
     suite, budget = SUITES[folder.name], BUDGETS["small"]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
-from strokediff.benchmark.results import reference, rows_of_table
+from strokediff.benchmark.results import ranks, reference, rows_of_table
 from strokediff.benchmark.scores import RowScore
 from strokediff.errors import InputError
 
@@ -151,9 +152,47 @@ def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
         assert found == pytest.approx(given, rel=1e-5)
     content = json.loads((tmp_path / "a.json").read_text())
     assert {len(column) for column in content["patients"].values()} == {len(TRUE)}
-    (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InputError, match=r"a\.json: damaged"):
-        RowScore.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "{}",
+        "[" * 9999,
+        {"seed": "one"},
+        {"row": None},
+        {"training": 3},
+        {"training": {"seconds": "long"}},
+        {"more": 1},
+        {"patients": []},
+        {"patients": {}},
+        {"patients": {"case": []}},
+        {"patients": {"case": ["a"]}},
+        {"dice": ["good"] * len(TRUE)},
+        {"dice": [0.5]},
+        {"dice": 0.5},
+        {"dice": [None] * len(TRUE)},
+        {"unit": ["mile"] * len(TRUE)},
+        {"n_true": [[1]] * len(TRUE)},
+    ],
+    ids=lambda change: str(change)[:30],
+)
+def test_damaged_scores_are_named(tmp_path: Path, change: str | dict[str, object]) -> None:
+    file = tmp_path / "a.json"
+    made("a", 3, 10).write(file)
+    content = json.loads(file.read_text())
+    if isinstance(change, dict):
+        place = content if {*change} & {*content, "more"} else content["patients"]
+        place.update(change)
+    file.write_text(change if isinstance(change, str) else json.dumps(content))
+    with pytest.raises(InputError, match=r"a\.json: damaged .* scores this row again\.$"):
+        RowScore.read(file)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_are_scipys(seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 9, 30) / 2
+    np.testing.assert_array_equal(ranks(values), rankdata(values))
 
 
 def test_a_row_without_a_value_has_none_rather_than_a_number() -> None:

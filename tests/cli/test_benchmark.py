@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from strokediff.benchmark import budgets
 from strokediff.benchmark.arms import arms
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import SUITES
 from strokediff.networks.config import NetworkConfig
 
@@ -20,36 +22,54 @@ pytest.importorskip("zarr")
 pytest.importorskip("monai")
 
 
+SMALLEST = Budget(
+    "tiny",
+    preset="tiny",
+    scale="small",
+    steps=1,
+    batch_size=1,
+    network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
+    phantoms=(2, 1),
+    acquisition=(("matrix", 96), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
+)
+
+
 @pytest.fixture(autouse=True)
 def smallest_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer steps and phantoms than `tiny`, so that every method fits into a test."""
-    smallest = Budget(
-        "tiny",
-        preset="tiny",
-        scale="small",
-        steps=1,
-        batch_size=1,
-        network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
-        phantoms=(2, 1),
-        acquisition=(("matrix", 96), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
-    )
-    monkeypatch.setitem(budgets.BUDGETS, "tiny", smallest)
+    monkeypatch.setitem(budgets.BUDGETS, "tiny", SMALLEST)
 
 
-def test_every_method_from_phantoms_to_the_table(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A benchmark's folder with its phantoms and cohort, and nothing trained."""
+    out = tmp_path_factory.mktemp("suite") / "out"
+    Benchmark(SUITES["phantom-infarct"], SMALLEST, out, device="cpu").cohort()
+    return out
+
+
+@pytest.fixture
+def made(phantoms: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantoms, tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    "methods", [pytest.param([], marks=pytest.mark.slow, id="every"), ["unet", "sdpm-no-noise"]]
+)
+def test_methods_from_phantoms_to_the_table(
+    run: Run, made: Path, tmp_path: Path, methods: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
+    out = made
     suite = ["--suite", "phantom-infarct", "--budget", "tiny", "-o", out, "--device", "cpu"]
-    assert run("benchmark", *suite) == 0
+    assert run("benchmark", *suite, *(("--methods", ",".join(methods)) if methods else ())) == 0
     results = json.loads((out / "results.json").read_text())
     rows = [row["name"] for row in results["rows"]]
-    every = arms([], SUITES["phantom-infarct"], budgets.BUDGETS["tiny"])
+    every = arms(methods, SUITES["phantom-infarct"], budgets.BUDGETS["tiny"])
     assert len(rows) == sum(len(arm.rows) for arm in every)
     assert (results["train"], results["test"]) == (2, 1)
     shown, told = capsys.readouterr()
     assert all(title in shown for arm in every for title in arm.rows.values())
-    for line in ("unet seed 0: trained", "unet seed 0: Dice", "sadpm-all seed 0: Dice"):
+    for line in ("unet seed 0: trained", "unet seed 0: Dice", "sdpm-no-noise seed 0: Dice"):
         assert line in told
     for picture in ("dice.png", "volumes.png", "cases.png"):
         assert (out / picture).stat().st_size > 1000
@@ -67,9 +87,9 @@ def test_every_method_from_phantoms_to_the_table(
 
 
 def test_folds_from_the_command_line(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
+    out = made
     suite = ["--suite", "phantom-infarct", "--budget", "tiny", "-o", out, "--device", "cpu"]
     assert run("benchmark", *suite, "--methods", "unet", "--folds", "2") == 0
     assert "3 patients in 2 folds, each tested once" in capsys.readouterr().out

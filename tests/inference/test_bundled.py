@@ -18,7 +18,8 @@ from strokediff.model import load_model
 from strokediff.models import model_path
 
 DRAWS = 24
-T_I = 30
+T_I = 12
+T_CHAIN = 30
 
 
 @cache
@@ -61,8 +62,9 @@ def test_more_points_a_draw_scatter_less() -> None:
     assert ten < one
 
 
+@pytest.mark.slow
 def test_a_strided_chain_finds_the_area_of_the_whole_chain() -> None:
     """Within a tenth: a trained network is no oracle, so a coarser chain differs a little."""
-    whole, coarse = (float(statistics(Algorithm1(T_I, s))[:, 1].mean()) for s in (1, 5))
+    whole, coarse = (float(statistics(Algorithm1(T_CHAIN, s))[:, 1].mean()) for s in (1, 5))
     assert whole > 20
     assert coarse == pytest.approx(whole, rel=0.1)

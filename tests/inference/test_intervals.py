@@ -23,8 +23,10 @@ def test_rank_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("n", "level", "rank"),
-    [(9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (20, 0.9, 19), (39, 0.9, 36), (40, 0.9, 37)]
-    + [(19, 0.5, 10), (20, 0.5, 11), (3, 0.9, 3), (1, 0.9, 1), (99, 0.95, 95), (100, 0.95, 96)],
+    [
+        *((9, 0.9, 9), (10, 0.9, 10), (19, 0.9, 18), (20, 0.9, 19), (39, 0.9, 36), (40, 0.9, 37)),
+        *((19, 0.5, 10), (20, 0.5, 11), (3, 0.9, 3), (1, 0.9, 1), (99, 0.95, 95), (100, 0.95, 96)),
+    ],
 )
 def test_the_rank_is_the_ceiling_of_n_plus_1_times_the_level(
     n: int, level: float, rank: int
@@ -38,8 +40,10 @@ def test_the_rank_is_the_ceiling_of_n_plus_1_times_the_level(
 
 @pytest.mark.parametrize(
     ("form", "quantile"),
-    [("ratio", 101.0), ("ratio", float("inf")), ("difference", 1e7), ("doubt", float("nan"))]
-    + [("doubt", -1.0)],
+    [
+        *(("ratio", 101.0), ("ratio", float("inf")), ("difference", 1e7)),
+        *(("doubt", float("nan")), ("doubt", -1.0)),
+    ],
 )
 def test_a_quantile_that_no_head_can_have_is_refused(form: str, quantile: float) -> None:
     with pytest.raises(ValueError, match="quantile"):

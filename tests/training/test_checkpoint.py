@@ -10,7 +10,13 @@ import torch
 
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError
-from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
+from strokediff.training.checkpoint import (
+    CheckpointConfig,
+    read_checkpoint,
+    read_config,
+    read_split,
+    write_checkpoint,
+)
 from strokediff.training.config import TrainingConfig
 
 
@@ -76,15 +82,74 @@ def test_another_format_names_the_version_that_wrote_it(saved: Path) -> None:
         read_checkpoint(saved)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', "[" * 9999, '{"a": NaN}', "\xff"])
 def test_a_broken_config_is_refused(saved: Path, text: str) -> None:
     (saved / "config.json").write_text(text)
     with pytest.raises(InputError, match=r"config\.json"):
         read_checkpoint(saved)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"dice": NaN}', '{"dice": 1e999}'])
 def test_broken_metrics_are_refused(saved: Path, text: str) -> None:
     (saved / "metrics.json").write_text(text)
     with pytest.raises(InputError, match=r"metrics\.json: corrupt"):
         read_checkpoint(saved)
+
+
+@pytest.mark.parametrize("file", ["config.json", "metrics.json", "split.json"])
+def test_a_description_nested_without_end_is_refused(saved: Path, file: str) -> None:
+    (saved / file).write_text('{"format": 2, "a": ' + "[" * 10_000 + "]" * 10_000 + "}")
+    with pytest.raises(InputError, match=rf"{file}: nested deeper than 100"):
+        read_checkpoint(saved), read_split(saved)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("step",), -1),
+        (("step",), "many"),
+        (("name",), None),
+        (("grid", "size"), [96]),
+        (("grid",), 3),
+        (("training", "network", "base"), 10**9),
+        (("training", "network", "multipliers"), [1, 10**9]),
+        (("training", "network", "multipliers"), {"a": 1}),
+        (("training", "T"), 10**9),
+        (("training", "noise", "D"), 10**9),
+        (("training", "noise", "rank"), 10**9),
+        (("training", "loss"), []),
+        (("sha256",), 5),
+        (("more",), 1),
+    ],
+)
+def test_a_field_of_another_kind_or_beyond_its_bound_is_named(
+    saved: Path, place: tuple[str, ...], value: object
+) -> None:
+    content = json.loads((saved / "config.json").read_text())
+    at = content
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = value
+    (saved / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"config\.json: corrupt checkpoint, '{place[0]}"):
+        read_checkpoint(saved)
+
+
+@pytest.mark.parametrize(
+    "split", ["[]", '{"train": "p"}', '{"train": [1]}', '{"train": {"p": 1}}', ""]
+)
+def test_a_split_of_another_kind_is_named(saved: Path, split: str) -> None:
+    (saved / "split.json").write_text(split)
+    with pytest.raises(InputError, match=r"split\.json"):
+        read_split(saved)
+
+
+def test_figures_that_are_no_numbers_are_not_written(saved: Path) -> None:
+    described = read_config(saved)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_checkpoint(saved, described, {}, split={}, metrics={"dice": float("nan")})
+
+
+def test_the_header_is_read_without_the_weights(saved: Path) -> None:
+    (saved / "model.safetensors").unlink()
+    assert read_config(saved).step == 5

@@ -44,7 +44,7 @@ def test_settings_reach_every_level() -> None:
         ("checkpoint_every=0", "checkpoint_every = 0: .*greater than or equal to 1"),
         ("lr=NaN", "lr = nan|lr = NaN"),
         ("T=1e9", "T = 1000000000.0: .*less than or equal to"),
-        ("network.multipliers=[]", "multipliers must be from 1 to 1024"),
+        ("network.multipliers=[1]", "at least 2 items"),
         ("network.multipliers=[1,0]", "multipliers must be from 1 to 1024"),
         ("network.multipliers=[1,1e6]", "multipliers must be from 1 to 1024"),
         ("network.base=1e9", "network.base = .*less than or equal to 4096"),

@@ -51,13 +51,13 @@ def of_system(number: int, path: str | None = None) -> OSError:
         (of_system(errno.ENOMEM), trouble.MEMORY),
         (MemoryError(), trouble.MEMORY),
         (np.exceptions.TooHardError("x"), None),
-        (RuntimeError("unable to allocate shared memory(shm) for file </t>"), trouble.SHARED_MEMORY),
+        (RuntimeError("unable to allocate shared memory(shm) for file"), trouble.SHARED_MEMORY),
         (RuntimeError("unable to write to file </torch_9_1_0>: No space"), trouble.SHARED_MEMORY),
         (RuntimeError(BUS), trouble.SHARED_MEMORY),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), trouble.WORKER),
         (RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), trouble.WORKER),
-        (BrokenProcessPool("A process in the process pool was terminated abruptly"), trouble.WORKER),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."), trouble.GPU_MEMORY),
+        (BrokenProcessPool("A process in the process pool was terminated"), trouble.WORKER),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to"), trouble.GPU_MEMORY),
         (RuntimeError("CUDA error: out of memory\nCompile with ..."), trouble.GPU_MEMORY),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1)"), trouble.GPU_MEMORY),
         (RuntimeError("[enforce fail] . DefaultCPUAllocator: not enough memory: you tried to "
@@ -185,14 +185,15 @@ def test_logs_whose_disk_fills_up_are_given_up(
     with board(tmp_path / "logs", warned.append) as logs:
         reports = train(run_in(tmp_path / "run", cohort, config))
         logs.log(reports[2])
-        writer = logs._writer.file_writer.event_writer._async_writer._writer
+        thread = logs._writer.file_writer.event_writer._async_writer._worker
 
         def full(*_: object) -> None:
             raise of_system(errno.ENOSPC)
 
-        writer.write = full
+        thread._record_writer.write = full
+        logs.log(reports[2])
+        thread.join(60)
         for _ in range(3):
             logs.log(reports[2])
-            logs._writer and logs._writer.flush() if not warned else None
     assert len(warned) == 1 and "No space left on device" in warned[0]
     assert "Traceback" not in capfd.readouterr().err

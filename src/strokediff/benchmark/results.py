@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from strokediff.benchmark.scores import PatientScore, RowScore
 from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import Interval, bootstrap, scans_of
-from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
 from strokediff.evaluation.significance import Difference, against
 from strokediff.evaluation.summary import volume_correlation
 from strokediff.evaluation.unit import Unit
@@ -155,8 +153,9 @@ def _row(
 ) -> Row:
     statistics = {metric: _mean_of(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
+    counted = [_Counted.of(seed.patients) for seed in found]
     for figure, statistic in TOGETHER.items():
-        statistics[figure] = _over_seeds(found, statistic)
+        statistics[figure] = _over_seeds(counted, statistic)
     own = [p.patient for p in found[0].patients]
     figures = {f: bootstrap(s, len(own), of_patient=own) for f, s in statistics.items()}
     patients = [p for seed in found for p in seed.patients]
@@ -221,46 +220,65 @@ def _median_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
     return median
 
 
-def _over_seeds(
-    found: Sequence[RowScore], statistic: Callable[[list[PatientScore]], float | None]
-) -> Callable[[np.ndarray], float]:
-    """The mean over seeds of a figure that exists only for patients together."""
+@dataclass(frozen=True)
+class _Counted:
+    """One seed's volumes (found, true), and lesions (true, detected, false), a scan each."""
+
+    volumes: np.ndarray
+    lesions: np.ndarray
+
+    @classmethod
+    def of(cls, patients: Sequence[PatientScore]) -> _Counted:
+        metrics, found = [p.metrics for p in patients], [p.detection for p in patients]
+        return cls(
+            np.array([[m.volume_pred_ml, m.volume_true_ml] for m in metrics], float),
+            np.array([[d.n_true, d.n_detected, d.n_false] for d in found]),
+        )
+
+
+Together = Callable[[_Counted, np.ndarray], float | None]
+"""A figure that exists only for patients together, of the scans with these indices."""
+
+
+def _over_seeds(found: Sequence[_Counted], statistic: Together) -> Callable[[np.ndarray], float]:
+    """The mean over seeds."""
 
     def value(index: np.ndarray) -> float:
-        own = [statistic([seed.patients[i] for i in index]) for seed in found]
+        own = [statistic(seed, index) for seed in found]
         return _mean(np.array([np.nan if v is None else v for v in own]))
 
     return value
 
 
-def _volumes(patients: list[PatientScore]) -> tuple[list[float], list[float]]:
-    pred = [p.metrics.volume_pred_ml for p in patients]
-    return pred, [p.metrics.volume_true_ml for p in patients]
+def _vc(found: _Counted, index: np.ndarray) -> float | None:
+    pred, true = found.volumes[index].T
+    return volume_correlation(pred.tolist(), true.tolist())[0]
 
 
-def _vc(patients: list[PatientScore]) -> float | None:
-    pred, true = _volumes(patients)
-    return volume_correlation(pred, true)[0]
-
-
-def _vc_of_ranks(patients: list[PatientScore]) -> float | None:
+def _vc_of_ranks(found: _Counted, index: np.ndarray) -> float | None:
     """Spearman's rho: one large lesion weighs no more than any other."""
-    pred, true = _volumes(patients)
-    return volume_correlation(rankdata(pred).tolist(), rankdata(true).tolist())[0]
+    pred, true = found.volumes[index].T
+    return volume_correlation(ranks(pred).tolist(), ranks(true).tolist())[0]
 
 
-def _sensitivity(patients: list[PatientScore]) -> float | None:
-    return sensitivity([p.detection for p in patients])
+def ranks(values: np.ndarray) -> np.ndarray:
+    """1, 2, ... by size; what is equal shares the mean of its ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (count.cumsum() - (count - 1) / 2)[place]
 
 
-def _false_positives(patients: list[PatientScore]) -> float:
-    return false_positives_a_patient([p.detection for p in patients])
+def _sensitivity(found: _Counted, index: np.ndarray) -> float | None:
+    true, detected, _ = found.lesions[index].sum(0)
+    return float(detected / true) if true else None
 
 
-TOGETHER: dict[str, Callable[[list[PatientScore]], float | None]] = {
+def _false_positives(found: _Counted, index: np.ndarray) -> float | None:
+    return float(found.lesions[index, 2].sum() / len(index))
+
+
+TOGETHER: dict[str, Together] = {
     "vc": _vc,
     "vc_ranks": _vc_of_ranks,
     "sensitivity": _sensitivity,
     "false_positives": _false_positives,
 }
-"""Figures that exist only for patients together."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +47,28 @@ def bootstrap(
     single patient, low and high are None.
     """
     value = statistic(np.arange(scans))
-    own = [np.array(found) for found in scans_of(of_patient or range(scans)).values()]
+    own = tuple(tuple(found) for found in scans_of(of_patient or range(scans)).values())
     patients = len(own)
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        picked = rng.integers(patients, size=patients)
-        index = picked if patients == scans else np.concatenate([own[k] for k in picked])
-        drawn.append(statistic(index))
+    drawn = [statistic(index) for index in _resamples(own, resamples, seed)]
     found = np.array(drawn)[~np.isnan(drawn)]
     whole = None if np.isnan(value) else float(value)
     if patients < 2 or not len(found):
         return Interval(whole, None, None)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     return Interval(whole, float(low), float(high))
+
+
+@lru_cache(maxsize=2)
+def _resamples(
+    own: tuple[tuple[int, ...], ...], resamples: int, seed: int
+) -> list[NDArray[np.intp]]:
+    """Indices of the scans in each resample: the same for every figure of the same patients."""
+    rng = np.random.default_rng(seed)
+    once = all(found == (k,) for k, found in enumerate(own))
+    scans = [np.array(found) for found in own]
+    out = []
+    for _ in range(resamples):
+        picked = rng.integers(len(own), size=len(own))
+        out.append(picked if once else np.concatenate([scans[k] for k in picked]))
+        out[-1].flags.writeable = False
+    return out

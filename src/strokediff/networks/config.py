@@ -30,7 +30,7 @@ class NetworkConfig(BaseModel):
 
     base: int = Field(32, ge=4, le=4096)
     noise_base: int | None = Field(None, ge=4, le=4096)
-    multipliers: tuple[int, ...] = Field((1, 2, 4, 4), max_length=12)
+    multipliers: tuple[int, ...] = Field((1, 2, 4, 4), min_length=2, max_length=12)
     groups: int = Field(8, ge=1, le=4096)
     patch: int = Field(1, ge=1, le=64)
     neighbours: int = Field(0, ge=0, le=64)
@@ -44,7 +44,7 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _divisible(self) -> NetworkConfig:
-        if not self.multipliers or not 1 <= min(self.multipliers) <= max(self.multipliers) <= 1024:
+        if not 1 <= min(self.multipliers) <= max(self.multipliers) <= 1024:
             raise ValueError(
                 f"multipliers must be from 1 to 1024, one a level, got {self.multipliers}"
             )
