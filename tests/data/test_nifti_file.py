@@ -17,7 +17,8 @@ from small_head import AFFINE, SHAPE, small_head
 
 from strokediff.data.masks import read_labels, read_mask, read_probability
 from strokediff.data.nifti import read_nifti
-from strokediff.data.nifti_file import MAX_REST_BYTES, UnreadableError, open_nifti
+from strokediff.data.nifti_file import MAX_REST_BYTES, open_nifti
+from strokediff.data.nifti_header import UnreadableError
 from strokediff.data.sanity import MAX_VOXELS
 from strokediff.errors import InputError
 

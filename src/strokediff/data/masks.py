@@ -15,7 +15,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.nifti_file import NiftiFile, UnreadableError, open_nifti
+from strokediff.data.nifti_file import NiftiFile, open_nifti
+from strokediff.data.nifti_header import UnreadableError
 from strokediff.data.sanity import FARTHEST_MM
 from strokediff.errors import InputError
 

@@ -13,8 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 from strokediff.data import sanity
 from strokediff.data.files import atomic_path
 from strokediff.data.hounsfield import as_hounsfield
-from strokediff.data.nifti_file import SUFFIXES, NiftiFile, is_nifti_name, open_nifti
+from strokediff.data.nifti_file import NiftiFile, open_nifti
 from strokediff.data.nifti_geometry import Placement, placement, shear_deg
+from strokediff.data.nifti_header import SUFFIXES, is_nifti_name
 from strokediff.data.regular_grid import RegularGrid, regular_grid
 from strokediff.data.volume import RAS, Source, Volume
 
