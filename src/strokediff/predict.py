@@ -135,7 +135,7 @@ def segment_volume(
     with watch.stage("postprocess"):
         on_grid = partial(_on_grid, grid, bridge, slices.keys)
         label = on_grid(without_lone_pixels(estimate.y_0, decision.threshold), elsewhere=-1.0)
-        prob = probability(torch.from_numpy(label), decision.threshold).numpy()
+        prob = probability(torch.from_numpy(label), decision.threshold).numpy() * brain.mask
         prob = bridge.probability(prob, THRESHOLD) * brain.mask
         found = Lesions(volume, (prob >= THRESHOLD) & brain.mask)
         mask = found.mask(decision.least_lesion_ml)

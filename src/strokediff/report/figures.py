@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -89,17 +89,19 @@ def write_preview(
     slice_positions_mm: Sequence[float] | None = None,
     warning_lines: Sequence[str] = (),
     note: str = "",
+    unusable: Collection[int] = (),
     max_slices: int = 24,
 ) -> bytes:
     """Write the montage to `path` as PNG and return its bytes, for the report.
 
     `hu`, `mask` and `brain` are canonical (X, Y, Z); `pixel_spacing_mm` is along x and y;
     `slice_positions_mm` (Z,), if given, labels the slices; `warning_lines` are sentences shown
-    below, and `note` one about the model.
+    below, and `note` one about the model. Slices `unusable` (from 0), where nothing was sought, are
+    framed and say so.
     Raises `UsageError` if `path` cannot be written.
     """
     crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
-    chosen = choose_slices(hu, mask, brain, max_slices)
+    chosen = choose_slices(hu, mask, brain, max_slices, sorted(unusable))
     columns = _columns(len(chosen))
     rows = -(-len(chosen) // columns)
     width, height = crop.size_mm
@@ -118,6 +120,8 @@ def write_preview(
         y = header + (n // columns) * (height + GAP_MM)
         _draw_slice(canvas, crop, hu, mask, k, (x, y), 8.0)
         _label_slice(canvas, crop, mask, k, (x, y), slice_positions_mm)
+        if k in unusable:
+            _mark_unusable(canvas, crop, (x, y))
     _draw_footer(canvas, lines)
     png = canvas.png()
     write_bytes(path, png)
@@ -219,6 +223,17 @@ def _label_slice(
     if area_cm2:
         style = {"color": OUTLINE, "ha": "right", **EDGED}
         canvas.text(x + width - 4, bottom, f"{area_cm2:.1f} cm²", 7, **style)
+
+
+def _mark_unusable(canvas: Canvas, crop: Crop, corner: tuple[float, float]) -> None:
+    """A dashed frame and a word: what is outlined here was not seen here."""
+    (x, y), (width, height) = corner, crop.size_mm
+    inset = canvas.pt
+    frame_x = [x + inset, x + width - inset, x + width - inset, x + inset, x + inset]
+    frame_y = [y + inset, y + inset, y + height - inset, y + height - inset, y + inset]
+    canvas.axes.plot(frame_x, frame_y, color=ALERT, lw=1.4, ls=(0, (4, 3)))
+    style = {"color": ALERT, "ha": "center", "va": "top", **EDGED}
+    canvas.text(x + width / 2, y + 4 * canvas.pt, "unusable, interpolated", 7, **style)
 
 
 def _draw_map(

@@ -175,12 +175,18 @@ def computed_rows(result: Mapping[str, Any]) -> list[Row]:
         ("Network evaluations", f"{evaluations:,}" if isinstance(evaluations, int) else None),
         ("Device", result.get("device")),
         ("Precision", result.get("precision")),
+        ("Slices not used", _unusable(result.get("unusable_slices") or ())),
         ("Seed", result.get("seed")),
         ("strokediff", result.get("version")),
         ("Time", _seconds(result.get("seconds"))),
         ("Created", result.get("created")),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _unusable(slices: Iterable[Any]) -> str:
+    """Slices, counted from 1 at the bottom, with the reason."""
+    return "; ".join(f"{s.get('slice')}: {s.get('why')}" for s in slices if isinstance(s, Mapping))
 
 
 def input_rows(source: Any) -> list[Row]:

@@ -6,6 +6,7 @@ On the screen the patient's right is on the left and the front is up, as radiolo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,11 +68,16 @@ def crop_to_head(
 
 
 def choose_slices(
-    hu: NDArray[Any], mask: NDArray[Any], brain: NDArray[Any] | None, most: int
+    hu: NDArray[Any],
+    mask: NDArray[Any],
+    brain: NDArray[Any] | None,
+    most: int,
+    wanted: Sequence[int] = (),
 ) -> list[int]:
     """At most `most` slices through the brain, evenly spread, from the bottom up.
 
-    The slice with the largest area of lesion is always among them.
+    The slice with the largest area of lesion is always among them, and of those `wanted` as many
+    as half of `most`, evenly spread too.
     """
     lesion = np.count_nonzero(mask, axis=(0, 1))
     tissue = brain if brain is not None and brain.any() else _head(hu)
@@ -81,13 +87,21 @@ def choose_slices(
         candidates = np.arange(hu.shape[2])
     if candidates.size <= most:
         return [int(k) for k in candidates]
-    spread = np.linspace(0, candidates.size - 1, most).round().astype(int)
-    chosen = candidates[spread]
-    if lesion.any():
-        key = key_slice(mask)
-        if key not in chosen:
-            chosen[np.abs(chosen - key).argmin()] = key
-    return [int(k) for k in chosen]
+    chosen = candidates[_spread(candidates.size, most)]
+    must = [key_slice(mask)] if lesion.any() else []
+    must += [wanted[n] for n in _spread(len(wanted), most // 2)]
+    kept: list[int] = []
+    for k in dict.fromkeys(must):
+        if k not in chosen:
+            free = [n for n, c in enumerate(chosen) if c not in kept]
+            chosen[min(free, key=lambda n: abs(int(chosen[n]) - k))] = k
+        kept.append(k)
+    return sorted(int(k) for k in chosen)
+
+
+def _spread(count: int, most: int) -> NDArray[np.intp]:
+    """At most `most` of `count` indices, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.intp))
 
 
 def key_slice(mask: NDArray[Any]) -> int:

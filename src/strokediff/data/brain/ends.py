@@ -17,7 +17,7 @@ OPEN_BOTTOM_MM2 = 2500.0
 SHOWN = 0.05
 """Share of the last brain section under which the slice beyond shows nothing there."""
 PADDING_HU = -950.0
-CUT_MM, CUT_MM2 = 4.0, 60.0
+CUT_MM, CUT_MM2 = 3.3, 75.0
 """Brain so near to padding, no bone between, and so much of it in a slice, is cut."""
 CUT_SLICES = 3
 """Fewer slices are an accident of the skull base: air cells behind thin bone."""
@@ -47,7 +47,7 @@ def open_ends(mask: Mask, volume: Volume, unusable: Collection[int] = ()) -> lis
         )
     if mask[[0, -1]].any() or mask[:, [0, -1]].any():
         found.append("The brain touches the side of the image: the field of view cuts it.")
-    elif cut := _beside_padding(mask, volume, unusable):
+    elif cut := beside_padding(mask, volume, unusable):
         found.append(f"The brain ends at blank pixels in {slices(cut)}: the field of view cuts it.")
     return found
 
@@ -68,22 +68,27 @@ def _is_flat(values: NDArray[np.float32]) -> bool:
     return float(np.ptp(values)) <= 1.0
 
 
-def _beside_padding(mask: Mask, volume: Volume, unusable: Collection[int]) -> list[int]:
-    """Slices in which padding that reaches the image's border lies right beside the brain."""
+def beside_padding(mask: Mask, volume: Volume, unusable: Collection[int]) -> list[int]:
+    """Slices in which padding lies right beside the brain, that every slice has in that place.
+
+    The largest section of a whole head keeps padding away from the brain of all others; where
+    rows, columns or a circle cut the head, padding is in one place in all slices.
+    """
     bx, by = (max(1, round(PITCH_MM / s)) for s in volume.pixel_spacing_mm)
     cell_mm2 = float(np.prod(volume.pixel_spacing_mm)) * bx * by
     steps = max(1, round(CUT_MM / PITCH_MM))
     hu, brain = volume.hu[::bx, ::by], mask[::bx, ::by]
-    padding = hu <= max(PADDING_HU, float(hu.min()))
+    shown = [int(k) for k in np.flatnonzero(brain.any(axis=(0, 1))) if k not in unusable]
+    padding = hu[:, :, shown] <= max(PADDING_HU, float(hu.min()))
+    outside = _from_border(np.all(padding, axis=2))
+    near = ndimage.binary_dilation(outside, np.ones((3, 3)), iterations=steps)
     cut = []
-    for k in np.flatnonzero(brain.any(axis=(0, 1))):
-        if k in unusable:
-            continue
-        outside = _from_border(padding[:, :, k])
-        soft = (hu[:, :, k] < BONE_HU) | outside
-        near = ndimage.binary_dilation(outside, np.ones((3, 3)), iterations=steps, mask=soft)
+    for k in shown:
         if np.count_nonzero(near & brain[:, :, k]) * cell_mm2 > CUT_MM2:
-            cut.append(int(k))
+            soft = (hu[:, :, k] < BONE_HU) | outside
+            around = ndimage.binary_dilation(outside, np.ones((3, 3)), iterations=steps, mask=soft)
+            if np.count_nonzero(around & brain[:, :, k]) * cell_mm2 > CUT_MM2:
+                cut.append(k)
     return cut if len(cut) >= CUT_SLICES else []
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from strokediff.data.brain import remarks
 from strokediff.data.brain.components import without_holes
-from strokediff.data.brain.ends import open_ends
-from strokediff.data.brain.evidence import Evidence, Mask, coarse_evidence
+from strokediff.data.brain.ends import beside_padding, open_ends
+from strokediff.data.brain.evidence import Mask, coarse_evidence
 from strokediff.data.brain.native import to_native
 from strokediff.data.brain.propagate import Sweep, start_at
 from strokediff.data.brain.shapes import shift_per_mm, slab_middles_mm
-from strokediff.data.brain.stripped import with_skull
+from strokediff.data.brain.stripped import with_skull, with_walls
 from strokediff.data.brain.usable import NO_BRAIN, blank_slices, odd_slices
 from strokediff.data.brain.windowed import without_window
 from strokediff.data.volume import Volume
@@ -47,11 +47,11 @@ class BrainMask:
 
 @dataclass(frozen=True)
 class _Found:
-    """What one pass over the head found on the coarse grid."""
+    """The brain of one volume as it is given: its mask, slices that could not be used, the walk."""
 
-    evidence: Evidence
+    mask: Mask
+    unusable: dict[int, str]
     sweep: Sweep
-    coarse: Mask
 
 
 def extract_brain(volume: Volume) -> BrainMask:
@@ -63,17 +63,14 @@ def extract_brain(volume: Volume) -> BrainMask:
     """
     volume = without_window(volume)
     volume, stripped = with_skull(volume)
-    unusable = blank_slices(volume)
-    for _ in range(PASSES):
-        found = _search(volume, unusable)
-        more = _unusable(volume, found, unusable)
-        # Slabs that the sweep skipped whole are done with; any other news asks for another pass.
-        again = any(k // found.evidence.grid.block[2] not in found.sweep.skipped for k in more)
-        unusable |= more
-        if not again:
-            break
-    mask = to_native(found.coarse, found.evidence.grid, volume, unusable)
-    unusable = {k: why for k, why in sorted(unusable.items()) if mask[:, :, k].any()}
+    found = _find(volume)
+    early = remarks.ended_early(found.sweep, volume)
+    if early or beside_padding(found.mask, volume, found.unusable):
+        walled = _find(with_walls(volume))
+        closed = remarks.ended_early(walled.sweep, volume)
+        if len(closed) <= len(early) and walled.mask.sum() > found.mask.sum():
+            found, early = walled, closed
+    mask, unusable = found.mask, found.unusable
     volume_ml = volume.mask_volume_mm3(mask) / 1000
     cut = open_ends(mask, volume, unusable)
     return BrainMask(
@@ -82,10 +79,10 @@ def extract_brain(volume: Volume) -> BrainMask:
         warnings=(
             *stripped,
             *remarks.interpolated(unusable, mask.shape[2]),
-            *remarks.smoothed(found.evidence),
+            *remarks.smoothed(found.sweep.evidence),
             *cut,
             *remarks.lost(mask, volume, unusable),
-            *remarks.ended_early(found.sweep, volume),
+            *early,
             *remarks.implausible(volume, volume_ml, bool(cut)),
         ),
         truncated=bool(cut),
@@ -93,28 +90,38 @@ def extract_brain(volume: Volume) -> BrainMask:
     )
 
 
-def _search(volume: Volume, unusable: dict[int, str]) -> _Found:
+def _find(volume: Volume) -> _Found:
+    unusable = blank_slices(volume)
+    for _ in range(PASSES):
+        sweep = _sweep(volume, unusable)
+        grid = sweep.evidence.grid
+        coarse = without_holes(sweep.run(), grid)
+        more = _unusable(volume, sweep, coarse, unusable)
+        unusable |= more
+        # Slabs that the sweep skipped whole are done with; any other news asks for another pass.
+        if all(k // grid.block[2] in sweep.skipped for k in more):
+            break
+    mask = to_native(coarse, grid, volume, unusable)
+    return _Found(mask, {k: w for k, w in sorted(unusable.items()) if mask[:, :, k].any()}, sweep)
+
+
+def _sweep(volume: Volume, unusable: dict[int, str]) -> Sweep:
     evidence = coarse_evidence(volume, unusable)
     if evidence is None:
         raise InputError(_no_head(volume, "nothing denser than air was found"))
-    slabs = range(evidence.hu.shape[2])
-    starts = [start_at(evidence, k) for k in slabs]
-    if max(s.score for s in starts if s.k not in evidence.unusable) == 0:
+    starts = [start_at(evidence, k) for k in range(evidence.hu.shape[2])]
+    if max((s.score for s in starts if s.k not in evidence.unusable), default=0) == 0:
         raise InputError(_no_head(volume, "no slice shows tissue of 0-80 HU enclosed by bone"))
-    sweep = Sweep(
-        evidence,
-        starts,
-        shift_per_mm=shift_per_mm(volume),
-        at_mm=slab_middles_mm(volume.slice_increments_mm, evidence.grid.block[2]),
-    )
-    return _Found(evidence, sweep, without_holes(sweep.run(), evidence.grid))
+    at_mm = slab_middles_mm(volume.slice_increments_mm, evidence.grid.block[2])
+    return Sweep(evidence, starts, shift_per_mm=shift_per_mm(volume), at_mm=at_mm)
 
 
-def _unusable(volume: Volume, found: _Found, known: dict[int, str]) -> dict[int, str]:
+def _unusable(volume: Volume, sweep: Sweep, coarse: Mask, known: dict[int, str]) -> dict[int, str]:
     """Slices that this pass shows to be unusable: odd ones, and slabs that were skipped whole."""
-    odd = odd_slices(volume, found.coarse, found.evidence.grid, known)
-    bz, count = found.evidence.grid.block[2], volume.hu.shape[2]
-    for slab in found.sweep.skipped:
+    grid = sweep.evidence.grid
+    odd = odd_slices(volume, coarse, grid, known)
+    bz, count = grid.block[2], volume.hu.shape[2]
+    for slab in sweep.skipped:
         slices = range(slab * bz, min(count, (slab + 1) * bz))
         if not any(k in odd or k in known for k in slices):
             odd |= dict.fromkeys(slices, NO_BRAIN)

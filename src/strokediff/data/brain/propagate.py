@@ -35,9 +35,10 @@ START_ENCLOSED = 0.6
 START_AREA_MM2, START_BONY_RIM = 1000.0, 0.6
 OTHER_AREA_MM2, OTHER_BONY_RIM = 800.0, 0.72
 """A single slice of the skull base shows the temporal lobes apart from the largest part."""
-LOST, LOST_BELOW = 0.1, 0.14
-"""Share of what both neighbours foresee that an unusable slab loses, above the start and below it:
-real heads lose up to 0.12 where the skull base juts in."""
+LOST, LOST_BELOW, BELOW = 0.1, 0.14, 0.9
+"""Share of what both neighbours foresee that an unusable slab loses: in the vault, and below the
+start where sections are smaller than BELOW of its. Real heads lose up to 0.12 there, where the
+skull base juts in."""
 LOST_FREE_MM2 = 200.0
 """A slab is looked past if it loses such a share of what the trend of the last two good ones
 foresees and this besides: the trend bends at the vertex."""
@@ -92,7 +93,8 @@ class Sweep:
         at_mm: NDArray[np.float64],
     ) -> None:
         self.evidence = evidence
-        self.start = max(starts, key=lambda s: s.score)
+        usable = [s for s in starts if s.k not in evidence.unusable]
+        self.start = max(usable, key=lambda s: s.score)
         self.closed = [s.score > 0 for s in starts]
         self.shift_per_mm, self.at_mm = shift_per_mm, at_mm
         self.skipped = set(evidence.unusable)
@@ -155,10 +157,7 @@ class Sweep:
             before = self.area_mm2(self.mask[:, :, good[-2]])
             slope = (area - before) / (self.at_mm[good[-1]] - self.at_mm[good[-2]])
             area = min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]]))
-        return self.area_mm2(found) < (1 - self._most_lost(k)) * area - LOST_FREE_MM2
-
-    def _most_lost(self, k: int) -> float:
-        return LOST if k > self.start.k else LOST_BELOW
+        return self.area_mm2(found) < (1 - LOST) * area - LOST_FREE_MM2
 
     def _goes_on(
         self, found: Mask, k: int, last: int, direction: int, centre: NDArray[np.float64]
@@ -172,11 +171,11 @@ class Sweep:
                 continue
             beyond = self._found(j, last, direction, centre)
             if self.area_mm2(beyond) >= BEYOND_MM2:
-                return self._lost(found, k, last, j, beyond) > self._most_lost(k)
+                return self._is_lost(found, k, last, j, beyond)
         return False
 
-    def _lost(self, found: Mask, k: int, last: int, j: int, beyond: Mask) -> float:
-        """Share of the area foreseen in slab k, between the good slab and the one beyond."""
+    def _is_lost(self, found: Mask, k: int, last: int, j: int, beyond: Mask) -> bool:
+        """Whether slab k lacks area that the good slab and the one beyond foresee between them."""
         low, high = sorted((last, j))
         shapes = {last: self.mask[:, :, last], j: beyond}
         gap = (float(self.at_mm[k] - self.at_mm[low]), float(self.at_mm[high] - self.at_mm[k]))
@@ -184,7 +183,11 @@ class Sweep:
             shapes[low], shapes[high], gap, self.evidence.grid.pitch_mm, self.shift_per_mm
         )
         expected = self.area_mm2(between < 0)
-        return 1 - self.area_mm2(found) / expected if expected >= FORESEEN_MM2 else 0.0
+        if expected < FORESEEN_MM2:
+            return False
+        start = self.area_mm2(self.mask[:, :, self.start.k])
+        vault = k > self.start.k or expected >= BELOW * start
+        return self.area_mm2(found) < (1 - (LOST if vault else LOST_BELOW)) * expected
 
 
 def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float, going_up: bool) -> Mask:

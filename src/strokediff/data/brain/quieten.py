@@ -11,12 +11,15 @@ Array = NDArray[np.float32]
 NOISE_HU = 10.0
 """Noise of a cell from which on single cells of brain look like fat or bone: 34 HU lies 59 HU
 above fat. Real heads of usual kernels have 2 to 7 here."""
-QUIET_HU = 5.0
+QUIET_HU = 8.0
 """What is left of the noise after smoothing."""
 SOFT_HU = (-150.0, 200.0)
 """Noise is measured where both of two neighbours lie in between."""
-CLIP_HU = (-300.0, 400.0)
-"""Smoothing sees no more than this, so that bone does not spread into the brain by its height."""
+SOFT_CLIP_HU, BONE_CLIP_HU = (-300.0, 186.0), (-300.0, 1000.0)
+"""Soft tissue is smoothed with bone cut to as far above the inner table's 110 HU as brain (34 HU)
+lies below, so that the edge stays where it is; bone as a whole, so that thin bone stays bone."""
+SMOOTH_BONE_HU, BONE_HU = 400.0, 300.0
+"""Smoothed bone above the first is put back at the second."""
 
 
 def quieten(hu: Array) -> tuple[Array, frozenset[int]]:
@@ -32,7 +35,11 @@ def quieten(hu: Array) -> tuple[Array, frozenset[int]]:
     quiet = hu.copy()
     for k in noisy:
         sigma = noise[k] / QUIET_HU / (2 * np.sqrt(np.pi))
-        quiet[:, :, k] = ndimage.gaussian_filter(np.clip(hu[:, :, k], *CLIP_HU), sigma)
+        soft, bone = (
+            ndimage.gaussian_filter(np.clip(hu[:, :, k], *clip), sigma)
+            for clip in (SOFT_CLIP_HU, BONE_CLIP_HU)
+        )
+        quiet[:, :, k] = np.where(bone > SMOOTH_BONE_HU, BONE_HU, soft)
     return quiet, frozenset(int(k) for k in noisy)
 
 

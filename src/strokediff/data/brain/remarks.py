@@ -21,8 +21,8 @@ LOST = 0.1
 LOST_MM2 = 2000.0
 """Smaller sections are not foreseen well enough."""
 BESIDE_BONE_MM, MOSTLY = 1.5, 0.7
-SKULL_BASE_MM = 45.0
-"""So far above the lowest brain, bone may take the place of brain from one slice to the next."""
+LOST_TO_BONE, SKULL_BASE_MM = 0.14, 45.0
+"""Bone may take the place of so much brain from one slice to the next, so far above the lowest."""
 
 
 def interpolated(unusable: Mapping[int, str], count: int) -> list[str]:
@@ -89,8 +89,8 @@ def ended_early(sweep: Sweep, volume: Volume) -> list[str]:
     if not missed:
         return []
     return [
-        f"Brain extraction ended early: {slices(missed)} show tissue enclosed by bone that is "
-        "not in the brain found. Look at the outline in the preview before you use the result."
+        f"Brain extraction ended early: in {slices(missed)} bone encloses tissue that is not in "
+        "the brain found. Look at the outline in the preview before you use the result."
     ]
 
 
@@ -119,16 +119,15 @@ def slices(indices: Iterable[int]) -> str:
 def _is_lost(mask: Mask, volume: Volume, at: tuple[int, int, int], at_base: bool) -> bool:
     """Whether the middle slice of `at` lacks a tenth of what the outer two foresee.
 
-    At the skull base, only if no bone is in place of it.
+    At the skull base a little more may be missing, if bone is in place of it.
     """
     low, k, high = at
     at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
     gap = (float(at_mm[k] - at_mm[low]), float(at_mm[high] - at_mm[k]))
     between = foreseen(mask[:, :, low], mask[:, :, high], gap, volume.pixel_spacing_mm) < 0
-    if np.count_nonzero(mask[:, :, k]) >= (1 - LOST) * np.count_nonzero(between):
-        return False
-    if not at_base:
-        return True
+    share = float(mask[:, :, k].sum() / max(1.0, float(between.sum())))
+    if share >= 1 - LOST or not at_base or share < 1 - LOST_TO_BONE:
+        return share < 1 - LOST
     missing = between & ~mask[:, :, k]
     size = [2 * max(1, round(BESIDE_BONE_MM / s)) + 1 for s in volume.pixel_spacing_mm]
     beside_bone = ndimage.maximum_filter(volume.hu[:, :, k], size=size) > BONE_HU

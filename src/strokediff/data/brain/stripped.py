@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.data.brain.evidence import BONE_HU, PITCH_MM, Mask
+from strokediff.data.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask
 from strokediff.data.volume import Volume
 
 Array = NDArray[np.float32]
@@ -35,6 +35,7 @@ BONY_SURFACE = 0.5
 """Share of the outermost cells that are bone where a rim of it was left; whole heads have scalp
 there, and 0.32 at most."""
 SKULL_MM, SKULL_HU = 5.0, 800.0
+PADDING_HU = -950.0
 
 
 def with_skull(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
@@ -56,9 +57,24 @@ def with_skull(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
     )
 
 
+def with_walls(volume: Volume) -> Volume:
+    """`volume` with bone in the padding that cuts the head: what every slice lacks, beside tissue.
+
+    For heads that the field of view cuts so that no bone closes them.
+    """
+    shown = np.flatnonzero((volume.hu > HEAD_HU).any(axis=(0, 1)))
+    padding = np.all(volume.hu[:, :, shown] <= max(PADDING_HU, float(volume.hu.min())), axis=2)
+    x, y = (2 * max(1, round(SKULL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
+    beside = ndimage.maximum_filter(volume.hu > HEAD_HU, size=(x, y, 1))
+    wall = beside & np.asarray(padding)[:, :, None]
+    return replace(volume, hu=np.where(wall, np.float32(SKULL_HU), volume.hu))
+
+
 def _is_stripped(hu: Array, left: Mask, cell_mm: tuple[float, float]) -> bool:
-    labels, count = ndimage.label(left)
-    if count == 0 or np.bincount(labels[left])[1:].max() < IN_ONE_PIECE * left.sum():
+    # Seen from above, so that a blank slice does not make two pieces of it.
+    labels, _ = ndimage.label(left.any(axis=2))
+    pieces = np.bincount(labels.ravel(), weights=left.sum(axis=2).ravel())
+    if pieces[1:].max() < IN_ONE_PIECE * left.sum():
         return False
     brain = left & (hu > BRAIN_HU[0]) & (hu < BRAIN_HU[1])
     bone = left & (hu > BONE_HU)
@@ -80,6 +96,9 @@ def _shelled(volume: Volume, background: float) -> Volume:
     left = volume.hu != background
     for k in range(left.shape[2]):
         left[:, :, k] = ndimage.binary_fill_holes(left[:, :, k])
-    x, y = (max(1, round(SKULL_MM / s)) for s in volume.pixel_spacing_mm)
-    shell = ndimage.maximum_filter(left, size=(2 * x + 1, 2 * y + 1, 3)) & ~left
-    return replace(volume, hu=np.where(shell, np.float32(SKULL_HU), volume.hu))
+    x, y = (2 * max(1, round(SKULL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
+    wide = ndimage.maximum_filter(left, size=(x, y, 1))
+    shown = np.flatnonzero(left.any(axis=(0, 1)))
+    wide[:, :, max(0, shown[0] - 1)] |= wide[:, :, shown[0]]
+    wide[:, :, min(wide.shape[2] - 1, shown[-1] + 1)] |= wide[:, :, shown[-1]]
+    return replace(volume, hu=np.where(wide & ~left, np.float32(SKULL_HU), volume.hu))

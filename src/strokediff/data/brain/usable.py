@@ -29,8 +29,10 @@ STEP_HU = 1.0
 FEW = 0.1
 """A blank slice has less detail than this share of the usual, or less of the head."""
 TISSUE_HU = (-30.0, 130.0)
-ODD_SHARE, ODD_TIMES = 0.1, 2.5
+ODD_SHARE, ODD_TIMES = 0.15, 2.5
 """Share of a brain section outside TISSUE_HU that is odd, and how often the share beside it."""
+FEWEST = 300
+"""Sections of fewer cells are not judged."""
 NOISE_HU, NOISE_TIMES = 15.0, 2.5
 """Noise (standard deviation) that is odd, and how often the noise beside it."""
 REACH_MM = 45.0
@@ -62,7 +64,7 @@ def odd_slices(
     inside = ndimage.binary_erosion(coarse, np.ones((5, 5, 1), dtype=bool))[:, :, slabs]
     inside = inside[: native.shape[0], : native.shape[1]]
     odd, void, noise = (np.zeros(len(slabs)) for _ in range(3))
-    for k in np.flatnonzero(inside.any(axis=(0, 1))):
+    for k in np.flatnonzero(np.count_nonzero(inside, axis=(0, 1)) >= FEWEST):
         hu, here = native[:, :, k], inside[:, :, k]
         odd[k] = 1 - np.mean((hu[here] > TISSUE_HU[0]) & (hu[here] < TISSUE_HU[1]))
         void[k] = np.mean(hu[here] < HEAD_HU)
