@@ -68,6 +68,7 @@ def _preview(folder: Path, volume: Volume, found: Segmentation, report: Mapping[
         volume_interval_ml=report["volume_interval_ml"],
         slice_positions_mm=positions.tolist(),
         warning_lines=report["warnings"],
+        unusable=[one["slice"] - 1 for one in report.get("unusable_slices", ())],
         note=f"model {report['model']['name']}, trained on {report['model']['trained_on']}",
     )
 
