@@ -18,9 +18,9 @@ pytest.importorskip("monai")
 SIDE = 16
 
 
-@pytest.fixture
-def cohort(tmp_path: Path) -> Cohort:
-    folder = tmp_path / "cohort"
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    folder = tmp_path_factory.mktemp("training") / "cohort"
     folder.mkdir()
     rng = np.random.default_rng(0)
     writer = CohortWriter(folder, GridConfig(size=SIDE, spacing_mm=8.0))
@@ -36,7 +36,7 @@ def cohort(tmp_path: Path) -> Cohort:
     return open_cohort(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> TrainingConfig:
     return TrainingConfig(
         network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),

@@ -32,10 +32,11 @@ def run_in(folder: Path, cohort: Cohort, config: TrainingConfig, start: Start | 
     )
 
 
-@pytest.fixture
-def first(cohort: Cohort, config: TrainingConfig, tmp_path: Path) -> Path:
-    list(run_in(tmp_path / "first", cohort, config).train(resume=False))
-    return tmp_path / "first" / "model"
+@pytest.fixture(scope="module")
+def first(cohort: Cohort, config: TrainingConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("start") / "first"
+    list(run_in(folder, cohort, config).train(resume=False))
+    return folder / "model"
 
 
 def test_it_starts_at_the_models_weights_and_says_so(
