@@ -1,10 +1,10 @@
 """Brain volumes of real heads, as they are and with slices ruined in turn.
 
-    python benchmarks/real_brains.py SCANS [SCANS ...] [--every 1] [--run 1] [-o table.csv]
+    python benchmarks/real_brains.py SCANS [SCANS ...] [--every N | --middle] [--run N] [-o CSV]
 
 SCANS is whatever `strokediff segment` takes: a file, a series, a folder of them. In each head
-every slice (or every Nth, `--every`) that shows at least 20 cm² of brain is ruined in turn, with
-`--run` slices in a row, in each of the ways below; printed is by how much the brain's volume then
+every slice (or every Nth, or the middle one only) that shows at least 20 cm² of brain is ruined in
+turn, with `--run` slices in a row, in each of the ways below; printed is by how much the brain's volume then
 differs from that of the scan as it is, over the slices, and how often the ruined slice is named or
 another one is.
 """
@@ -108,6 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scans", nargs="+", type=Path)
     parser.add_argument("--every", type=int, default=1, help="ruin every Nth slice only")
+    parser.add_argument("--middle", action="store_true", help="ruin the middle slice only")
     parser.add_argument("--run", type=int, default=1, help="how many slices in a row are ruined")
     parser.add_argument("-o", "--out", type=Path, help="CSV of every trial")
     options = parser.parse_args()
@@ -121,20 +122,27 @@ def main() -> None:
                 print(f"{case.name}: {error}", file=sys.stderr)
                 continue
             print(f"{case.name}: {whole.volume_ml:.0f} mL", *whole.warnings, flush=True)
-            trials += ruined(case.name, volume, whole, options.every, options.run)
+            ks = enough(volume, whole)
+            ks = ks[len(ks) // 2 :][:1] if options.middle else ks[:: options.every]
+            trials += ruined(case.name, volume, whole, ks, options.run)
     Console(width=110).print(table(trials))
     if options.out:
         write_csv(options.out, trials)
 
 
-def ruined(
-    name: str, volume: Volume, whole: BrainMask, every: int = 1, run: int = 1
-) -> Iterator[Trial]:
-    """Ruin `run` slices from each slice with enough brain on, and extract the brain anew."""
+def enough(volume: Volume, whole: BrainMask) -> list[int]:
+    """Slices that show at least LEAST_MM2 of brain."""
     area = np.count_nonzero(whole.mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
-    enough = [int(k) for k in np.flatnonzero(area > LEAST_MM2)]
-    for k in enough[::every]:
-        slices = [j for j in range(k, k + run) if j in enough]
+    return [int(k) for k in np.flatnonzero(area > LEAST_MM2)]
+
+
+def ruined(
+    name: str, volume: Volume, whole: BrainMask, ks: list[int], run: int = 1
+) -> Iterator[Trial]:
+    """Ruin `run` slices from each of `ks` on, and extract the brain anew."""
+    usable = enough(volume, whole)
+    for k in ks:
+        slices = [j for j in range(k, k + run) if j in usable]
         for kind, ruin in RUINS.items():
             hu = volume.hu.copy()
             for j in slices:

@@ -90,6 +90,23 @@ def test_text_from_files_is_drawn_literally(tmp_path):
     assert png.startswith(b"\x89PNG")
 
 
+def amber(png):
+    rgb = pixels(png)
+    hit = (rgb[..., 0] > 0.9) & (abs(rgb[..., 1] - 0.78) < 0.1) & (rgb[..., 2] < 0.5)
+    return np.argwhere(hit) / hit.shape
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_an_unusable_slice_is_framed_and_no_other(tmp_path, k):
+    """The frame lies on the tile of slice k: the picture of another slice is another."""
+    plain = preview(tmp_path / "p.png")
+    marked = [preview(tmp_path / "p.png", unusable=[n]) for n in (k, k + 1)]
+    assert not len(amber(plain))
+    assert len(amber(marked[0])) > 200
+    centres = [amber(png).mean(axis=0) for png in marked]
+    assert np.abs(centres[0] - centres[1]).max() > 0.1
+
+
 def test_pyplot_is_not_touched(tmp_path):
     """A library must not open figure windows or keep figures alive in global state."""
     preview(tmp_path / "p.png")

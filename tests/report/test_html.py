@@ -205,3 +205,19 @@ def test_a_page_without_its_preview_says_all_the_same():
     assert [tag for tag, _ in whole.tags].count("img") == 1
     assert [tag for tag, _ in bare.tags].count("img") == 0
     assert "42.1 mL" in bare.text and "slices are uneven" in bare.text
+
+
+@pytest.mark.parametrize(
+    ("slices", "shown"),
+    [
+        ([{"slice": 9, "why": "blank"}], "9: blank"),
+        ([{"slice": 3, "why": "noise"}, {"slice": 4, "why": EVIL}], "3: noise; 4: <script>"),
+        ([], None),
+        (None, None),
+    ],
+    ids=["one", "two", "none", "missing"],
+)
+def test_slices_that_were_not_used_are_listed(slices, shown):
+    text = page_of({**RESULT, "unusable_slices": slices}).text
+    assert ("Slices not used" in text) == (shown is not None)
+    assert shown is None or shown in text

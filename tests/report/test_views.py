@@ -84,3 +84,17 @@ def test_all_slices_of_the_brain_where_they_are_few_and_lesions_outside_it_too()
 def test_window_w40_l40():
     grey = to_grey(np.array([-1000.0, 20.0, 40.0, 60.0, 3000.0, np.nan]))
     np.testing.assert_allclose(grey, [0, 0, 0.5, 1, 1, 0])
+
+
+@pytest.mark.parametrize("wanted", [[7], [5, 25], [9, 10, 11], list(range(5, 26))], ids=len)
+def test_what_is_wanted_is_shown_beside_the_largest_lesion(wanted):
+    """Unusable slices, as many as half of what fits; the key slice keeps its place."""
+    hu = head()
+    brain = np.zeros(hu.shape, dtype=bool)
+    brain[12:28, 14:30, 5:26] = True
+    lesion = np.zeros_like(brain)
+    lesion[20, 20, 17] = True
+    chosen = choose_slices(hu, lesion, brain, 8, wanted)
+    assert len(chosen) == len(set(chosen)) == 8
+    assert chosen == sorted(chosen) and 17 in chosen
+    assert len(set(wanted) & set(chosen)) >= min(len(wanted), 4)

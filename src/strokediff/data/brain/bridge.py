@@ -56,9 +56,8 @@ class Bridge:
             return prob
         bridged, shapes = prob.copy(), prob >= cut
         for k in self.left_out:
-            distance = distance_across(
-                shapes, k, self.left_out, self.at_mm, self.pitch_mm, self.shift_per_mm
-            )
+            where = self.at_mm, self.pitch_mm, self.shift_per_mm
+            distance = distance_across(shapes, k, self.left_out, *where, apart=True)
             bridged[:, :, k] = 0.0
             if distance is not None:
                 level = self._level(distance, shapes, k)
@@ -70,8 +69,13 @@ class Bridge:
         """The distance below which lies the area that the neighbours' areas foresee."""
         areas = np.count_nonzero(shapes, axis=(0, 1)).astype(np.float32)[None, None]
         count = round(float(self.mix(areas)[0, 0, k]))
-        nearest = np.sort(distance, axis=None)
-        return float(nearest[max(0, count - 1) : count + 1].mean())
+        values = np.unique(distance)
+        below = np.searchsorted(np.sort(distance, axis=None), values, side="right")
+        # Of equal distances all or none are taken, whichever comes nearer to the area.
+        n = int(np.abs(below - count).argmin())
+        if count < below[0] / 2:
+            return float(values[0]) - 1.0
+        return float(values[n : n + 2].mean())
 
     def thickness_mm(self, increments_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Increments (Z,) with those left out given to the slices that stand in for them."""

@@ -60,10 +60,13 @@ def foreseen(
     gap_mm: tuple[float, float],
     pitch_mm: tuple[float, float],
     shift_per_mm: tuple[float, float] = (0.0, 0.0),
+    *,
+    apart: bool = False,
 ) -> Distance:
     """Signed distance between two slices' shapes, `gap_mm` above one and below the other.
 
-    `shift_per_mm` is how far a patient point moves in the plane per mm going up, in mm.
+    `shift_per_mm` is how far a patient point moves in the plane per mm going up, in mm. Parts that
+    lie `apart` are not joined: beside each, the other slice counts as empty.
     """
     down, up = gap_mm
     whole = down + up
@@ -75,6 +78,8 @@ def foreseen(
     mixed = np.zeros(below.shape, dtype=np.float32)
     for shape, weight, moved in parts:
         distance = signed_distance(shape, pitch_mm, TAPER * whole)
+        if apart:
+            distance = np.minimum(distance, TAPER * whole)
         if moved.any():
             distance = ndimage.shift(distance, moved, order=1, mode="nearest")
         mixed += weight * distance
@@ -106,6 +111,8 @@ def distance_across(
     at_mm: NDArray[np.float64],
     pitch_mm: tuple[float, float],
     shift_per_mm: tuple[float, float],
+    *,
+    apart: bool = False,
 ) -> Distance | None:
     """`foreseen` in slice k from the nearest good slices; None where either is missing or both
     are empty.
@@ -114,7 +121,8 @@ def distance_across(
     if below is None or above is None or not mask[:, :, [below, above]].any():
         return None
     gap = (float(at_mm[k] - at_mm[below]), float(at_mm[above] - at_mm[k]))
-    return foreseen(mask[:, :, below], mask[:, :, above], gap, pitch_mm, shift_per_mm)
+    shapes = mask[:, :, below], mask[:, :, above]
+    return foreseen(*shapes, gap, pitch_mm, shift_per_mm, apart=apart)
 
 
 def mix(
