@@ -11,6 +11,7 @@ import layout_factory as make
 import nibabel as nib
 import numpy as np
 import pytest
+from small_head import AFFINE, brain_of, small_head
 
 from strokediff.data.cohort import Cohort
 from strokediff.data.exporting import export_nnunet
@@ -53,6 +54,21 @@ def test_the_raw_layout(source: Path, tmp_path: Path) -> None:
     assert json.loads((made / "splits_final.json").read_text()) == [
         {"train": ["a", "b"], "val": ["c"]}
     ]
+
+
+def test_values_that_had_to_be_mended_are_written_in_hu(tmp_path: Path) -> None:
+    for i, name in enumerate("abcd"):
+        stored = small_head(seed=i) + (1024 if name == "a" else 0)
+        image = nib.Nifti1Image(np.round(stored).astype(np.int16), AFFINE)
+        mask = nib.Nifti1Image((brain_of() & (i > 0)).astype(np.uint8), AFFINE)
+        for part, made in (("images", image), ("labels", mask)):
+            (tmp_path / "src" / part).mkdir(parents=True, exist_ok=True)
+            nib.save(made, tmp_path / "src" / part / f"{name}.nii.gz")
+    made = export(tmp_path / "src", tmp_path / "raw")
+    hu = nib.load(made / "imagesTr" / "a_0000.nii.gz").get_fdata()
+    np.testing.assert_allclose(hu, np.round(small_head(seed=0)), atol=1)
+    kept = (made / "imagesTr" / "b_0000.nii.gz").read_bytes()
+    assert kept == (tmp_path / "src" / "images" / "b.nii.gz").read_bytes()
 
 
 def test_images_are_unchanged_and_masks_binary_on_their_grid(source: Path, tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ import numpy as np
 
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import atomic_directory, write_json
+from strokediff.data.hounsfield import NOT_HU
 from strokediff.data.importing.volumes import copy_gzipped, stored_grid
 from strokediff.data.labelled import LabelledScan, find_scans
 from strokediff.data.masks import check_same_grid, read_mask
-from strokediff.data.nifti import read_nifti
+from strokediff.data.nifti import read_nifti, save_like
 from strokediff.data.sources import Sources
 from strokediff.errors import InputError, UsageError
 
@@ -62,13 +63,24 @@ def export_nnunet(
             (folder / f"labels{part}").mkdir()
         for done, (case, scan) in enumerate(sorted(scans.items())):
             progress(done, len(scans), case)
-            read_nifti(scan.image, min_slices=1)  # whole and readable, or refused
             image = folder / f"images{part_of[case]}" / f"{case}_0000.nii.gz"
-            copy_gzipped(scan.image, image)
+            _write_image(scan.image, image)
             _write_label(scan, folder / f"labels{part_of[case]}" / f"{case}.nii.gz")
         progress(len(scans), len(scans), "")
         _write_records(folder, source, cohort, name)
     return target
+
+
+def _write_image(source: Path, target: Path) -> None:
+    """The image's own bytes; one whose values had to be mended to be HU is written in HU.
+
+    Raises `InputError` if it is not whole and readable.
+    """
+    volume = read_nifti(source, min_slices=1)
+    if any(warning.startswith(NOT_HU) for warning in volume.warnings):
+        save_like(volume, volume.hu, target, dtype=np.int16, description="in HU")
+    else:
+        copy_gzipped(source, target)
 
 
 def _matched(source: Path, cohort: Cohort) -> dict[str, LabelledScan]:

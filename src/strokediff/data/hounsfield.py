@@ -29,6 +29,8 @@ from strokediff.data.padding import fill, padding_values, without_nan
 from strokediff.data.sanity import AIR_BELOW_HU, AIR_HU
 from strokediff.errors import InputError
 
+NOT_HU = "the values are not HU"
+"""How the warning begins that says that values were mended."""
 LIMITS_HU = (-32768.0, 65535.0)
 """What 16 bits can store, signed or not; metal reaches 30,000 HU where a scanner extends its
 scale."""
@@ -134,7 +136,7 @@ def _mended(values: Values, sample: Values) -> str | None:
             if Landmarks.of(turned).all_three:
                 values[values > limit] -= np.float32(wrap)
                 return (
-                    f"the values are not HU but HU modulo {wrap:g}: air lies near {wrap - 1000:g}; "
+                    f"{NOT_HU} but HU modulo {wrap:g}: air lies near {wrap - 1000:g}; "
                     f"{wrap:g} was taken off what is above {limit:g}"
                 )
     offset = _offset(sample)
@@ -144,7 +146,7 @@ def _mended(values: Values, sample: Values) -> str | None:
     values -= np.float32(offset)
     done = f"{abs(offset):g} was {'subtracted' if offset > 0 else 'added'}"
     return (
-        f"the values are not HU but HU {'+' if offset > 0 else '-'} {abs(offset):g}: air lies at "
+        f"{NOT_HU} but HU {'+' if offset > 0 else '-'} {abs(offset):g}: air lies at "
         f"{air:.0f}, soft tissue at {soft:.0f}, bone above; {done} (check the rescale intercept)"
     )
 

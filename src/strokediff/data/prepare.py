@@ -26,6 +26,7 @@ from strokediff.data.cohort import (
     open_cohort,
 )
 from strokediff.data.files import atomic_directory, refuse_others
+from strokediff.data.head_size import implausible_size
 from strokediff.data.labelled import LabelledScan as LabelledScan
 from strokediff.data.labelled import find_scans as find_scans
 from strokediff.data.likeness import Likeness, copies, likeness_of, look_alikes
@@ -125,7 +126,8 @@ def _gathered(
             read.problems[scan.name] = found
             continue
         known = sources.spacing_known(scan.folder)
-        writer.add(found.patient, **found.details, spacing_known=known)
+        warnings = found.details["warnings"] + (found.of_size if known else [])
+        writer.add(found.patient, **found.details | {"warnings": warnings}, spacing_known=known)
         read.sizes[scan.name] = (scan.group, found.details["volume_ml"])
         read.likeness[scan.name] = found.likeness
     progress(len(scans), len(scans), "")
@@ -182,11 +184,15 @@ def _check_place(source: Path, out: Path) -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A patient on the grid, what cohort.json tells of it, and what its image is like."""
+    """A patient on the grid, what cohort.json tells of it, and what its image is like.
+
+    `of_size` are warnings of the head's size, which a nominal spacing says nothing about.
+    """
 
     patient: Patient
     details: dict[str, Any]
     likeness: Likeness
+    of_size: list[str]
 
 
 def _tried(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared | InputError:
@@ -217,7 +223,7 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
         "spacing_mm": volume.spacing_mm,
         "warnings": [*volume.warnings, *brain.warnings],
     }
-    return Prepared(patient, details, likeness_of(volume))
+    return Prepared(patient, details, likeness_of(volume), implausible_size(volume))
 
 
 def mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
