@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 
 from strokediff.benchmark.arms import DiffusionArm
@@ -19,9 +21,12 @@ from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
 from strokediff.data.cohort import CohortWriter, Patient
+from strokediff.data.files import sole
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 from strokediff.machine import machine_name
+from strokediff.training.build import build_network
+from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.loop import Run
 
 SIDE = 16
@@ -161,6 +166,81 @@ def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(
     mended = DiffusionArm("broken", "Mended", methods=("avg",))
     assert benchmark.run([mended, AVG], [0]) == {}
     assert not note.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+        (RuntimeError("CUDA error: an illegal access"), "the GPU failed"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "the GPU's memory does not suffice"),
+        (MemoryError(), "the memory does not suffice"),
+    ],
+)
+def test_what_the_system_refuses_one_method_is_a_sentence_in_its_place(
+    benchmark: Benchmark, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Broken, "run", refused)
+    ((name, why),) = benchmark.run([BROKEN], [0]).items()
+    assert name == "broken-seed-0" and why.startswith(f"{benchmark.place}: {name} stopped: {said}")
+    assert "Traceback" in (benchmark.out / "failed" / f"{name}.txt").read_text()
+
+
+def test_a_note_or_a_picture_that_cannot_be_written_loses_nothing_else(
+    benchmark: Benchmark,
+) -> None:
+    told: list[str] = []
+    (benchmark.out / "failed").write_text("a file is in the way")
+    talking = replace(benchmark, tell=told.append)
+    assert list(talking.run([BROKEN, AVG], [0])) == ["broken-seed-0"]
+    assert any("not written" in line for line in told)
+    (benchmark.out / "dice.png").mkdir()
+    warned: list[str] = []
+    assert write_report([benchmark], benchmark.cohort(), warned.append) == benchmark.out
+    assert len(warned) == 1 and "dice.png: no picture" in warned[0]
+    assert [row["name"] for row in rows_in(benchmark.out)] == ["sdpm"]
+    assert (benchmark.out / "volumes.png").is_file() and (benchmark.out / "cases.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "clock", ["", "[]", '{"seconds": "long"}', '{"seconds": -1}', '{"machines": 3}', "[" * 9999]
+)
+def test_a_broken_clock_is_named_with_its_remedy(benchmark: Benchmark, clock: str) -> None:
+    folder = benchmark.out / "runs" / "sdpm" / "seed-0"
+    folder.mkdir(parents=True)
+    (folder / "clock.json").write_text(clock)
+    (why,) = benchmark.run([AVG], [0]).values()
+    assert "clock.json" in why and "Remove it" in why and "Traceback" not in why
+
+
+@pytest.mark.parametrize("claim", ["", "[]", "[" * 9999, '{"suite": NaN}'])
+def test_a_folder_that_does_not_say_what_it_holds_is_refused(
+    benchmark: Benchmark, claim: str
+) -> None:
+    (benchmark.out / "benchmark.json").write_text(claim)
+    with pytest.raises(UsageError, match="does not say what it holds"):
+        benchmark.cohort()
+
+
+def test_a_folder_that_is_trained_into_is_not_trained_into_twice(benchmark: Benchmark) -> None:
+    """By `strokediff train`, which knows nothing of a benchmark's locks."""
+    with sole(benchmark.out / "runs" / "sdpm" / "seed-0", "train"):
+        (why,) = benchmark.run([AVG], [0]).values()
+    assert "Choose another folder" in why
+    assert benchmark.run([AVG], [0]) == {}
+
+
+def test_a_tiny_budget_gives_trained_weights(benchmark: Benchmark) -> None:
+    """Four steps are fewer than those between two updates of the average."""
+    four = replace(benchmark, budget=replace(BUDGET, steps=4))
+    assert four.run([AVG], [0]) == {}
+    model = read_checkpoint(benchmark.out / "runs" / "sdpm" / "seed-0" / "model")
+    first = build_network(model.config.training, SIDE).state_dict()
+    moved = [not torch.equal(model.weights[key], value) for key, value in first.items()]
+    assert model.config.training.ema_every == 10 and sum(moved) > len(moved) / 2
 
 
 def test_what_another_process_has_claimed_is_left_to_it(benchmark: Benchmark) -> None:

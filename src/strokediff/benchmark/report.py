@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from strokediff import __version__
 from strokediff.benchmark import figures
@@ -20,16 +22,19 @@ from strokediff.benchmark.tables import markdown, to_csv
 from strokediff.data.cohort import Cohort
 from strokediff.data.files import write_json, write_text
 from strokediff.data.masks import read_mask
-from strokediff.errors import InputError
+from strokediff.errors import InputError, UsageError
 from strokediff.predicting.prediction import as_slices
 
 Scores = dict[str, list[RowScore]]
 
 
-def write_report(folds: Sequence[Benchmark], cohort: Cohort) -> Path | None:
+def write_report(
+    folds: Sequence[Benchmark], cohort: Cohort, warn: Callable[[str], None] = lambda line: None
+) -> Path | None:
     """Write the report of every row and seed that all `folds` have; where it lies, None if none.
 
-    It is of all that lies in their folder, whichever call made it.
+    It is of all that lies in their folder, whichever call made it. A picture that cannot be written
+    is told to `warn`: it can be made again, and the tables stand without it.
     """
     first, several = folds[0], len(folds) > 1
     found = [fold.scores() for fold in folds]
@@ -40,12 +45,14 @@ def write_report(folds: Sequence[Benchmark], cohort: Cohort) -> Path | None:
         return None
     out = first.out / f"folds-{len(folds)}" if several else first.place
     about = _about(first, cohort, scores)
-    _written(out, scores, first.known, about | ({"folds": len(folds)} if several else {}))
+    about |= {"folds": len(folds)} if several else {}
+    pictures = Pictures(out, warn)
+    _written(out, scores, first.known, about, pictures)
     if not several:
         cases, titles = _cases(first, cohort, scores), titles_of(first.known)
         predicted = {row: titles[row] for row in scores if any(row in c.found for c in cases)}
         if predicted:
-            figures.save(figures.panel(cases, predicted), out / "cases.png")
+            pictures.save(figures.panel(cases, predicted), "cases.png")
     return out
 
 
@@ -60,15 +67,32 @@ def _check_tested(scores: Scores, names: Sequence[str]) -> None:
             )
 
 
-def _written(out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in a folder, none of them worth the report."""
+
+    folder: Path
+    warn: Callable[[str], None]
+
+    def save(self, figure: Figure, name: str) -> None:
+        """Write one, or say why not."""
+        try:
+            figures.save(figure, self.folder / name)
+        except (OSError, UsageError) as error:
+            self.warn(f"{self.folder / name}: no picture ({error})")
+
+
+def _written(
+    out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any], pictures: Pictures
+) -> None:
     """Write tables and figures of the scores into `out`."""
     rows, titles = tabled(scores, arms), titles_of(arms)
     write_text(out / "benchmark.md", markdown(rows, about))
     write_text(out / "benchmark.csv", to_csv(rows))
     write_json(out / "results.json", {**about, "rows": [row.to_dict() for row in rows]})
     shown = {row: titles[row] for row in scores}
-    figures.save(figures.boxes(scores, shown), out / "dice.png")
-    figures.save(figures.volumes(scores, shown), out / "volumes.png")
+    pictures.save(figures.boxes(scores, shown), "dice.png")
+    pictures.save(figures.volumes(scores, shown), "volumes.png")
 
 
 def tabled(scores: Scores, arms: Sequence[Arm]) -> list[Row]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ class Benchmark:
                     try:
                         with explained(f"{self.place}: {name} stopped"):
                             self._arm(arm, seed, cohort)
-                        note.unlink(missing_ok=True)
+                        with suppress(OSError):
+                            note.unlink()
                     except Exception as error:  # one method must not lose the others
                         named = str(Path(self.fold.folder) / name)
                         own = isinstance(error, StrokediffError)

@@ -45,6 +45,7 @@ def benchmark(
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import PartialFailure, UsageError
     from strokediff.model import resolve_device
+    from strokediff.training.trouble import explained
 
     if list_:
         _print_list()
@@ -56,7 +57,10 @@ def benchmark(
     arms = chosen_arms(names, on, at)
     resolve_device(device)  # refused before anything is made
     wanted = list(range(seeds))
-    with progress_bar(quiet) as bar:
+    stopped = explained(
+        f"{out}: stopped", then=lambda: "The same command goes on where it stopped."
+    )
+    with stopped, progress_bar(quiet) as bar:
         task = bar.add_task(suite, total=None)
 
         def advance(what: str, done: int, total: int) -> None:
@@ -66,6 +70,9 @@ def benchmark(
             if not quiet:
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+        def warn(line: str) -> None:
+            typer.echo(f"strokediff: warning: {line}", err=True)
+
         made = [
             Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds))
             for k in range(folds)
@@ -73,7 +80,7 @@ def benchmark(
         # Every fold's cohort first: too few patients are refused before anything trains.
         cohort, *_ = [fold.cohort() for fold in made]
         failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
-        table = write_report(made, cohort)
+        table = write_report(made, cohort, warn)
     if table and not quiet:
         typer.echo((table / "benchmark.md").read_text())
     if failed:
