@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import rankdata, spearmanr
 
-from strokediff.benchmark.results import ranks, reference, rows_of_table
+from strokediff.benchmark.results import reference, rows_of_table
 from strokediff.benchmark.scores import RowScore
+from strokediff.benchmark.together import TOGETHER, Counted, ranks
 from strokediff.errors import InputError
+from strokediff.evaluation.detection import false_positives_a_patient, sensitivity
+from strokediff.evaluation.summary import volume_correlation
 
 from .conftest import row
 
@@ -187,6 +190,26 @@ def test_damaged_scores_are_named(tmp_path: Path, change: str | dict[str, object
     file.write_text(change if isinstance(change, str) else json.dumps(content))
     with pytest.raises(InputError, match=r"a\.json: damaged .* scores this row again\.$"):
         RowScore.read(file)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_figures_of_a_resample_are_those_of_its_patients(seed: int) -> None:
+    """By the functions for single cohorts, of the patients drawn."""
+    rng = np.random.default_rng(seed)
+    patients = row("a", 0, *rng.integers(0, 200, (12, 2)).tolist()).patients
+    index = rng.integers(12, size=12)
+    drawn = [patients[i] for i in index]
+    pred = [p.metrics.volume_pred_ml for p in drawn]
+    true = [p.metrics.volume_true_ml for p in drawn]
+    found = {name: figure(Counted.of(patients), index) for name, figure in TOGETHER.items()}
+    assert found == pytest.approx(
+        {
+            "vc": volume_correlation(pred, true)[0],
+            "vc_ranks": spearmanr(pred, true).statistic,
+            "sensitivity": sensitivity([p.detection for p in drawn]),
+            "false_positives": false_positives_a_patient([p.detection for p in drawn]),
+        }
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,6 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from strokediff.data.files import sole
+from strokediff.data.locks import LOCK_NAME
 from strokediff.data.phantom.make import Phantom
 
 Run = Callable[..., int]
@@ -102,3 +104,26 @@ def test_a_folder_with_something_in_it_is_left_alone(
     assert run("calibrate", trained, "--data", source, "-o", trained, "--quiet") == 2
     assert "not empty" in capsys.readouterr().err
     assert sorted(p.name for p in trained.iterdir()) == before
+
+
+def test_two_do_not_calibrate_into_one_folder_and_a_killed_one_is_no_hindrance(
+    run: Run, trained: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What the system refuses on the way is a sentence, and nothing is left."""
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr("strokediff.calibrating.heads.tune", refused)
+    out = tmp_path / "calibrated"
+    calibrate = ["calibrate", trained, "--data", source, "-o", out, "--quiet"]
+    with sole(out, "calibrate"):
+        assert run(*calibrate) == 2
+    assert "Choose another folder" in capsys.readouterr().err
+    out.mkdir(exist_ok=True)
+    (out / LOCK_NAME).write_text("{}")  # by a process that was killed
+    assert run(*calibrate) == 2
+    said = capsys.readouterr().err
+    assert "calibration stopped: the memory does not suffice" in said and "Traceback" not in said
+    assert [*out.iterdir()] == []

@@ -86,7 +86,20 @@ def test_predictions_of_another_cohort_are_not_kept_for_this_one(
         predict_cohort(replace(cohort, patients=mended), ["p0"], Shifted(), ["shifted"], tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", json.dumps({"patients": []})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"patients": []}', "[" * 9999, '{"patients": {"p0": NaN}}'),
+        *('{"patients": {"p0": 3}}', '{"patients": {"p0": {"seconds": 1}}}', '{"patients": null}'),
+        json.dumps(
+            {
+                "patients": {
+                    "p0": {"network_evaluations": 1, "evaluations_a_slice": 1, "seconds": -1}
+                }
+            }
+        ),
+    ],
+)
 def test_a_broken_record_is_named(cohort: Cohort, tmp_path: Path, content: str) -> None:
     (tmp_path / "shifted").mkdir()
     (tmp_path / "shifted" / "predict.json").write_text(content)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from strokediff.benchmark.scores import PatientScore, RowScore
+from strokediff.benchmark.together import TOGETHER, Counted, over_seeds
 from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import Interval, bootstrap, scans_of
 from strokediff.evaluation.significance import Difference, against
-from strokediff.evaluation.summary import volume_correlation
 from strokediff.evaluation.unit import Unit
 
 PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc", "vdp")
@@ -153,9 +153,9 @@ def _row(
 ) -> Row:
     statistics = {metric: _mean_of(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
-    counted = [_Counted.of(seed.patients) for seed in found]
+    counted = [Counted.of(seed.patients) for seed in found]
     for figure, statistic in TOGETHER.items():
-        statistics[figure] = _over_seeds(counted, statistic)
+        statistics[figure] = over_seeds(counted, statistic)
     own = [p.patient for p in found[0].patients]
     figures = {f: bootstrap(s, len(own), of_patient=own) for f, s in statistics.items()}
     patients = [p for seed in found for p in seed.patients]
@@ -218,67 +218,3 @@ def _median_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
         return float(np.median(there)) if len(there) else float("nan")
 
     return median
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """One seed's volumes (found, true), and lesions (true, detected, false), a scan each."""
-
-    volumes: np.ndarray
-    lesions: np.ndarray
-
-    @classmethod
-    def of(cls, patients: Sequence[PatientScore]) -> _Counted:
-        metrics, found = [p.metrics for p in patients], [p.detection for p in patients]
-        return cls(
-            np.array([[m.volume_pred_ml, m.volume_true_ml] for m in metrics], float),
-            np.array([[d.n_true, d.n_detected, d.n_false] for d in found]),
-        )
-
-
-Together = Callable[[_Counted, np.ndarray], float | None]
-"""A figure that exists only for patients together, of the scans with these indices."""
-
-
-def _over_seeds(found: Sequence[_Counted], statistic: Together) -> Callable[[np.ndarray], float]:
-    """The mean over seeds."""
-
-    def value(index: np.ndarray) -> float:
-        own = [statistic(seed, index) for seed in found]
-        return _mean(np.array([np.nan if v is None else v for v in own]))
-
-    return value
-
-
-def _vc(found: _Counted, index: np.ndarray) -> float | None:
-    pred, true = found.volumes[index].T
-    return volume_correlation(pred.tolist(), true.tolist())[0]
-
-
-def _vc_of_ranks(found: _Counted, index: np.ndarray) -> float | None:
-    """Spearman's rho: one large lesion weighs no more than any other."""
-    pred, true = found.volumes[index].T
-    return volume_correlation(ranks(pred).tolist(), ranks(true).tolist())[0]
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """1, 2, ... by size; what is equal shares the mean of its ranks."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (count.cumsum() - (count - 1) / 2)[place]
-
-
-def _sensitivity(found: _Counted, index: np.ndarray) -> float | None:
-    true, detected, _ = found.lesions[index].sum(0)
-    return float(detected / true) if true else None
-
-
-def _false_positives(found: _Counted, index: np.ndarray) -> float | None:
-    return float(found.lesions[index, 2].sum() / len(index))
-
-
-TOGETHER: dict[str, Together] = {
-    "vc": _vc,
-    "vc_ranks": _vc_of_ranks,
-    "sensitivity": _sensitivity,
-    "false_positives": _false_positives,
-}
