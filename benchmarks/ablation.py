@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 from ablation_report import METHODS, write_report
 
-from strokediff.data.cohort import Cohort, open_cohort, split_patients
-from strokediff.data.files import write_json
+from strokediff.data.cohorts.cohort import Cohort, open_cohort, split_patients
+from strokediff.data.disk.files import write_json
 from strokediff.errors import InputError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit

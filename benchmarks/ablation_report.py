@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import write_json, write_text
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import write_json, write_text
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.evaluation.metrics import CaseMetrics
 from strokediff.evaluation.summary import volume_correlation

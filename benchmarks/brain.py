@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from strokediff.data.brain import extract_brain
-from strokediff.data.discover import discover, load_case
+from strokediff.data.discovery.discover import discover, load_case
 from strokediff.data.volume import Volume
 from strokediff.errors import StrokediffError
 

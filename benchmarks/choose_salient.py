@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from strokediff.data.cohort import open_cohort
+from strokediff.data.cohorts.cohort import open_cohort
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Estimator

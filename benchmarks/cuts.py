@@ -23,7 +23,7 @@ from ablation import developing
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from strokediff.data.cohort import open_cohort
+from strokediff.data.cohorts.cohort import open_cohort
 from strokediff.errors import UsageError
 from strokediff.inference.presets import Choice
 from strokediff.machine import machine_name

@@ -24,8 +24,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from strokediff.data.cohort import Cohort, open_cohort
-from strokediff.data.files import write_json, write_text
+from strokediff.data.cohorts.cohort import Cohort, open_cohort
+from strokediff.data.disk.files import write_json, write_text
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.estimator import Context
 from strokediff.inference.executor import denoiser_on

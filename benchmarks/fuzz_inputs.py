@@ -150,7 +150,7 @@ def make_checkpoint(folder: Path) -> None:
 
 def make_cohort(folder: Path) -> None:
     """Three patients of five slices of 16 x 16 pixels."""
-    from strokediff.data.cohort import CohortWriter, Patient
+    from strokediff.data.cohorts.cohort import CohortWriter, Patient
     from strokediff.data.preprocess import GridConfig
 
     folder.mkdir()

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from strokediff.data.cohort import Cohort, Patient, open_cohort
-from strokediff.data.files import write_json, write_text
+from strokediff.data.cohorts.cohort import Cohort, Patient, open_cohort
+from strokediff.data.disk.files import write_json, write_text
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.evaluation.summary import volume_correlation
 from strokediff.inference.algorithm1 import Algorithm1

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from strokediff.baselines.registry import BASELINES
-from strokediff.data.masks import read_mask
+from strokediff.data.nifti.masks import read_mask
 from strokediff.errors import InputError
 from strokediff.networks.blocks import FrozenOnesFilter
 from strokediff.predicting.prediction import as_slices

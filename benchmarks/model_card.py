@@ -26,10 +26,10 @@ from plain_unet import PlainUNet
 
 from strokediff.calibrating.decisions import choose, scores
 from strokediff.data.brain import extract_brain
+from strokediff.data.cohorts.prepare import LabelledScan, find_scans
 from strokediff.data.lesions import Lesions
-from strokediff.data.masks import read_mask
-from strokediff.data.nifti import read_nifti
-from strokediff.data.prepare import LabelledScan, find_scans
+from strokediff.data.nifti.images import read_nifti
+from strokediff.data.nifti.masks import read_mask
 from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize

@@ -24,8 +24,8 @@ from ablation import developing
 from torch import Tensor, nn
 
 from strokediff.baselines.unet import UNet
-from strokediff.data.brain_slices import with_brain
-from strokediff.data.cohort import Cohort, Patient, open_cohort
+from strokediff.data.cohorts.brain_slices import with_brain
+from strokediff.data.cohorts.cohort import Cohort, Patient, open_cohort
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.mirrored import LEFT_RIGHT
 from strokediff.machine import machine_name

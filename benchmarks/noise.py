@@ -34,8 +34,8 @@ from torch import Tensor
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.data.brain_slices import BrainSlices
-from strokediff.data.cohort import open_cohort
+from strokediff.data.cohorts.brain_slices import BrainSlices
+from strokediff.data.cohorts.cohort import open_cohort
 from strokediff.noise.measure import cost, stored_bytes
 from strokediff.noise.registry import NOISE_MODELS, settings_for
 from strokediff.noise.store import load_noise, save_noise

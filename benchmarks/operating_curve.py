@@ -26,8 +26,8 @@ from strokediff.benchmark.arms import ARMS
 from strokediff.benchmark.figures import save
 from strokediff.benchmark.report import titles_of
 from strokediff.benchmark.runner import rows_of
-from strokediff.data.files import write_text
-from strokediff.data.masks import read_mask, read_probability
+from strokediff.data.disk.files import write_text
+from strokediff.data.nifti.masks import read_mask, read_probability
 from strokediff.errors import InputError
 
 MARKED = "0.5"

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from strokediff.data.brain import extract_brain
-from strokediff.data.dicom import read_dicom_series
+from strokediff.data.dicom.read import read_dicom_series
 from strokediff.data.phantom import make_phantom
 from strokediff.data.phantom.anatomy import WheelSource
 from strokediff.data.phantom.labels import label_atlases

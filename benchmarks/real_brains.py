@@ -3,10 +3,11 @@
     python benchmarks/real_brains.py SCANS [SCANS ...] [--every N | --middle] [--run N] [-o CSV]
 
 SCANS is whatever `strokediff segment` takes: a file, a series, a folder of them. In each head
-every slice (or every Nth, or the middle one only) that shows at least 20 cm² of brain is ruined in
-turn, with `--run` slices in a row, in each of the ways below; printed is by how much the brain's volume then
-differs from that of the scan as it is, over the slices, and how often the ruined slice is named or
-another one is.
+every slice (or every Nth, or the middle one only) that shows at least 20 cm² of brain is ruined
+in turn, with `--run` slices in a row, in each of the ways below. Printed is by how much the
+brain's volume then differs from that of the scan as it is, how often the ruined slices are named
+unusable, how often there is a warning that the scan as it is does not have, and how many other
+slices are named.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from strokediff.data.brain import BrainMask, extract_brain
-from strokediff.data.discover import discover, load_case
+from strokediff.data.discovery.discover import discover, load_case
 from strokediff.data.volume import Volume
 from strokediff.errors import StrokediffError
 
@@ -80,7 +81,7 @@ def noise(hu: Array, k: int, brain: NDArray[np.bool_]) -> Array:
 def motion(hu: Array, k: int, brain: NDArray[np.bool_]) -> Array:
     """The head seen twice, a tenth of the brain's width apart."""
     width = int(np.ptp(np.nonzero(brain)[0]) / 10)
-    return (hu[:, :, k] + np.roll(hu[:, :, k], width, axis=0)) / 2
+    return np.float32(0.5) * (hu[:, :, k] + np.roll(hu[:, :, k], width, axis=0))
 
 
 RUINS: dict[str, Ruin] = {f.__name__: f for f in (blank, zero, half, third, streaks, noise, motion)}
@@ -96,6 +97,7 @@ class Trial:
     whole_ml: float
     ruined_ml: float
     named: bool
+    told: bool
     others: int
 
     @property
@@ -150,12 +152,14 @@ def ruined(
             found = extract_brain(replace(volume, hu=hu))
             new = set(found.unusable) - set(whole.unusable)
             named, others = set(slices) <= set(found.unusable), len(new - set(slices))
-            yield Trial(name, kind, k, whole.volume_ml, found.volume_ml, named, others)
+            told = bool(set(found.warnings) - set(whole.warnings))
+            yield Trial(name, kind, k, whole.volume_ml, found.volume_ml, named, told, others)
 
 
 def table(trials: list[Trial]) -> Table:
     """A row a way of ruining: how far the volume moves, and which slices are named."""
-    shown = Table("ruined", "heads", "trials", "median", "worst", "within 2 %", "named", "others")
+    shown = Table("ruined", "heads", "trials", "median", "worst", "within 2 %", "named", "warned")
+    shown.add_column("others named")
     for kind in RUINS:
         rows = [t for t in trials if t.ruin == kind]
         if rows:
@@ -168,6 +172,7 @@ def table(trials: list[Trial]) -> Table:
                 f"{change.max():.2%}",
                 f"{np.mean(change <= 0.02):.1%}",
                 f"{np.mean([t.named for t in rows]):.1%}",
+                f"{np.mean([t.told for t in rows]):.1%}",
                 str(sum(t.others for t in rows)),
             )
     return shown
@@ -177,10 +182,12 @@ def write_csv(path: Path, trials: list[Trial]) -> None:
     """Every trial; slices are counted from 1 at the bottom."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["head", "ruined", "slice", "whole_ml", "ruined_ml", "named", "others"])
+        writer.writerow(
+            ["head", "ruined", "slice", "whole_ml", "ruined_ml", "named", "warned", "others"]
+        )
         for t in trials:
             volumes = f"{t.whole_ml:.1f}", f"{t.ruined_ml:.1f}"
-            writer.writerow([t.head, t.ruin, t.slice + 1, *volumes, t.named, t.others])
+            writer.writerow([t.head, t.ruin, t.slice + 1, *volumes, t.named, t.told, t.others])
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from inference import spread
 
-from strokediff.data.cohort import Cohort, open_cohort
-from strokediff.data.files import write_json, write_text
+from strokediff.data.cohorts.cohort import Cohort, open_cohort
+from strokediff.data.disk.files import write_json, write_text
 from strokediff.evaluation.metrics import Confusion
 from strokediff.inference.estimator import Context, LabelEstimate
 from strokediff.inference.executor import denoiser_on

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from strokediff.comparing import Comparison, chosen_models, compare, fit
-from strokediff.data.brain_slices import BrainSlices
-from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.cohorts.brain_slices import BrainSlices
+from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 from strokediff.noise.registry import NOISE_MODELS, settings_for

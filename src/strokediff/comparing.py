@@ -17,9 +17,9 @@ from torch import Tensor
 
 from strokediff import __version__
 from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import BrainSlices
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import atomic_directory, write_bytes, write_json
+from strokediff.data.cohorts.brain_slices import BrainSlices
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import atomic_directory, write_bytes, write_json
 from strokediff.errors import UsageError
 from strokediff.machine import machine_name
 from strokediff.noise.base import CPU, NoiseModel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.data.brain import BrainMask
-from strokediff.data.nifti import mask_file_ml
+from strokediff.data.nifti.images import mask_file_ml
 from strokediff.data.volume import Volume
 from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.intervals import Measured, spread_ml

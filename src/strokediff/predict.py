@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from strokediff import __version__
 from strokediff.core.seeds import derive_seed
 from strokediff.data.brain import BrainMask, Bridge, extract_brain
-from strokediff.data.brain_slices import with_brain
-from strokediff.data.enhancement import enhanced
-from strokediff.data.head_size import implausible_size
+from strokediff.data.checks.enhancement import enhanced
+from strokediff.data.checks.head_size import implausible_size
+from strokediff.data.cohorts.brain_slices import with_brain
 from strokediff.data.lesions import Lesions
 from strokediff.data.preprocess import NetworkSlices, SliceGrid
 from strokediff.data.volume import Volume

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from strokediff.data.leftovers import remove
+from strokediff.data.disk.leftovers import remove
 from strokediff.inference.tally import Tally
 
 EVERY_S = 60.0

@@ -10,7 +10,7 @@ import torch
 from strokediff.benchmark.arms import ARMS, FineTunedArm, arms
 from strokediff.benchmark.budgets import BUDGETS
 from strokediff.benchmark.suites import SUITES
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 from strokediff.models import model_path

@@ -20,8 +20,8 @@ from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
-from strokediff.data.cohort import CohortWriter, Patient
-from strokediff.data.files import sole
+from strokediff.data.cohorts.cohort import CohortWriter, Patient
+from strokediff.data.disk.files import sole
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 from strokediff.machine import machine_name

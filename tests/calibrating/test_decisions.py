@@ -19,7 +19,7 @@ from strokediff.calibrating.decisions import (
     undecided,
 )
 from strokediff.data.lesions import Lesions
-from strokediff.data.nifti import read_nifti
+from strokediff.data.nifti.images import read_nifti
 from strokediff.data.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 

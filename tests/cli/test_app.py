@@ -93,7 +93,10 @@ def test_ctrl_c_is_told(
     ("error", "says"),
     [
         (MemoryError(), "the memory does not suffice"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory does not suffice"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "memory does not suffice",
+        ),
         (RuntimeError("CUDA out of memory"), "--device cpu"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
         (UnicodeEncodeError("ascii", "张", 0, 1, "ordinal not in range"), "cannot be read or"),

@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.files import sole
-from strokediff.data.locks import LOCK_NAME
+from strokediff.data.disk.files import sole
+from strokediff.data.disk.locks import LOCK_NAME
 from strokediff.data.phantom.make import Phantom
 
 Run = Callable[..., int]

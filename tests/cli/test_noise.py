@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strokediff.data.cohort import CohortWriter, Patient
+from strokediff.data.cohorts.cohort import CohortWriter, Patient
 from strokediff.data.preprocess import GridConfig
 from strokediff.noise.store import load_noise
 

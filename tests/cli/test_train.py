@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.files import sole
+from strokediff.data.cohorts.prepare import prepare
+from strokediff.data.disk.files import sole
 from strokediff.data.phantom.make import Phantom
-from strokediff.data.prepare import prepare
 from strokediff.data.preprocess import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.training import config as configuration

@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 from dicom_factory import N, head, uid, write_series
 
-from strokediff.data.dicom import read_dicom_series
-from strokediff.data.nifti import read_nifti, save_like
+from strokediff.data.dicom.read import read_dicom_series
+from strokediff.data.nifti.images import read_nifti, save_like
 
 ORIENTATIONS = [(1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, -1, 0), (0, 1, 0, -1, 0, 0)]
 TO_RAS = np.array([-1, -1, 1])

@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.dicom import read_dicom_series
-from strokediff.data.nifti import read_nifti, save_like
+from strokediff.data.dicom.read import read_dicom_series
+from strokediff.data.nifti.images import read_nifti, save_like
 from strokediff.errors import InputError
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

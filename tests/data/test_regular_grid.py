@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.nifti import mask_file_ml, save_like
+from strokediff.data.nifti.images import mask_file_ml, save_like
 from strokediff.data.regular_grid import MAX_SLICES, regular_grid
 from strokediff.data.volume import Source, Volume
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.brain_slices import with_brain
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.brain_slices import with_brain
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.data.surroundings import Surroundings
 from strokediff.inference.decision import Decision
 from strokediff.inference.presets import METHODS, Choice

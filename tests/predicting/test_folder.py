@@ -12,10 +12,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.cohort import Cohort, Patient
-from strokediff.data.masks import read_mask
-from strokediff.data.pairing import pair_cases
-from strokediff.data.sources import spacing_known_beside
+from strokediff.data.cohorts.cohort import Cohort, Patient
+from strokediff.data.cohorts.sources import spacing_known_beside
+from strokediff.data.discovery.pairing import pair_cases
+from strokediff.data.nifti.masks import read_mask
 from strokediff.errors import UsageError
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.predicting.folder import predict_cohort, read_record

@@ -10,7 +10,7 @@ import torch
 
 from strokediff.baselines.registry import baseline
 from strokediff.core.seeds import derive_seed
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.presets import Choice

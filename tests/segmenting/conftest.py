@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from strokediff.data.cases import Case, LeftOut
+from strokediff.data.discovery.cases import Case, LeftOut
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 from strokediff.inference.decision import Decision

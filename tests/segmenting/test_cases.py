@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
-from strokediff.data.files import sole
-from strokediff.data.result_folder import ASIDE
+from strokediff.data.disk.files import sole
+from strokediff.data.disk.result_folder import ASIDE
 from strokediff.errors import InputError, UsageError
 from strokediff.segmenting import Outcome, case
 
@@ -445,7 +445,7 @@ def test_pictures_make_room_for_the_result(
         path.write_text(json.dumps(content))
 
     monkeypatch.setattr(case, "write_pictures", pictures)
-    monkeypatch.setattr("strokediff.data.result_folder.write_json", write)
+    monkeypatch.setattr("strokediff.data.disk.result_folder.write_json", write)
     outcome = run(scans={"a": "9"}, pictures=True)["a"]
     assert seen(out) == ONE and voxels(out) == 9
     assert "preview.png could not be made" in outcome.report["warnings"][0]

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from strokediff.data import leftovers
-from strokediff.data.result_folder import FILES, IMAGES, ResultFolder
+from strokediff.data.disk import leftovers
+from strokediff.data.disk.result_folder import FILES, IMAGES, ResultFolder
 from strokediff.errors import StrokediffError
 
 Run = Callable[..., Any]

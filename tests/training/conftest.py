@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.training.config import LossConfig, TrainingConfig

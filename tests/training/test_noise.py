@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.model import load_model

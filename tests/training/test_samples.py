@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.cohort import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.data.preprocess import GridConfig
 from strokediff.data.surroundings import Surroundings
 from strokediff.errors import InputError

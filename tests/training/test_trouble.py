@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import atomic_directory
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import atomic_directory
 from strokediff.errors import InputError, UsageError
 from strokediff.training import trouble
 from strokediff.training.board import board

@@ -13,7 +13,7 @@ import torch
 from strokediff.baselines.registry import BASELINES, baseline
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.suites import Suite
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.errors import UsageError
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.model import load_model

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.data.files import write_bytes
+from strokediff.data.disk.files import write_bytes
 from strokediff.evaluation.unit import Unit
 
 DPI = 110

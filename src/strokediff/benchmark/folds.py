@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.errors import UsageError
 
 Split = dict[str, list[str]]

@@ -31,8 +31,8 @@ from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Suite, cohort_of
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import sole, writable, write_json, write_text
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import sole, writable, write_json, write_text
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.evaluation.unit import Unit
 from strokediff.jsonfile import read_json

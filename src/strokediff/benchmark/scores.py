@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from strokediff.data.files import write_text
-from strokediff.data.masks import check_same_grid, read_mask, read_probability
+from strokediff.data.disk.files import write_text
+from strokediff.data.nifti.masks import check_same_grid, read_mask, read_probability
 from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect

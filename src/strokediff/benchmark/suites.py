@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from strokediff.benchmark.budgets import Budget
-from strokediff.data.cohort import Cohort, open_cohort
+from strokediff.data.cohorts.cohort import Cohort, open_cohort
+from strokediff.data.cohorts.prepare import find_scans, prepare
 from strokediff.data.phantom.cohort import write_cohort
-from strokediff.data.prepare import find_scans, prepare
 from strokediff.data.preprocess import GridConfig
 from strokediff.errors import UsageError
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from strokediff.calibrating.heads import Tuned
-from strokediff.data.files import atomic_directory
-from strokediff.data.prepare import LabelledScan, find_scans
-from strokediff.data.sources import Sources
+from strokediff.data.cohorts.prepare import LabelledScan, find_scans
+from strokediff.data.cohorts.sources import Sources
+from strokediff.data.disk.files import atomic_directory
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import read_metrics, read_split
 from strokediff.training.noise import FOLDER as NOISE

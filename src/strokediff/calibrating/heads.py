@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from strokediff.calibrating.decisions import THRESHOLDS, Scored, choose, scores, undecided
 from strokediff.data.brain import extract_brain
-from strokediff.data.nifti import read_nifti
-from strokediff.data.prepare import LabelledScan, mask_on
+from strokediff.data.cohorts.prepare import LabelledScan, mask_on
+from strokediff.data.nifti.images import read_nifti
 from strokediff.errors import InputError
 from strokediff.inference.decision import Decision
 from strokediff.inference.intervals import Calibration, Measured, calibrate, narrowest

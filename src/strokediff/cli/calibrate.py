@@ -36,8 +36,8 @@ def calibrate(
     from strokediff.calibrating.checkpoint import validation_patients, write_tuned
     from strokediff.calibrating.heads import tune
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.files import refuse_here, sole
-    from strokediff.data.locks import LOCK_NAME
+    from strokediff.data.disk.files import refuse_here, sole
+    from strokediff.data.disk.locks import LOCK_NAME
     from strokediff.errors import UsageError
     from strokediff.inference.presets import METHODS, Choice
     from strokediff.model import load_model, resolve_device

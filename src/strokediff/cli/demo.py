@@ -29,7 +29,7 @@ def demo(
     from rich.console import Console
 
     from strokediff.cli.segment import segment
-    from strokediff.data.files import atomic_directory, refuse_others
+    from strokediff.data.disk.files import atomic_directory, refuse_others
     from strokediff.data.phantom.dicom import write_dicom_series
     from strokediff.data.phantom.make import make_phantom
     from strokediff.segmenting import check_writable

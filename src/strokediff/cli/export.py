@@ -36,8 +36,8 @@ def nnunet(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohort import open_cohort
-    from strokediff.data.exporting import export_nnunet
+    from strokediff.data.cohorts.cohort import open_cohort
+    from strokediff.data.cohorts.exporting import export_nnunet
 
     opened = open_cohort(cohort)
     with progress_bar(quiet) as bar:

@@ -51,8 +51,8 @@ def fit(
 
     from strokediff import comparing
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.brain_slices import BrainSlices
-    from strokediff.data.cohort import open_cohort
+    from strokediff.data.cohorts.brain_slices import BrainSlices
+    from strokediff.data.cohorts.cohort import open_cohort
     from strokediff.segmenting import check_writable
 
     name = comparing.chosen_models([model])[0]
@@ -93,7 +93,7 @@ def compare(
     """Measure noise models beside the images: a table, noise.png and noise.json."""
     from strokediff import comparing
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohort import open_cohort
+    from strokediff.data.cohorts.cohort import open_cohort
     from strokediff.model import resolve_device
     from strokediff.segmenting import check_writable
 

@@ -44,8 +44,8 @@ def predict(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohort import SPLITS, open_cohort
-    from strokediff.data.files import sole
+    from strokediff.data.cohorts.cohort import SPLITS, open_cohort
+    from strokediff.data.disk.files import sole
     from strokediff.errors import InputError, UsageError
     from strokediff.inference.presets import Choice
     from strokediff.model import resolve_device

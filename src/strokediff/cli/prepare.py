@@ -38,7 +38,7 @@ def prepare(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data import prepare as preparing
+    from strokediff.data.cohorts import prepare as preparing
     from strokediff.data.preprocess import GridConfig
     from strokediff.training.config import preset as training_preset
 

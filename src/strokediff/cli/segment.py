@@ -16,7 +16,7 @@ UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
 
 if TYPE_CHECKING:
-    from strokediff.data.cases import Case
+    from strokediff.data.discovery.cases import Case
     from strokediff.segmenting import Outcome
 
 
@@ -73,7 +73,7 @@ def segment(
     are, unless their files or a setting changed.
     """
     from strokediff.cli.progress import print_line, progress_bar
-    from strokediff.data.discover import discover
+    from strokediff.data.discovery.discover import discover
     from strokediff.inference.executor import PRECISIONS
     from strokediff.inference.presets import Choice, Limits
     from strokediff.model import compiled, load_model, resolve_device
@@ -135,8 +135,8 @@ def segment(
 @contextmanager
 def _older_does_not_count(out: Path) -> Iterator[None]:
     """A run that finds nothing to segment leaves no older result in `out` as if it were its own."""
-    from strokediff.data.files import sole
-    from strokediff.data.result_folder import ASIDE, ResultFolder
+    from strokediff.data.disk.files import sole
+    from strokediff.data.disk.result_folder import ASIDE, ResultFolder
 
     try:
         yield

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from strokediff.data.cohort import Cohort
+    from strokediff.data.cohorts.cohort import Cohort
     from strokediff.training.config import TrainingConfig
     from strokediff.training.loop import Run
     from strokediff.training.start import Start
@@ -103,7 +103,7 @@ def prepared(
     resume: bool,
 ) -> Run:
     """The run in `out`, its network and noise made; nothing is written yet."""
-    from strokediff.data.cohort import open_cohort
+    from strokediff.data.cohorts.cohort import open_cohort
     from strokediff.models import model_path
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
@@ -149,7 +149,7 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.files import refuse_others, sole
+    from strokediff.data.disk.files import refuse_others, sole
     from strokediff.training.board import board
     from strokediff.training.resume import checkpoints
 

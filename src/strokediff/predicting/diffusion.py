@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import with_brain
-from strokediff.data.cohort import Cohort, Patient
+from strokediff.data.cohorts.brain_slices import with_brain
+from strokediff.data.cohorts.cohort import Cohort, Patient
 from strokediff.data.lesions import Lesions
 from strokediff.inference.estimator import Context, LabelEstimate, Slices
 from strokediff.inference.executor import denoiser_on

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from strokediff import __version__
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import write_json
-from strokediff.data.nifti import save_like
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import write_json
+from strokediff.data.nifti.images import save_like
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError, UsageError
 from strokediff.jsonfile import read_json

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from strokediff.baselines.registry import BASELINES
-from strokediff.data.cohort import Cohort
+from strokediff.data.cohorts.cohort import Cohort
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.presets import Choice
 from strokediff.model import load_model

@@ -15,8 +15,8 @@ from torch import nn
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
 from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import with_brain
-from strokediff.data.cohort import Cohort, Patient
+from strokediff.data.cohorts.brain_slices import with_brain
+from strokediff.data.cohorts.cohort import Cohort, Patient
 from strokediff.errors import InputError, UsageError
 from strokediff.predicting.prediction import Prediction
 from strokediff.training.checkpoint import read_checkpoint

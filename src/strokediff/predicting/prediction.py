@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.cohort import Cohort, Patient
+from strokediff.data.cohorts.cohort import Cohort, Patient
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 

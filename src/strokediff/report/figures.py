@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from strokediff.data.files import write_bytes
+from strokediff.data.disk.files import write_bytes
 from strokediff.report.views import Crop, choose_slices, crop_to_head, key_slice, to_grey
 
 BACKGROUND = "#0b0d10"

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from strokediff.data.files import write_text
+from strokediff.data.disk.files import write_text
 from strokediff.report.sections import (
     area_profile,
     computed_rows,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strokediff.data.files import write_text
+from strokediff.data.disk.files import write_text
 from strokediff.plaintext import csv_cell
 
 COLUMNS = (

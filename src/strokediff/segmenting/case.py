@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from strokediff import __version__
-from strokediff.data.cases import Case
-from strokediff.data.discover import load_case
-from strokediff.data.nifti import save_like
-from strokediff.data.result_folder import ASIDE, ResultFolder
+from strokediff.data.discovery.cases import Case
+from strokediff.data.discovery.discover import load_case
+from strokediff.data.disk.result_folder import ASIDE, ResultFolder
+from strokediff.data.nifti.images import save_like
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.predict import Advance, Foresee, Segmentation, Stopwatch, segment_volume

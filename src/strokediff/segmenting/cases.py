@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from strokediff.data.cases import Case, LeftOut
-from strokediff.data.files import sole
+from strokediff.data.discovery.cases import Case, LeftOut
+from strokediff.data.disk.files import sole
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.report.summary import write_summary_csv
 from strokediff.segmenting.case import outcome_of

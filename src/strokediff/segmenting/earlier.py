@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 
-from strokediff.data.files import sole
-from strokediff.data.own_results import is_summary
-from strokediff.data.result_folder import ASIDE, ResultFolder
+from strokediff.data.discovery.own_results import is_summary
+from strokediff.data.disk.files import sole
+from strokediff.data.disk.result_folder import ASIDE, ResultFolder
 from strokediff.errors import UsageError
 from strokediff.plaintext import from_csv_cell
 from strokediff.segmenting.job import FINGERPRINT, Job

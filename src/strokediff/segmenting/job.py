@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from strokediff import __version__
-from strokediff.data.cases import Case
-from strokediff.data.dicom_headers import walk_files
+from strokediff.data.dicom.headers import walk_files
+from strokediff.data.discovery.cases import Case
 from strokediff.errors import StrokediffError
 from strokediff.inference.presets import Choice
 from strokediff.model import Model

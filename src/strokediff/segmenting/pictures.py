@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from strokediff.data.leftovers import remove
-from strokediff.data.result_folder import PAGES
+from strokediff.data.disk.leftovers import remove
+from strokediff.data.disk.result_folder import PAGES
 from strokediff.data.volume import Volume
 from strokediff.errors import UsageError
 from strokediff.predict import Segmentation

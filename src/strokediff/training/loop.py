@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strokediff.data.cohort import Cohort
-from strokediff.data.files import atomic_directory
+from strokediff.data.cohorts.cohort import Cohort
+from strokediff.data.disk.files import atomic_directory
 from strokediff.errors import UsageError
 from strokediff.extras import require
 from strokediff.training.build import surroundings_of

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from strokediff.core.seeds import derive_seed
-from strokediff.data.brain_slices import MIN_BRAIN_PIXELS
-from strokediff.data.cohort import RIM_MM, Cohort
+from strokediff.data.cohorts.brain_slices import MIN_BRAIN_PIXELS
+from strokediff.data.cohorts.cohort import RIM_MM, Cohort
 from strokediff.data.preprocess import widened
 from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError

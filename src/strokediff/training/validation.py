@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from strokediff.data.cohort import Cohort, Patient
+from strokediff.data.cohorts.cohort import Cohort, Patient
 from strokediff.data.surroundings import ALONE, Surroundings
 from strokediff.training.tasks import Task
 

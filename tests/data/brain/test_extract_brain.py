@@ -191,7 +191,7 @@ def test_real_heads(name):
     """900-1,800 mL without skull, and the brain in every slice of the vault."""
     if not (SHARED / name).is_dir():
         pytest.skip("the real heads are not at hand")
-    dicom = pytest.importorskip("strokediff.data.dicom")
+    dicom = pytest.importorskip("strokediff.data.dicom.read")
     volume = dicom.read_dicom_series(SHARED / name)
     brain = extract_brain(volume)
     assert 900 < brain.volume_ml < 1800
@@ -202,6 +202,6 @@ def test_real_heads(name):
 def test_dry_skull_phantom_is_refused():
     if not (SHARED / "tilted-phantom-dicom").is_dir():
         pytest.skip("the scanned skull phantom is not at hand")
-    dicom = pytest.importorskip("strokediff.data.dicom")
+    dicom = pytest.importorskip("strokediff.data.dicom.read")
     with pytest.raises(InputError, match="no head found"):
         extract_brain(dicom.read_dicom_series(SHARED / "tilted-phantom-dicom"))

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from strokediff.data.importing.cpaisd import read_archive
-from strokediff.data.nifti import read_nifti
+from strokediff.data.nifti.images import read_nifti
 from strokediff.errors import InputError
 
 PIXEL, STEP = 0.45, 4.0

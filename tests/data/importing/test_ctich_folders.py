@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from strokediff.data.cohorts.sources import Sources, spacing_known_beside
 from strokediff.data.importing.registry import open_layout
 from strokediff.data.importing.survey import survey
-from strokediff.data.nifti import read_nifti
-from strokediff.data.sources import Sources, spacing_known_beside
+from strokediff.data.nifti.images import read_nifti
 from strokediff.errors import InputError, UsageError
 
 MASKED = (3, 4)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from strokediff.data.importing.pictures import read_colour, read_grey
-from strokediff.data.nifti import read_nifti
+from strokediff.data.nifti.images import read_nifti
 from strokediff.errors import InputError
 
 

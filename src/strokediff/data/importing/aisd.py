@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.disk.names import safe_name
 from strokediff.data.importing.base import Case, Listing
 from strokediff.data.importing.names import composed, entries
 from strokediff.data.importing.pictures import (
@@ -31,7 +32,6 @@ from strokediff.data.importing.pictures import (
     read_values,
     unread_in,
 )
-from strokediff.data.names import safe_name
 
 TITLE = "AISD, acute ischaemic stroke"
 LICENCE = "non-commercial (terms of the AISD authors)"

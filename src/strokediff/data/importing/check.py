@@ -9,8 +9,8 @@ from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 
+from strokediff.data.disk.names import same_name, shown_below
 from strokediff.data.importing.base import Case, Layout, Listing
-from strokediff.data.names import same_name, shown_below
 
 SHOWN = 5
 

@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.files import atomic_directory
+from strokediff.data.disk.files import atomic_directory
 from strokediff.data.importing.survey import Progress, Survey
 from strokediff.errors import InputError, UsageError, raise_all
 
@@ -65,7 +65,7 @@ def write_mask(mask: NDArray[np.uint8], affine: NDArray[np.float64], path: Path)
 
 
 def record(surveyed: Survey) -> dict[str, Any]:
-    """What cohort.json says; `strokediff.data.sources` reads it."""
+    """What cohort.json says; `strokediff.data.cohorts.sources` reads it."""
     layout, facts = surveyed.layout, surveyed.facts
     lesion = ", ".join(surveyed.lesion.names)
     made: dict[str, Any] = {

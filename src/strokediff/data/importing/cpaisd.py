@@ -24,7 +24,9 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.hounsfield import as_hounsfield
+from strokediff.data.checks.hounsfield import as_hounsfield
+from strokediff.data.checks.sanity import AIR_HU, MAX_PIXELS
+from strokediff.data.disk.names import safe_name
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
 from strokediff.data.importing.headers import stack_of
 from strokediff.data.importing.names import by_number, composed, entries, inside
@@ -34,8 +36,6 @@ from strokediff.data.importing.pictures import (
     read_colour,
     upright,
 )
-from strokediff.data.names import safe_name
-from strokediff.data.sanity import AIR_HU, MAX_PIXELS
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 

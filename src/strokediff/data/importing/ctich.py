@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.disk.names import safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.names import by_stem, entries, stem
 from strokediff.data.importing.pictures import SinglePictures, read_colour
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
-from strokediff.data.names import safe_name
 
 TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
 ORANGE, WHITE = 0xD25000, 0xFFFFFF

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.data.disk.names import safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.ctich import TITLE
 from strokediff.data.importing.names import by_number, composed, entries, inside, strangers
 from strokediff.data.importing.pictures import SLICE_MM, SUFFIXES, PictureLayout, read_grey
-from strokediff.data.names import safe_name
 
 ROOT = "Patients_CT"
 TABLE = "hemorrhage_diagnosis.csv"

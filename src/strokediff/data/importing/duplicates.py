@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from strokediff.data.cohorts.likeness import Likeness, copies, look_alikes
 from strokediff.data.importing.base import Case
 from strokediff.data.importing.check import Finding, error, warning
-from strokediff.data.likeness import Likeness, copies, look_alikes
 
 Known = tuple[Case, Likeness, bytes]
 """A case, what its image is like, and the digest of its mask."""

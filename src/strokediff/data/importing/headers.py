@@ -8,8 +8,8 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from strokediff.data.disk.quiet import quiet
 from strokediff.data.importing.names import by_number
-from strokediff.data.quiet import quiet
 from strokediff.data.volume import LPS_TO_RAS
 
 UNEVEN = 0.05

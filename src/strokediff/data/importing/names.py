@@ -1,6 +1,6 @@
 """Names and paths that come from a data set are not trusted: nothing leads out of its folder.
 
-Names of ours are made of them by `strokediff.data.names.safe_name`, in any script.
+Names of ours are made of them by `strokediff.data.disk.names.safe_name`, in any script.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from strokediff.data import names
+from strokediff.data.disk import names
 from strokediff.errors import InputError
 from strokediff.plaintext import escaped
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from strokediff.data.disk.names import safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.names import by_stem, composed, entries, inside, stem
 from strokediff.data.importing.nnunet_terms import is_plain_ct, label_values
 from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
-from strokediff.data.names import safe_name
 from strokediff.errors import InputError
 from strokediff.jsonfile import read_json, read_json_list
 from strokediff.plaintext import visible

@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from strokediff.data.brain.windowed import put_back
+from strokediff.data.checks.sanity import PIXEL_LIMITS_MM
+from strokediff.data.disk.names import safe_name
+from strokediff.data.disk.quiet import quiet
 from strokediff.data.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
 from strokediff.data.importing.names import (
     by_number,
@@ -28,9 +31,6 @@ from strokediff.data.importing.names import (
     stem,
     strangers,
 )
-from strokediff.data.names import safe_name
-from strokediff.data.quiet import quiet
-from strokediff.data.sanity import PIXEL_LIMITS_MM
 from strokediff.data.volume import Source, Volume
 from strokediff.errors import InputError
 

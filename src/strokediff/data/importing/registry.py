@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from strokediff.data.checks.sanity import PIXEL_LIMITS_MM
 from strokediff.data.importing.aisd import Aisd, AisdPictures
 from strokediff.data.importing.base import Layout
 from strokediff.data.importing.bids import Bids
@@ -12,7 +13,6 @@ from strokediff.data.importing.ctich import CtIch, CtIchPictures
 from strokediff.data.importing.ctich_folders import CtIchFolders
 from strokediff.data.importing.nnunet import NnUNet
 from strokediff.data.importing.phe_sich import PheSich
-from strokediff.data.sanity import PIXEL_LIMITS_MM
 from strokediff.errors import InputError, UsageError
 
 LAYOUTS: tuple[type[Layout], ...] = (

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from strokediff.data.checks.sanity import MIN_SLICES
+from strokediff.data.cohorts.likeness import Likeness, digest, likeness_of
 from strokediff.data.importing.base import Case, Layout, Lesion, SizeError
 from strokediff.data.importing.check import Finding, Severity, check_listing, error, warning
 from strokediff.data.importing.duplicates import check_copies
 from strokediff.data.importing.names import composed
-from strokediff.data.likeness import Likeness, digest, likeness_of
-from strokediff.data.sanity import MIN_SLICES
 from strokediff.errors import InputError, UsageError
 
 Progress = Callable[[int, int, str], None]

@@ -10,10 +10,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from strokediff.data.disk.quiet import quiet
 from strokediff.data.importing.base import Case, Classes, Layout, SizeError
-from strokediff.data.masks import Grid, check_same_grid, read_labels
-from strokediff.data.nifti import read_nifti
-from strokediff.data.quiet import quiet
+from strokediff.data.nifti.images import read_nifti
+from strokediff.data.nifti.masks import Grid, check_same_grid, read_labels
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError
 

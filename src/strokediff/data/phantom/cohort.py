@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff import __version__
-from strokediff.data.files import atomic_path, write_json
+from strokediff.data.disk.files import atomic_path, write_json
+from strokediff.data.disk.processes import in_processes
 from strokediff.data.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.data.phantom.lesions import LesionShapes
 from strokediff.data.phantom.make import THICKNESS_MM, Phantom, make_phantom
 from strokediff.data.phantom.params import Kind
-from strokediff.data.processes import in_processes
 from strokediff.errors import UsageError
 
 FOLDERS = ("images", "labels", "brain")

@@ -1,0 +1,1 @@
+"""NIfTI in and out: images in HU, masks, and the geometry of their headers."""
