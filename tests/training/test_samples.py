@@ -141,7 +141,7 @@ def test_a_cohort_without_a_lesion_to_train_on_says_what_to_do(tmp_path: Path, b
     """No lesion at all, or lesions where no brain is."""
     writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
     y = np.full((2, SIDE, SIDE), 1 - brain, np.uint8)
-    writer.add(Patient("a", y.astype(np.float16), y, np.full_like(y, brain)))
+    writer.add(Patient("a", np.ones(y.shape, np.float16), y, np.full_like(y, brain)))
     writer.finish(split={"train": ["a"], "val": [], "test": []}, origin={})
     with pytest.raises(InputError, match=r"shows a lesion: none of the 1 scans .* Give labels"):
         samples(open_cohort(tmp_path))
