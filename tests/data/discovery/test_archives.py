@@ -322,7 +322,7 @@ def test_headers_longer_than_what_is_looked_at_first_are_read_whole(
 ) -> None:
     archive = as_zip(patient, tmp_path / "p.zip")
     for module in ("archives", "finding"):
-        monkeypatch.setattr(f"strokediff.data.{module}.HEAD_BYTES", 200)
+        monkeypatch.setattr(f"strokediff.data.discovery.{module}.HEAD_BYTES", 200)
     assert load_case(discover(archive).cases[0]).hu.shape[2] == 6
 
 
