@@ -88,6 +88,16 @@ def goes_on(found: BrainMask, whole: BrainMask, slices, within: float = 0.01) ->
     assert not found.truncated
 
 
+def striped(hu, k):
+    """Every other band of rows is lost."""
+    return np.where((np.indices(hu.shape)[1] // 4) % 2, hu, -1024)
+
+
+def rescaled(hu, k):
+    """Read with half the slope."""
+    return hu / 2
+
+
 RUINS = {
     "air": constant(-1024),
     "zero": constant(0),
@@ -101,6 +111,12 @@ RUINS = {
     "noise": noise,
     "salt": salt_and_pepper,
     "motion": motion,
+    "air with noise": lambda hu, k: np.random.default_rng(k).normal(-1000, 12, hu.shape),
+    "water with noise": lambda hu, k: np.random.default_rng(k).normal(0, 12, hu.shape),
+    "moved": lambda hu, k: np.roll(hu, 25, axis=0),
+    "stripes": striped,
+    "other scale": rescaled,
+    "inverted": lambda hu, k: -hu,
 }
 
 
@@ -125,6 +141,12 @@ def test_the_brain_goes_on_across_an_unusable_slice(coarse, whole, ruin):
 def test_wherever_they_are_and_several_in_a_row(coarse, whole, slices, ruin):
     found = extract_brain(spoil(coarse.volume, slices, RUINS[ruin]))
     goes_on(found, whole, slices, within=0.02)
+
+
+@pytest.mark.parametrize(("here", "there"), [(MIDDLE, 7), (MIDDLE, 28), (25, 16), (12, 27)])
+def test_a_slice_from_elsewhere_is_foreign(coarse, whole, here, there):
+    other = coarse.volume.hu[:, :, there]
+    goes_on(extract_brain(spoil(coarse.volume, [here], lambda hu, k: other)), whole, [here])
 
 
 def test_every_slice_in_turn_may_be_the_one(coarse, whole):

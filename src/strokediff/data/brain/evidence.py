@@ -28,6 +28,8 @@ SLAB_MM = 2.5
 AIR_HU = -1000.0
 """Everything below is padding and is read as air."""
 HEAD_HU = -300.0
+LARGE_PART, IN_COLUMN = 0.05, 0.7
+"""Share of the head's largest part that another has at least, and of it that lies in its column."""
 BONE_HU = 150.0
 FAT_HU = -25.0
 FAT_DEEP_HU = -60.0
@@ -197,6 +199,20 @@ def _without(
     return mix(reduced, unusable, middles), frozenset(unusable)
 
 
+def _whole(labels: NDArray[np.int32]) -> Mask:
+    """The largest part, and large ones above or below it that an unusable slab cuts off."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    head = labels == sizes.argmax()
+    column = head.any(axis=2)
+    for part in np.flatnonzero(sizes > LARGE_PART * sizes.max()):
+        other = labels == part
+        seen = other.any(axis=2)
+        if np.count_nonzero(seen & column) > IN_COLUMN * np.count_nonzero(seen):
+            head |= other
+    return head
+
+
 def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array, Mask, Grid] | None:
     """Largest thing denser than air, without the table, and the box around it."""
     disc = ball(3.0, grid.pitch_mm)[:, :, None]
@@ -204,9 +220,7 @@ def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array,
     labels, count = ndimage.label(body)
     if count == 0:
         return None
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    head = labels == sizes.argmax()
+    head = _whole(labels)
     box = ndimage.find_objects(head.any(axis=2).astype(int))[0]
     margin = [int(np.ceil(margin_mm / p)) for p in grid.pitch_mm]
     start = [max(0, s.start - m) for s, m in zip(box, margin, strict=True)]

@@ -19,10 +19,11 @@ from strokediff.data.volume import Volume
 Shares = NDArray[np.float64]
 
 BLANK = "blank"
-NOISY = "far noisier than the slices beside it"
-MISSING = "part of it is missing"
+NOISY = "far noisier than the slices beside"
+MISSING = "partly missing"
+SHIFTED = "HU far from those of the slices beside"
 SPOILT = "streaks or other content in place of tissue"
-NO_BRAIN = "no brain was found in it, but on both sides of it"
+NO_BRAIN = "no brain was found there, but on both sides"
 
 STEP_HU = 1.0
 """Neighbouring pixels that differ by less show nothing."""
@@ -35,6 +36,9 @@ FEWEST = 300
 """Sections of fewer cells are not judged."""
 NOISE_HU, NOISE_TIMES = 15.0, 2.5
 """Noise (standard deviation) that is odd, and how often the noise beside it."""
+LEVEL_HU, LEVEL_TIMES, LEVEL_SHARE = 8.0, 2.5, 0.6
+"""How far a section's median HU lies from that of five slices, and how often as far as beside it.
+Only in sections of this share of the largest: bone tells in small ones."""
 REACH_MM = 45.0
 """Longest run of unusable slices that is stepped over."""
 
@@ -63,18 +67,23 @@ def odd_slices(
     slabs = np.arange(volume.hu.shape[2]) // bz
     inside = ndimage.binary_erosion(coarse, np.ones((5, 5, 1), dtype=bool))[:, :, slabs]
     inside = inside[: native.shape[0], : native.shape[1]]
-    odd, void, noise = (np.zeros(len(slabs)) for _ in range(3))
-    for k in np.flatnonzero(np.count_nonzero(inside, axis=(0, 1)) >= FEWEST):
+    odd, void, noise, level = (np.zeros(len(slabs)) for _ in range(4))
+    cells = np.count_nonzero(inside, axis=(0, 1))
+    for k in np.flatnonzero(cells >= FEWEST):
         hu, here = native[:, :, k], inside[:, :, k]
         odd[k] = 1 - np.mean((hu[here] > TISSUE_HU[0]) & (hu[here] < TISSUE_HU[1]))
         void[k] = np.mean(hu[here] < HEAD_HU)
+        level[k] = np.median(hu[here])
         pairs = here[1:] & here[:-1]
         noise[k] = noise_of(np.diff(hu, axis=0)[pairs])
     rest = np.array([k for k in range(len(slabs)) if k not in known])
     thick = volume.slice_increments_mm[rest]
     noisy = _standing_out(noise[rest], NOISE_HU, NOISE_TIMES, thick)
     spoilt = _standing_out(odd[rest], ODD_SHARE, ODD_TIMES, thick)
-    found = {int(rest[n]): MISSING if void[rest[n]] > odd[rest[n]] / 2 else SPOILT for n in spoilt}
+    away = np.abs(level - ndimage.median_filter(level, 5)) * (cells > LEVEL_SHARE * cells.max())
+    shifted = _standing_out(away[rest], LEVEL_HU, LEVEL_TIMES, thick)
+    found = {int(rest[n]): SHIFTED for n in shifted}
+    found |= {int(rest[n]): MISSING if void[rest[n]] > odd[rest[n]] / 2 else SPOILT for n in spoilt}
     return found | {int(rest[n]): NOISY for n in noisy}
 
 
