@@ -222,7 +222,7 @@ def _disagreement(sform: Affine, qform: Affine, shape: tuple[int, ...]) -> list[
     distance = float(np.linalg.norm(apart, axis=1).max())
     if not distance > 1.0:
         return []
-    text = f"sform and qform disagree by up to {distance:.1f} mm; the sform is used"
+    text = f"sform and qform disagree by up to {distance:.1f} mm; axes and origin are the sform's"
     if np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:
         text += " (one of them mirrors the head: check left and right)"
     return [text]
