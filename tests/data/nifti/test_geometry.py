@@ -179,6 +179,10 @@ def test_what_is_cut_or_missing_is_not_measured() -> None:
     blank = np.concatenate([HU[:, :, :9], np.full_like(HU[:, :, :4], -1000)], axis=2)
     assert HeadSize.of(sized(SPACING_MM, blank)) == cut
     assert HeadSize.of(sized(SPACING_MM, np.full_like(HU, -1000))) is None
+    for value in (0, -1024, 3071):
+        blank = HU.copy()
+        blank[:, :, 6] = value
+        assert implausible_size(sized(SPACING_MM, blank)) == [], value
     assert implausible_size(sized(SPACING_MM, np.full_like(HU, -1000))) == []
 
 

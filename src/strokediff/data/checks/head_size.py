@@ -44,14 +44,19 @@ class HeadSize:
 
     @classmethod
     def of(cls, volume: Volume) -> HeadSize | None:
-        """Measure the largest thing denser than air; None if there is none."""
+        """Measure the largest thing denser than air; None if there is none.
+
+        Blank slices, of one value whatever it is, are passed over.
+        """
         steps = [max(1, round(n / SIDE)) for n in volume.hu.shape[:2]]
-        tissue = volume.hu[:: steps[0], :: steps[1]] > TISSUE_HU
+        hu = volume.hu[:: steps[0], :: steps[1]]
+        shows = np.ptp(hu, axis=(0, 1)) > 0
+        tissue = hu[:, :, shows] > TISSUE_HU
+        if not tissue.any():
+            return None
         disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), TABLE_PIXELS)
         opened = ndimage.binary_opening(tissue, structure=disc[:, :, None])
-        labels, count = ndimage.label(opened if opened.any() else tissue)
-        if not count:
-            return None
+        labels, _ = ndimage.label(opened if opened.any() else tissue)
         head = labels == 1 + np.bincount(labels.ravel())[1:].argmax()
         area = np.array([np.count_nonzero(ndimage.binary_fill_holes(s)) for s in head.T])
         widest = int(area.argmax())
@@ -62,7 +67,7 @@ class HeadSize:
         return cls(
             float(extent[0] * pixels[0]),
             float(extent[1] * pixels[1]),
-            _vault_mm(area, slice_coordinates_mm(volume)),
+            _vault_mm(area, slice_coordinates_mm(volume)[shows]),
         )
 
     @property
