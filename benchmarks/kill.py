@@ -35,8 +35,10 @@ from datetime import date
 from pathlib import Path
 
 WAIT_S = 5.0
-TIMES = {"seconds", "created", "machines", "machine", "evaluations_a_second"}
-"""Keys of records that no two runs share."""
+TIMES = ("seconds", "minutes", "created", "date", "machine", "evaluations_a_second")
+"""What keys of records begin with that no two runs share."""
+PRINTS_TIMES = ("report.html", "benchmark.csv", "benchmark.md")
+"""Their figures are those of the records beside them."""
 LOGS = ("logs", "locks")
 """Folders that are not part of the result: TensorBoard's, and the locks of `benchmark`."""
 
@@ -218,14 +220,14 @@ def _digest(path: Path) -> str:
     content = path.read_bytes()
     if path.suffix == ".json":
         content = json.dumps(_timeless(json.loads(content)), sort_keys=True).encode()
-    elif path.name == "report.html":
-        content = b""  # it prints seconds
+    elif path.name in PRINTS_TIMES:
+        content = b""
     return hashlib.sha256(content).hexdigest()
 
 
 def _timeless(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k not in TIMES}
+        return {k: _timeless(v) for k, v in value.items() if not k.startswith(TIMES)}
     return [_timeless(v) for v in value] if isinstance(value, list) else value
 
 
