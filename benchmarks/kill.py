@@ -35,7 +35,15 @@ from datetime import date
 from pathlib import Path
 
 WAIT_S = 5.0
-TIMES = ("seconds", "minutes", "created", "date", "machine", "evaluations_a_second")
+TIMES = (
+    "seconds",
+    "train_seconds",
+    "minutes",
+    "created",
+    "date",
+    "machine",
+    "evaluations_a_second",
+)
 """What keys of records begin with that no two runs share."""
 PRINTS_TIMES = ("report.html", "benchmark.csv", "benchmark.md")
 """Their figures are those of the records beside them."""
@@ -250,7 +258,7 @@ def torn_files(place: Path, old: dict[str, str], whole: dict[str, str]) -> list[
     torn += [
         f"{n} is neither the old nor the new"
         for n, digest in now.items()
-        if n in whole and digest not in known[n] and n not in GROWING
+        if n in whole and digest not in known[n] and Path(n).name not in GROWING
     ]
     return torn
 
