@@ -183,7 +183,7 @@ def read_one(made: object, rng: random.Random) -> dict[str, object]:
     from strokediff.errors import StrokediffError
 
     made.bend(rng)  # type: ignore[attr-defined]
-    begun = time.perf_counter()
+    before, begun = _peak(), time.perf_counter()
     outcome, why = "read", ""
     try:
         made.read()  # type: ignore[attr-defined]
@@ -195,12 +195,17 @@ def read_one(made: object, rng: random.Random) -> dict[str, object]:
         outcome, why = "fault", f"{type(error).__name__}: {str(error)[:150]} ({place})"
         traceback.print_exc()
     seconds = time.perf_counter() - begun
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = _peak()
     if seconds > SECONDS:
         outcome, why = "fault", f"{seconds:.0f} s {why}"
-    if peak > BYTES:
+    if peak > max(BYTES, before):
         outcome, why = "fault", f"{peak / 1e9:.1f} GB {why}"
     return {"outcome": outcome, "why": why, "seconds": seconds, "peak": peak}
+
+
+def _peak() -> int:
+    """Bytes that this process has held at most so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -263,7 +263,7 @@ def torn_files(place: Path, old: dict[str, str], whole: dict[str, str]) -> list[
     return torn
 
 
-GROWING = ("summary.csv", "clock.json", "predict.json", "benchmark.json", "cohort.json")
+GROWING = ("summary.csv", "clock.json", "predict.json")
 """Records that are brought up to date as the work goes on."""
 
 

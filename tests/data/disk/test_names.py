@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from strokediff.data.discovery.cases import Case
 from strokediff.data.disk.names import (
     MAX_BYTES,
     name_below,
-    numbered,
     original_below,
     safe_name,
-    same_name,
     shown_below,
     stem,
 )
@@ -142,10 +139,3 @@ def test_the_input_itself_is_called_as_it_was_given(
     monkeypatch.chdir(tmp_path / "here")
     for given, name in ((".", "here"), ("deep/..", "here"), ("..", tmp_path.name)):
         assert name_below(Path(given), Path(given), is_file=False) == name
-
-
-def test_repeated_names_get_numbers_whatever_their_case_and_composition() -> None:
-    names = ["A", "a", "é", "e\u0301", "STRASSE", "straße", "a_2"]
-    out = [c.name for c in numbered([Case(n, "nifti", Path(n)) for n in names], {"summary"})]
-    assert len({same_name(n) for n in out}) == len(names)
-    assert out[:3] == ["A", "a_2", "é"] and out[-1] == "a_2_2"

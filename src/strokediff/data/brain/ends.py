@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.data.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask
+from strokediff.data.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
 from strokediff.data.brain.remarks import slices
 from strokediff.data.volume import Volume
 
@@ -16,7 +16,6 @@ OPEN_TOP_MM2 = 2500.0
 OPEN_BOTTOM_MM2 = 2500.0
 SHOWN = 0.05
 """Share of the last brain section under which the slice beyond shows nothing there."""
-PADDING_HU = -950.0
 CUT_MM, CUT_MM2 = 3.3, 75.0
 """Brain so near to padding, no bone between, and so much of it in a slice, is cut."""
 CUT_SLICES = 3
@@ -79,8 +78,7 @@ def beside_padding(mask: Mask, volume: Volume, unusable: Collection[int]) -> lis
     steps = max(1, round(CUT_MM / PITCH_MM))
     hu, brain = volume.hu[::bx, ::by], mask[::bx, ::by]
     shown = [int(k) for k in np.flatnonzero(brain.any(axis=(0, 1))) if k not in unusable]
-    padding = hu[:, :, shown] <= max(PADDING_HU, float(hu.min()))
-    outside = _from_border(np.all(padding, axis=2))
+    outside = _from_border(padding_in(hu[:, :, shown]))
     near = ndimage.binary_dilation(outside, np.ones((3, 3)), iterations=steps)
     cut = []
     for k in shown:

@@ -28,6 +28,8 @@ SLAB_MM = 2.5
 AIR_HU = -1000.0
 """Everything below is padding and is read as air."""
 HEAD_HU = -300.0
+PADDING_HU = -950.0
+"""Padding of the field of view is not denser."""
 LARGE_PART, IN_COLUMN = 0.05, 0.7
 """Share of the head's largest part that another has at least, and of it that lies in its column."""
 BONE_HU = 150.0
@@ -117,6 +119,11 @@ def ball(radius_mm: float, pitch_mm: tuple[float, float]) -> Mask:
     rx, ry = (int(radius_mm / p) for p in pitch_mm)
     x, y = np.mgrid[-rx : rx + 1, -ry : ry + 1]
     return (x * pitch_mm[0]) ** 2 + (y * pitch_mm[1]) ** 2 <= radius_mm**2
+
+
+def padding_in(hu: Array) -> Mask:
+    """Pixels (X, Y) that are padding, or air, in every slice of hu (X, Y, Z)."""
+    return np.asarray(np.all(hu <= max(PADDING_HU, float(hu.min())), axis=2))
 
 
 def enclosure(bone: Mask, turns: int = 4) -> Array:

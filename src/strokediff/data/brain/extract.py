@@ -81,7 +81,7 @@ def extract_brain(volume: Volume) -> BrainMask:
             *remarks.interpolated(unusable, mask.shape[2]),
             *remarks.smoothed(found.sweep.evidence),
             *cut,
-            *remarks.lost(mask, volume, unusable),
+            *remarks.lost(mask, volume, found.sweep, unusable),
             *early,
             *remarks.implausible(volume, volume_ml, bool(cut)),
         ),

@@ -36,9 +36,9 @@ START_AREA_MM2, START_BONY_RIM = 1000.0, 0.6
 OTHER_AREA_MM2, OTHER_BONY_RIM = 800.0, 0.72
 """A single slice of the skull base shows the temporal lobes apart from the largest part."""
 LOST, LOST_BELOW, BELOW = 0.1, 0.14, 0.9
-"""Share of what both neighbours foresee that an unusable slab loses: in the vault, and below the
-start where sections are smaller than BELOW of its. Real heads lose up to 0.12 there, where the
-skull base juts in."""
+"""Share of what both neighbours foresee that a slab must not lose: to be believed without a word,
+and, below the start where sections are smaller than BELOW of its, to be believed at all. Real heads
+lose up to 0.12 there, where the skull base juts in."""
 LOST_FREE_MM2 = 200.0
 """A slab is looked past if it loses such a share of what the trend of the last two good ones
 foresees and this besides: the trend bends at the vertex."""
@@ -81,7 +81,8 @@ class Sweep:
 
     `shift_per_mm` is how far the same patient point moves in-plane per mm going up (gantry tilt);
     `at_mm` (Z,) where the slabs lie along the slice normal. `scores` (Z,) are those of `start_at`.
-    After `run`, `mask` (X, Y, Z) is the brain, interpolated in the slabs `skipped`.
+    After `run`, `mask` (X, Y, Z) is the brain, interpolated in the slabs `skipped`; slabs that
+    miss more than LOST and are believed nevertheless are `lost`.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Sweep:
         self.closed = [s.score > 0 for s in starts]
         self.shift_per_mm, self.at_mm = shift_per_mm, at_mm
         self.skipped = set(evidence.unusable)
+        self.lost: set[int] = set()
         self.mask: Mask = np.zeros(evidence.hu.shape, dtype=bool)
 
     def run(self) -> Mask:
@@ -124,11 +126,12 @@ class Sweep:
         while 0 <= k < slabs and self.mask[:, :, good[-1]].any():
             if k not in self.skipped:
                 found = self._found(k, good[-1], direction, centre)
-                if self._falls_short(found, k, good) and self._goes_on(
-                    found, k, good[-1], direction, centre
-                ):
+                expected = self._foreseen_mm2(found, k, good, direction, centre)
+                if self._is_unusable(found, k, good, expected):
                     self.skipped.add(k)
                 else:
+                    if self.area_mm2(found) < (1 - LOST) * expected:
+                        self.lost.add(k)
                     self.mask[:, :, k] = found
                     centre = centre + self._shift(k, good[-1])
                     good.append(k)
@@ -150,44 +153,67 @@ class Sweep:
         rise = float(self.at_mm[k] - self.at_mm[last])
         return rise * np.array(self.shift_per_mm) / self.evidence.grid.pitch_mm
 
-    def _falls_short(self, found: Mask, k: int, good: Sequence[int]) -> bool:
-        """Whether the area is far below what the last two good slabs lead to expect."""
+    def _trend_mm2(self, k: int, good: Sequence[int]) -> float:
+        """The area that the last two good slabs lead to expect in slab k; it never grows."""
         area = self.area_mm2(self.mask[:, :, good[-1]])
-        if len(good) > 1:
-            before = self.area_mm2(self.mask[:, :, good[-2]])
-            slope = (area - before) / (self.at_mm[good[-1]] - self.at_mm[good[-2]])
-            area = min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]]))
-        return self.area_mm2(found) < (1 - LOST) * area - LOST_FREE_MM2
+        if len(good) == 1:
+            return area
+        before = self.area_mm2(self.mask[:, :, good[-2]])
+        slope = (area - before) / (self.at_mm[good[-1]] - self.at_mm[good[-2]])
+        return min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]]))
 
-    def _goes_on(
-        self, found: Mask, k: int, last: int, direction: int, centre: NDArray[np.float64]
-    ) -> bool:
-        """Whether slabs beyond k show more brain than `found` agrees with."""
+    def _foreseen_mm2(
+        self,
+        found: Mask,
+        k: int,
+        good: Sequence[int],
+        direction: int,
+        centre: NDArray[np.float64],
+    ) -> float:
+        """The area that the last good slab and the next beyond k foresee between them in slab k;
+        0 where `found` keeps to the trend or too little is foreseen.
+
+        The slab beyond is segmented anew from the good one: what is lost in k is regained slowly.
+        Between two slabs of a vault lies more than the chord, by as much as the trend overshoots.
+        """
+        last, trend = good[-1], self._trend_mm2(k, good)
+        if self.area_mm2(found) >= (1 - LOST / 2) * trend:
+            return 0.0
         j = k
         while 0 <= (j := j + direction) < self.mask.shape[2]:
             if abs(self.at_mm[j] - self.at_mm[last]) > REACH_MM:
-                return False
+                return 0.0
             if j in self.skipped or (abs(j - k) > 1 and not self.closed[j]):
                 continue
             beyond = self._found(j, last, direction, centre)
             if self.area_mm2(beyond) >= BEYOND_MM2:
-                return self._is_lost(found, k, last, j, beyond)
-        return False
+                expected = self._between_mm2(k, last, j, beyond)
+                if self._is_vault(k, expected):
+                    expected = (expected + trend) / 2
+                return expected if expected >= FORESEEN_MM2 else 0.0
+        return 0.0
 
-    def _is_lost(self, found: Mask, k: int, last: int, j: int, beyond: Mask) -> bool:
-        """Whether slab k lacks area that the good slab and the one beyond foresee between them."""
+    def _between_mm2(self, k: int, last: int, j: int, beyond: Mask) -> float:
+        """The area in slab k that slab `last` and `beyond` in slab j foresee between them."""
         low, high = sorted((last, j))
         shapes = {last: self.mask[:, :, last], j: beyond}
         gap = (float(self.at_mm[k] - self.at_mm[low]), float(self.at_mm[high] - self.at_mm[k]))
         between = foreseen(
             shapes[low], shapes[high], gap, self.evidence.grid.pitch_mm, self.shift_per_mm
         )
-        expected = self.area_mm2(between < 0)
-        if expected < FORESEEN_MM2:
+        return self.area_mm2(between < 0)
+
+    def _is_unusable(self, found: Mask, k: int, good: Sequence[int], expected: float) -> bool:
+        """Whether slab k, with so much area `expected`, is looked past rather than believed."""
+        area = self.area_mm2(found)
+        if area >= (1 - LOST) * self._trend_mm2(k, good) - LOST_FREE_MM2:
             return False
-        start = self.area_mm2(self.mask[:, :, self.start.k])
-        vault = k > self.start.k or expected >= BELOW * start
-        return self.area_mm2(found) < (1 - (LOST if vault else LOST_BELOW)) * expected
+        return area < (1 - (LOST if self._is_vault(k, expected) else LOST_BELOW)) * expected
+
+    def _is_vault(self, k: int, expected_mm2: float) -> bool:
+        return k > self.start.k or expected_mm2 >= BELOW * self.area_mm2(
+            self.mask[:, :, self.start.k]
+        )
 
 
 def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float, going_up: bool) -> Mask:

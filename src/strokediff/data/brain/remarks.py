@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 
 import numpy as np
-from scipy import ndimage
 
-from strokediff.data.brain.evidence import BONE_HU, Evidence, Mask
+from strokediff.data.brain.evidence import Evidence, Mask
 from strokediff.data.brain.propagate import Sweep
 from strokediff.data.brain.shapes import foreseen, slab_middles_mm
 from strokediff.data.volume import Volume
@@ -20,9 +19,6 @@ LOST = 0.1
 """Share of the section that the slices beside it foresee; a slice that loses more is named."""
 LOST_MM2 = 2000.0
 """Smaller sections are not foreseen well enough."""
-BESIDE_BONE_MM, MOSTLY = 1.5, 0.7
-LOST_TO_BONE, SKULL_BASE_MM = 0.14, 45.0
-"""Bone may take the place of so much brain from one slice to the next, so far above the lowest."""
 
 
 def interpolated(unusable: Mapping[int, str], count: int) -> list[str]:
@@ -51,29 +47,35 @@ def smoothed(evidence: Evidence) -> list[str]:
     ]
 
 
-def lost(mask: Mask, volume: Volume, unusable: Collection[int]) -> list[str]:
-    """Slices whose section of the brain is a tenth smaller than those beside them foresee.
-
-    The skull base juts into the brain: what bone takes away there is not lost.
+def lost(mask: Mask, volume: Volume, sweep: Sweep, unusable: Collection[int]) -> list[str]:
+    """Slices whose section of the brain is a tenth smaller than those beside them foresee: to the
+    walk, and in the mask.
     """
-    area = np.count_nonzero(mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
-    at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
-    named = []
-    for k in range(1, len(area) - 1):
-        reach = max(1, round(5.0 / volume.slice_increments_mm[k]))
-        low, high = max(0, k - reach), min(len(area) - 1, k + reach)
-        expected = np.interp(at_mm[k], at_mm[[low, high]], area[[low, high]])
-        if expected < LOST_MM2 or area[k] >= (1 - LOST) * expected or k in unusable:
-            continue
-        at_base = at_mm[k] - at_mm[np.flatnonzero(area)[0]] < SKULL_BASE_MM
-        if min(area[low], area[high]) > 0 and _is_lost(mask, volume, (low, k, high), at_base):
-            named.append(k)
+    bz = sweep.evidence.grid.block[2]
+    named = {k for k in range(mask.shape[2]) if k // bz in sweep.lost} - set(unusable)
+    named |= _sunken(mask, volume, unusable)
     if not named:
         return []
     return [
         f"In {slices(named)} the brain is more than a tenth smaller than the slices beside "
         "foresee. Look at the outline in the preview before you use the result."
     ]
+
+
+def _sunken(mask: Mask, volume: Volume, unusable: Collection[int]) -> set[int]:
+    """Slices of less area than 5 mm below and above foresee, by their areas and by their shapes."""
+    area = np.count_nonzero(mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
+    at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
+    named = set()
+    for k in range(1, len(area) - 1):
+        reach = max(1, round(5.0 / volume.slice_increments_mm[k]))
+        low, high = max(0, k - reach), min(len(area) - 1, k + reach)
+        expected = np.interp(at_mm[k], at_mm[[low, high]], area[[low, high]])
+        if expected < LOST_MM2 or area[k] >= (1 - LOST) * expected or k in unusable:
+            continue
+        if min(area[low], area[high]) > 0 and _is_lost(mask, volume, (low, k, high)):
+            named.add(k)
+    return named
 
 
 def ended_early(sweep: Sweep, volume: Volume) -> list[str]:
@@ -116,19 +118,10 @@ def slices(indices: Iterable[int]) -> str:
     return f"slice{'s' if len(ordered) > 1 else ''} {', '.join(runs)}"
 
 
-def _is_lost(mask: Mask, volume: Volume, at: tuple[int, int, int], at_base: bool) -> bool:
-    """Whether the middle slice of `at` lacks a tenth of what the outer two foresee.
-
-    At the skull base a little more may be missing, if bone is in place of it.
-    """
+def _is_lost(mask: Mask, volume: Volume, at: tuple[int, int, int]) -> bool:
+    """Whether the middle slice of `at` lacks a tenth of what the outer two foresee."""
     low, k, high = at
     at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
     gap = (float(at_mm[k] - at_mm[low]), float(at_mm[high] - at_mm[k]))
     between = foreseen(mask[:, :, low], mask[:, :, high], gap, volume.pixel_spacing_mm) < 0
-    share = float(mask[:, :, k].sum() / max(1.0, float(between.sum())))
-    if share >= 1 - LOST or not at_base or share < 1 - LOST_TO_BONE:
-        return share < 1 - LOST
-    missing = between & ~mask[:, :, k]
-    size = [2 * max(1, round(BESIDE_BONE_MM / s)) + 1 for s in volume.pixel_spacing_mm]
-    beside_bone = ndimage.maximum_filter(volume.hu[:, :, k], size=size) > BONE_HU
-    return bool(np.mean(beside_bone[missing]) < MOSTLY)
+    return bool(mask[:, :, k].sum() < (1 - LOST) * max(1.0, float(between.sum())))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.data.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask
+from strokediff.data.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
 from strokediff.data.volume import Volume
 
 Array = NDArray[np.float32]
@@ -35,7 +35,6 @@ BONY_SURFACE = 0.5
 """Share of the outermost cells that are bone where a rim of it was left; whole heads have scalp
 there, and 0.32 at most."""
 SKULL_MM, SKULL_HU = 5.0, 800.0
-PADDING_HU = -950.0
 
 
 def with_skull(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
@@ -63,10 +62,10 @@ def with_walls(volume: Volume) -> Volume:
     For heads that the field of view cuts so that no bone closes them.
     """
     shown = np.flatnonzero((volume.hu > HEAD_HU).any(axis=(0, 1)))
-    padding = np.all(volume.hu[:, :, shown] <= max(PADDING_HU, float(volume.hu.min())), axis=2)
+    padding = padding_in(volume.hu[:, :, shown])
     x, y = (2 * max(1, round(SKULL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
     beside = ndimage.maximum_filter(volume.hu > HEAD_HU, size=(x, y, 1))
-    wall = beside & np.asarray(padding)[:, :, None]
+    wall = beside & padding[:, :, None]
     return replace(volume, hu=np.where(wall, np.float32(SKULL_HU), volume.hu))
 
 

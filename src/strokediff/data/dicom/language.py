@@ -1,6 +1,6 @@
 """The words in which scanners and radiographers write of contrast, a line a language.
 
-Data only; `dicom_words` reads it. Words are compared without accents, in lower case and in the
+Data only; `wording` reads it. Words are compared without accents, in lower case and in the
 normal width, so "Après", "APRES" and "ＡＰＲＥＳ" are one. A word that ends in * is a beginning.
 """
 

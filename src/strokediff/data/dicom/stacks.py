@@ -49,7 +49,7 @@ def split_series(headers: list[SliceHeader]) -> list[Stack]:
     """Stacks of every series in `headers`, in the order of series number and UID.
 
     A series is split by orientation, matrix and pixel size, then into the passes over the head
-    that it holds (`dicom_passes`), which come in the order of time.
+    that it holds (`passes`), which come in the order of time.
     """
     series: dict[str, list[SliceHeader]] = defaultdict(list)
     for header in headers:

@@ -2,7 +2,7 @@
 
 Descriptions are written by hand and in several languages. These rules only decide between
 series; the user sees the reason and can overrule it by naming a series. Contrast has a module of
-its own, `dicom_wording`.
+its own, `wording`.
 """
 
 from __future__ import annotations

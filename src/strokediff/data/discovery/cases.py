@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
+
+from strokediff.data.disk.names import same_name
 
 SHOWN = 5
 
@@ -75,3 +79,22 @@ class Discovery:
         if self.ignored:
             lines.append(f"{self.ignored} other files (no images) were left out")
         return lines
+
+
+Named = TypeVar("Named", Case, LeftOut)
+
+
+def numbered(items: Iterable[Named], taken: set[str]) -> list[Named]:
+    """Append _2, _3 ... to names that are taken; letter case does not tell names apart.
+
+    `taken` holds `same_name` of all names so far and grows.
+    """
+    out = []
+    for item in items:
+        name, number = item.name, 1
+        while same_name(name) in taken:
+            number += 1
+            name = f"{item.name}_{number}"
+        taken.add(same_name(name))
+        out.append(replace(item, name=name))
+    return out

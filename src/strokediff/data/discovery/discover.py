@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from strokediff.data.dicom.files import files_of_dicomdir, is_dicomdir
-from strokediff.data.discovery.cases import Discovery, LeftOut
+from strokediff.data.discovery.cases import Discovery, LeftOut, numbered
 from strokediff.data.discovery.finding import Found, find_below, find_in_archive
 from strokediff.data.discovery.formats import Kind, format_of
 from strokediff.data.discovery.loading import load_case
 from strokediff.data.discovery.tree import Tree, survey, survey_files
-from strokediff.data.disk.names import ARCHIVES, is_nifti_name, numbered
+from strokediff.data.disk.names import ARCHIVES, is_nifti_name
 from strokediff.errors import InputError
 
 __all__ = ["discover", "load_case"]

@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from strokediff.errors import UsageError
+from strokediff.errors import InputError, UsageError
+from strokediff.jsonfile import read_json
 
 LOCK_NAME = ".strokediff-lock"
 FAR = 1 << 30
@@ -118,9 +119,8 @@ def _sign(handle: int, what: str) -> None:
 
 def _told(folder: Path, file: Path) -> str:
     holder: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        found = json.loads(file.read_text("utf-8"))
-        holder = found if isinstance(found, dict) else {}
+    with suppress(InputError):
+        holder = read_json(file, "who holds the folder")
     who = f"strokediff {holder.get('what', '')}".strip()
     facts = [f"{key} {holder[key]}" for key in ("pid", "host", "since") if key in holder]
     known = f" ({', '.join([who, *facts])})" if facts else ""

@@ -10,12 +10,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-from strokediff.data.discovery.cases import Case, LeftOut
 from strokediff.plaintext import escaped, visible
 
 NIFTI = (".nii.gz", ".nii")
@@ -39,7 +35,6 @@ _START = "=+@'#"
 _WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
 _OURS = {"summary.csv", "result.json", "report.html", "preview.png"}
 _JOINERS = "\u200c\u200d"
-Named = TypeVar("Named", Case, LeftOut)
 
 
 def stem(path: Path | str) -> str:
@@ -117,22 +112,6 @@ def _parts(root: Path, path: Path, *, is_file: bool) -> list[str]:
 def same_name(name: str) -> str:
     """What two names share that a file system may take for one: case and composition folded."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def numbered(items: Iterable[Named], taken: set[str]) -> list[Named]:
-    """Append _2, _3 ... to names that are taken; letter case does not tell names apart.
-
-    `taken` holds `same_name` of all names so far and grows.
-    """
-    out = []
-    for item in items:
-        name, number = item.name, 1
-        while same_name(name) in taken:
-            number += 1
-            name = f"{item.name}_{number}"
-        taken.add(same_name(name))
-        out.append(replace(item, name=name))
-    return out
 
 
 def _kept(character: str) -> str:

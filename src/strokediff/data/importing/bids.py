@@ -18,11 +18,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from strokediff.data.disk.names import safe_name
+from strokediff.data.disk.names import NIFTI, safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.bids_names import Named, is_lesion_mask, is_plain_ct, named
 from strokediff.data.importing.names import composed, entries
-from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.importing.volumes import VolumeLayout
 from strokediff.errors import InputError
 
 FOLDERS = ("anat", "ct")
@@ -102,7 +102,7 @@ class Bids(VolumeLayout):
         ]
 
     def _files(self, folder: Path) -> list[Named]:
-        return [named(path) for path in entries(folder, self.source, *SUFFIXES)]
+        return [named(path) for path in entries(folder, self.source, *NIFTI)]
 
     def _masks_below(self, folder: Path) -> list[Named]:
         below = _all_below(folder, self.source)

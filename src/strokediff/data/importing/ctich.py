@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.data.disk.names import safe_name
+from strokediff.data.disk.names import NIFTI, safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.names import by_stem, entries, stem
 from strokediff.data.importing.pictures import SinglePictures, read_colour
-from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.importing.volumes import VolumeLayout
 
 TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
 ORANGE, WHITE = 0xD25000, 0xFFFFFF
@@ -45,8 +45,8 @@ class CtIch(VolumeLayout):
 
     def list_cases(self) -> Listing:
         """Match scans and masks by name."""
-        masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
-        scans = entries(self.source / "ct_scans", self.source, *SUFFIXES)
+        masks = by_stem(entries(self.source / "masks", self.source, *NIFTI))
+        scans = entries(self.source / "ct_scans", self.source, *NIFTI)
         cases = tuple(
             Case(safe_name(f"ctich_{stem(p)}"), stem(p), (Pair(p, masks.get(stem(p))),))
             for p in scans

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from strokediff.data.disk.names import safe_name
+from strokediff.data.disk.names import NIFTI, safe_name
 from strokediff.data.importing.base import Case, Listing, Pair
 from strokediff.data.importing.names import by_stem, composed, entries, inside, stem
 from strokediff.data.importing.nnunet_terms import is_plain_ct, label_values
-from strokediff.data.importing.volumes import SUFFIXES, VolumeLayout
+from strokediff.data.importing.volumes import VolumeLayout
 from strokediff.errors import InputError
 from strokediff.jsonfile import read_json, read_json_list
 from strokediff.plaintext import visible
@@ -79,10 +79,10 @@ class NnUNet(VolumeLayout):
         return Listing(tuple(cases), (*stray, *more), notes=tuple(notes))
 
     def _in(self, part: str, split: str) -> tuple[list[Case], list[Path]]:
-        labels = entries(self.source / f"labels{part}", self.source, *SUFFIXES)
+        labels = entries(self.source / f"labels{part}", self.source, *NIFTI)
         masks = by_stem(labels)
         cases = []
-        for path in entries(self.source / f"images{part}", self.source, *SUFFIXES):
+        for path in entries(self.source / f"images{part}", self.source, *NIFTI):
             if not stem(path).endswith(CHANNEL):
                 raise InputError(f"{path}: expected a name that ends in {CHANNEL}. Rename it.")
             own = stem(path).removesuffix(CHANNEL)
@@ -128,7 +128,7 @@ class NnUNet(VolumeLayout):
                 'alone; if it is that, write {"0": "CT"}.'
             )
         ending = self._meta.get("file_ending", ".nii.gz")
-        if ending not in SUFFIXES:
+        if ending not in NIFTI:
             raise InputError(
                 f"{path}: expected file_ending .nii.gz or .nii, got {_short(ending)}. Convert the "
                 "images to NIfTI."

@@ -17,8 +17,6 @@ from strokediff.data.nifti.masks import Grid, check_same_grid, read_labels
 from strokediff.data.volume import Volume
 from strokediff.errors import InputError
 
-SUFFIXES = (".nii.gz", ".nii")
-
 
 class VolumeLayout(Layout):
     """A layout whose cases are one NIfTI image and one NIfTI mask."""

@@ -12,9 +12,9 @@ import nibabel as nib
 import numpy as np
 
 from strokediff.data.checks.sanity import MAX_VOXELS
+from strokediff.data.disk.names import is_nifti_name
 from strokediff.errors import InputError
 
-SUFFIXES = (".nii", ".nii.gz")
 _HEADERS: tuple[tuple[Any, bytes], ...] = (
     (nib.Nifti1Header, b"n+1"),
     (nib.Nifti2Header, b"n+2"),
@@ -49,11 +49,6 @@ def unreadable(path: Path, error: Exception) -> UnreadableError:
     problem = UnreadableError(text)
     problem.reason = reason
     return problem
-
-
-def is_nifti_name(path: Path) -> bool:
-    """Whether the file's name ends in .nii or .nii.gz."""
-    return path.name.lower().endswith(SUFFIXES)
 
 
 def shape_3d(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -13,13 +13,13 @@ from numpy.typing import DTypeLike, NDArray
 from strokediff.data.checks import sanity
 from strokediff.data.checks.hounsfield import as_hounsfield
 from strokediff.data.disk.files import atomic_path
+from strokediff.data.disk.names import is_nifti_name, stem
 from strokediff.data.nifti.file import NiftiFile, open_nifti
 from strokediff.data.nifti.geometry import Placement, placement, shear_deg
-from strokediff.data.nifti.header import SUFFIXES, is_nifti_name
 from strokediff.data.regular_grid import RegularGrid, regular_grid
 from strokediff.data.volume import RAS, Source, Volume
 
-__all__ = ["SUFFIXES", "is_nifti_name", "nifti_files", "read_nifti", "save_like", "shear_deg"]
+__all__ = ["nifti_files", "read_nifti", "save_like", "shear_deg"]
 
 DESCRIPTION_LENGTH = 79
 
@@ -31,8 +31,7 @@ def nifti_files(folder: Path) -> Iterator[tuple[str, Path]]:
     """
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         if is_nifti_name(file) and not file.name.startswith(".") and file.is_file():
-            ending = next(s for s in reversed(SUFFIXES) if file.name.lower().endswith(s))
-            yield file.name[: -len(ending)], file
+            yield stem(file), file
 
 
 def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> Volume:
