@@ -22,21 +22,21 @@ from pathlib import Path
 import torch
 from ablation_report import METHODS, write_report
 
-from strokediff.data.cohorts.cohort import Cohort, open_cohort, split_patients
-from strokediff.data.disk.files import write_json
+from strokediff.cohort.store import Cohort, open_cohort, split_patients
 from strokediff.errors import InputError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.presets import Choice
-from strokediff.model import Model, load_model
-from strokediff.models import model_path
-from strokediff.predicting.diffusion import DiffusionPredictor
-from strokediff.predicting.prediction import on_axes, patient_volume
+from strokediff.prediction.diffusion import DiffusionPredictor
+from strokediff.prediction.prediction import on_axes, patient_volume
+from strokediff.segmentation.model import Model, load_model
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig, changed, preset, with_settings
 from strokediff.training.loop import Run
 from strokediff.training.resume import check_own, noise_of_run
 from strokediff.training.start import Start
+from strokediff.util.files import write_json
+from strokediff.weights import model_path
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.disk.files import write_json, write_text
+from strokediff.cohort.store import Cohort
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.evaluation.metrics import CaseMetrics
 from strokediff.evaluation.summary import volume_correlation
-from strokediff.machine import machine_name
+from strokediff.util.files import write_json, write_text
+from strokediff.util.machine import machine_name
 
 METHODS = ("avg", "sal", "infer", "all")
 FIGURES = ("dice", "vc", "vdp", "hd95_mm")

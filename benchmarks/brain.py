@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from strokediff.data.brain import extract_brain
-from strokediff.data.discovery.discover import discover, load_case
-from strokediff.data.volume import Volume
+from strokediff.ct.brain import extract_brain
+from strokediff.ct.discovery.discover import discover, load_case
+from strokediff.ct.volume import Volume
 from strokediff.errors import StrokediffError
 
 WINDOW_HU = (0.0, 80.0)

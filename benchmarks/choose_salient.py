@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from strokediff.data.cohorts.cohort import open_cohort
+from strokediff.cohort.store import open_cohort
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Estimator
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Stratified
-from strokediff.model import load_model
-from strokediff.predicting.diffusion import slices_of
+from strokediff.prediction.diffusion import slices_of
+from strokediff.segmentation.model import load_model
 
 
 def main() -> None:

@@ -23,13 +23,13 @@ from ablation import developing
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from strokediff.data.cohorts.cohort import open_cohort
+from strokediff.cohort.store import open_cohort
 from strokediff.errors import UsageError
 from strokediff.inference.presets import Choice
-from strokediff.machine import machine_name
-from strokediff.model import load_model
-from strokediff.predicting.diffusion import DiffusionPredictor
+from strokediff.prediction.diffusion import DiffusionPredictor
+from strokediff.segmentation.model import load_model
 from strokediff.training.checkpoint import read_split
+from strokediff.util.machine import machine_name
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 Volume = NDArray[np.float32]

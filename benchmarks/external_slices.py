@@ -19,12 +19,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from strokediff.data.volume import Source, Volume
+from strokediff.ct.volume import Source, Volume
 from strokediff.errors import InputError
 from strokediff.inference.presets import Choice
-from strokediff.model import Model, load_model
-from strokediff.models import model_path
-from strokediff.predict import segment_volume
+from strokediff.segmentation.model import Model, load_model
+from strokediff.segmentation.pipeline import segment_volume
+from strokediff.weights import model_path
 
 WINDOWS = {"cpaisd-slices": (0.0, 255.0), "aisd-slices": (0.0, 80.0), "ctich-slices": (0.0, 80.0)}
 FIELD_OF_VIEW_MM = 230.0

@@ -24,15 +24,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from strokediff.data.cohorts.cohort import Cohort, open_cohort
-from strokediff.data.disk.files import write_json, write_text
+from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.estimator import Context
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.presets import FUSIONS, Choice
-from strokediff.machine import machine_name
-from strokediff.model import Model, load_model
-from strokediff.predicting.diffusion import slices_of
+from strokediff.prediction.diffusion import slices_of
+from strokediff.segmentation.model import Model, load_model
+from strokediff.util.files import write_json, write_text
+from strokediff.util.machine import machine_name
 
 PARTS = ("avg", "sal", "infer")
 THRESHOLDS = np.round(np.arange(-0.8, 0.81, 0.2), 1)

@@ -96,7 +96,7 @@ class DicomSeries:
 
     def read(self) -> None:
         """As `segment` does: find the cases, read each."""
-        from strokediff.data.discovery.discover import discover, load_case
+        from strokediff.ct.discovery.discover import discover, load_case
         from strokediff.errors import InputError
 
         last = None
@@ -156,8 +156,8 @@ class Nifti:
 
     def read(self) -> None:
         """As an image, or as whatever a mask can be; the last refusal is passed on."""
-        from strokediff.data.nifti.images import read_nifti
-        from strokediff.data.nifti.masks import read_labels, read_mask, read_probability
+        from strokediff.ct.nifti.images import read_nifti
+        from strokediff.ct.nifti.masks import read_labels, read_mask, read_probability
         from strokediff.errors import InputError
 
         if self.is_image:
@@ -201,7 +201,7 @@ class Checkpoint:
         """Load it, and what `--resume` reads too."""
         import torch
 
-        from strokediff.model import load_model
+        from strokediff.segmentation.model import load_model
         from strokediff.training.checkpoint import read_split
 
         model = load_model(self.folder, torch.device("cpu"))
@@ -231,7 +231,7 @@ class CohortFolder:
 
     def read(self) -> None:
         """Open it and read every patient of the split."""
-        from strokediff.data.cohorts.cohort import open_cohort
+        from strokediff.cohort.store import open_cohort
 
         cohort = open_cohort(self.folder)
         cohort.by_patient([name for names in cohort.split.values() for name in names])
@@ -266,7 +266,7 @@ class Record:
 
     def read(self) -> None:
         """Split three scans as it says."""
-        from strokediff.data.cohorts.sources import Sources, spacing_known_beside
+        from strokediff.cohort.sources import Sources, spacing_known_beside
 
         sources = Sources.of(self.folder)
         sources.origin()
@@ -304,7 +304,7 @@ class Archive:
 
     def read(self) -> None:
         """Find the cases and read each; nothing may appear beside the archive."""
-        from strokediff.data.discovery.discover import discover, load_case
+        from strokediff.ct.discovery.discover import discover, load_case
         from strokediff.errors import InputError
 
         last = None

@@ -110,12 +110,13 @@ def make_checkpoint(folder: Path) -> None:
     """An untrained network of a few thousand weights with a low-rank noise."""
     import torch
 
-    from strokediff.data.preprocess import GridConfig
+    from strokediff.core.objective import LossConfig
+    from strokediff.ct.grid import GridConfig
     from strokediff.networks.config import NetworkConfig
     from strokediff.noise.low_rank import LowRankNoise
     from strokediff.training.build import build_network
     from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
-    from strokediff.training.config import LossConfig, NoiseConfig, TrainingConfig
+    from strokediff.training.config import NoiseConfig, TrainingConfig
     from strokediff.training.noise import write_noise
 
     config = TrainingConfig(
@@ -150,8 +151,8 @@ def make_checkpoint(folder: Path) -> None:
 
 def make_cohort(folder: Path) -> None:
     """Three patients of five slices of 16 x 16 pixels."""
-    from strokediff.data.cohorts.cohort import CohortWriter, Patient
-    from strokediff.data.preprocess import GridConfig
+    from strokediff.cohort.store import CohortWriter, Patient
+    from strokediff.ct.grid import GridConfig
 
     folder.mkdir()
     writer = CohortWriter(folder, GridConfig(size=16, spacing_mm=8.0))

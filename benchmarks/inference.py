@@ -27,8 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from strokediff.data.cohorts.cohort import Cohort, Patient, open_cohort
-from strokediff.data.disk.files import write_json, write_text
+from strokediff.cohort.store import Cohort, Patient, open_cohort
 from strokediff.evaluation.metrics import Confusion, volume_difference
 from strokediff.evaluation.summary import volume_correlation
 from strokediff.inference.algorithm1 import Algorithm1
@@ -41,9 +40,10 @@ from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Salient, Stratified
-from strokediff.machine import machine_name
-from strokediff.model import Model, load_model
-from strokediff.predicting.diffusion import slices_of
+from strokediff.prediction.diffusion import slices_of
+from strokediff.segmentation.model import Model, load_model
+from strokediff.util.files import write_json, write_text
+from strokediff.util.machine import machine_name
 
 AIM_DIFFERENCE, AIM_EVALUATIONS = 0.005, 64
 

@@ -30,10 +30,10 @@ from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
-from strokediff.machine import machine_name
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.build import build_network
 from strokediff.training.config import preset
+from strokediff.util.machine import machine_name
 
 SLICES, ROWS = 30, 16
 

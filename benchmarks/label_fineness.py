@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.data.cohorts.cohort import Cohort, open_cohort
+from strokediff.cohort.store import Cohort, open_cohort
 
 CROSS = ndimage.generate_binary_structure(2, 1)[None]
 

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from strokediff.baselines.registry import BASELINES
-from strokediff.data.nifti.masks import read_mask
+from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import InputError
 from strokediff.networks.blocks import FrozenOnesFilter
-from strokediff.predicting.prediction import as_slices
+from strokediff.prediction.prediction import as_slices
 
 
 def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:

@@ -24,22 +24,22 @@ import numpy as np
 import torch
 from plain_unet import PlainUNet
 
-from strokediff.calibrating.decisions import choose, scores
-from strokediff.data.brain import extract_brain
-from strokediff.data.cohorts.prepare import LabelledScan, find_scans
-from strokediff.data.lesions import Lesions
-from strokediff.data.nifti.images import read_nifti
-from strokediff.data.nifti.masks import read_mask
-from strokediff.data.volume import Volume
+from strokediff.cohort.prepare import LabelledScan, find_scans
+from strokediff.ct.brain import extract_brain
+from strokediff.ct.lesions import Lesions
+from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.nifti.masks import read_mask
+from strokediff.ct.volume import Volume
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
-from strokediff.inference.decision import Decision
 from strokediff.inference.once import shared
 from strokediff.inference.presets import METHODS, Choice
-from strokediff.machine import machine_name
-from strokediff.model import load_model
-from strokediff.models import model_path
-from strokediff.predict import segment_volume
+from strokediff.segmentation.calibrate.decisions import choose, scores
+from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.model import load_model
+from strokediff.segmentation.pipeline import segment_volume
+from strokediff.util.machine import machine_name
+from strokediff.weights import model_path
 
 
 def score(scan: LabelledScan, volume: Volume, mask: np.ndarray, prob: np.ndarray) -> Any:

@@ -24,16 +24,16 @@ from ablation import developing
 from torch import Tensor, nn
 
 from strokediff.baselines.unet import UNet
-from strokediff.data.cohorts.brain_slices import with_brain
-from strokediff.data.cohorts.cohort import Cohort, Patient, open_cohort
+from strokediff.cohort.brain_slices import with_brain
+from strokediff.cohort.store import Cohort, Patient, open_cohort
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.mirrored import LEFT_RIGHT
-from strokediff.machine import machine_name
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig, changed, preset
 from strokediff.training.loop import Run
 from strokediff.training.tasks import Task
+from strokediff.util.machine import machine_name
 
 NETWORKS, LOSSES = ("unet", "two-stream"), ("peers", "sdpm")
 ARMS = [f"{network}-{loss}" for network in NETWORKS for loss in LOSSES]

@@ -32,16 +32,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from strokediff.benchmark.noise.measure import cost, stored_bytes
+from strokediff.cohort.brain_slices import BrainSlices
+from strokediff.cohort.store import open_cohort
+from strokediff.core.objective import Objective
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.data.cohorts.brain_slices import BrainSlices
-from strokediff.data.cohorts.cohort import open_cohort
-from strokediff.noise.measure import cost, stored_bytes
 from strokediff.noise.registry import NOISE_MODELS, settings_for
 from strokediff.noise.store import load_noise, save_noise
 from strokediff.training.build import build_network
 from strokediff.training.config import preset
-from strokediff.training.objective import Objective
 
 AIM_TIMES, AIM_SHARE = 20.0, 0.02
 

@@ -26,9 +26,9 @@ from strokediff.benchmark.arms import ARMS
 from strokediff.benchmark.figures import save
 from strokediff.benchmark.report import titles_of
 from strokediff.benchmark.runner import rows_of
-from strokediff.data.disk.files import write_text
-from strokediff.data.nifti.masks import read_mask, read_probability
+from strokediff.ct.nifti.masks import read_mask, read_probability
 from strokediff.errors import InputError
+from strokediff.util.files import write_text
 
 MARKED = "0.5"
 """The cut of the benchmark's tables."""

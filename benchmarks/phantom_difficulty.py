@@ -23,8 +23,8 @@ from monai.losses import DiceCELoss
 from monai.networks.nets import BasicUNet
 from scipy import ndimage
 
-from strokediff.data.phantom.cohort import write_cohort
-from strokediff.machine import machine_name
+from strokediff.phantom.cohort import write_cohort
+from strokediff.util.machine import machine_name
 
 SIZE = 96
 FEATURES = (16, 32, 64, 128, 128, 16)

@@ -20,11 +20,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
 
-from strokediff.data.brain import extract_brain
-from strokediff.data.dicom.read import read_dicom_series
-from strokediff.data.phantom import make_phantom
-from strokediff.data.phantom.anatomy import WheelSource
-from strokediff.data.phantom.labels import label_atlases
+from strokediff.ct.brain import extract_brain
+from strokediff.ct.dicom.read import read_dicom_series
+from strokediff.phantom import make_phantom
+from strokediff.phantom.anatomy import WheelSource
+from strokediff.phantom.labels import label_atlases
 
 PATCH_MM = 30.0
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from strokediff.baselines.registry import baseline
-from strokediff.data.preprocess import SliceGrid
-from strokediff.data.volume import Volume
+from strokediff.ct.grid import SliceGrid
+from strokediff.ct.volume import Volume
 from strokediff.training.checkpoint import read_checkpoint, read_split
 
 

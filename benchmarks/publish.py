@@ -19,7 +19,7 @@ from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark, read_claim
 from strokediff.benchmark.suites import suite
-from strokediff.data.cohorts.cohort import open_cohort
+from strokediff.cohort.store import open_cohort
 from strokediff.errors import UsageError
 
 DOCS = Path(__file__).parents[1] / "docs" / "benchmark"

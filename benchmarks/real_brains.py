@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from strokediff.data.brain import BrainMask, extract_brain
-from strokediff.data.discovery.discover import discover, load_case
-from strokediff.data.volume import Volume
+from strokediff.ct.brain import BrainMask, extract_brain
+from strokediff.ct.discovery.discover import discover, load_case
+from strokediff.ct.volume import Volume
 from strokediff.errors import StrokediffError
 
 Array = NDArray[np.float32]

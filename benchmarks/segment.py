@@ -22,7 +22,7 @@ from pathlib import Path
 
 import nibabel as nib
 
-from strokediff.data.phantom.make import make_phantom
+from strokediff.phantom.make import make_phantom
 
 CHILD = """
 import resource, sys

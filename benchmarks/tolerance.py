@@ -23,15 +23,15 @@ import numpy as np
 import torch
 from inference import spread
 
-from strokediff.data.cohorts.cohort import Cohort, open_cohort
-from strokediff.data.disk.files import write_json, write_text
+from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.evaluation.metrics import Confusion
 from strokediff.inference.estimator import Context, LabelEstimate
 from strokediff.inference.executor import denoiser_on
 from strokediff.inference.presets import Choice, Limits
-from strokediff.machine import machine_name
-from strokediff.model import Model, load_model
-from strokediff.predicting.diffusion import slices_of
+from strokediff.prediction.diffusion import slices_of
+from strokediff.segmentation.model import Model, load_model
+from strokediff.util.files import write_json, write_text
+from strokediff.util.machine import machine_name
 
 Row = dict[str, float]
 

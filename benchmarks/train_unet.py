@@ -14,7 +14,7 @@ import torch
 
 from strokediff.baselines.registry import baseline
 from strokediff.cli.train import follow
-from strokediff.data.cohorts.cohort import open_cohort
+from strokediff.cohort.store import open_cohort
 from strokediff.training.config import TrainingConfig, preset
 from strokediff.training.loop import Run
 

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 
 from strokediff.baselines.registry import BASELINES, baseline
 from strokediff.benchmark.budgets import Budget, budget
-from strokediff.machine import machine_name
-from strokediff.model import resolve_device
+from strokediff.segmentation.model import resolve_device
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig
 from strokediff.training.tasks import Task
+from strokediff.util.machine import machine_name
 
 WARM_UP = 2
 

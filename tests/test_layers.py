@@ -11,39 +11,31 @@ import strokediff
 
 ROOT = Path(strokediff.__file__).parent
 LAYERS = {
-    "errors": -2,
-    "extras": -1,
-    "plaintext": -1,
-    "jsonfile": -1,
-    "tensorfile": -1,
-    "machine": -1,
-    "__init__": -2,
+    "__init__": -3,
+    "errors": -3,
+    "util": -2,
+    "weights": -1,
     "core": 0,
     "noise": 0,
+    "evaluation": 0,
     "networks": 1,
     "inference": 2,
-    "data": 2,
-    "training": 3,
-    "evaluation": 3,
-    "models": 3,
-    "baselines": 4,
-    "report": 4,
-    "model": 4,
-    "measuring": 5,
-    "predict": 6,
-    "resuming": 5,
-    "comparing": 5,
-    "segmenting": 7,
-    "predicting": 7,
-    "calibrating": 7,
-    "benchmark": 8,
-    "cli": 9,
+    "ct": 2,
+    "phantom": 3,
+    "cohort": 4,
+    "training": 5,
+    "baselines": 6,
+    "report": 6,
+    "segmentation": 7,
+    "prediction": 8,
+    "benchmark": 9,
+    "cli": 10,
 }
 SEES_ONLY = {
     # Estimators take a callable; what it is made of is not their concern.
     "inference": {"core", "noise", "errors", "inference"},
     # Metrics see arrays and a grid.
-    "evaluation": {"errors", "evaluation", "plaintext", "__init__"},
+    "evaluation": {"errors", "evaluation", "util", "__init__"},
 }
 HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
 MODULES = sorted(ROOT.rglob("*.py"))

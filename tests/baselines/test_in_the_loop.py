@@ -14,8 +14,8 @@ from strokediff.baselines.diffusion_unet import Widths
 from strokediff.baselines.dyn_unet import DynUNet
 from strokediff.baselines.segdiff import ImageWidths, SegDiff
 from strokediff.baselines.swin_unetr import SwinUNETR
-from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig

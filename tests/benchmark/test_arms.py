@@ -10,12 +10,12 @@ import torch
 from strokediff.benchmark.arms import ARMS, FineTunedArm, arms
 from strokediff.benchmark.budgets import BUDGETS
 from strokediff.benchmark.suites import SUITES
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import Cohort
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
-from strokediff.models import model_path
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.start import SEES
+from strokediff.weights import model_path
 
 REAL, PHANTOMS = SUITES["phe-sich"], SUITES["phantom-infarct"]
 SMALL, FULL = BUDGETS["small"], BUDGETS["full"]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from strokediff.benchmark.folds import Fold, joined
 from strokediff.benchmark.results import rows_of_table
 from strokediff.benchmark.scores import RowScore
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import Cohort
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
 
 from .conftest import row

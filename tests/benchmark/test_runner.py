@@ -20,14 +20,14 @@ from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
-from strokediff.data.cohorts.cohort import CohortWriter, Patient
-from strokediff.data.disk.files import sole
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import CohortWriter, Patient
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
-from strokediff.machine import machine_name
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.loop import Run
+from strokediff.util.files import sole
+from strokediff.util.machine import machine_name
 
 SIDE = 16
 BUDGET = replace(BUDGETS["tiny"], steps=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +9,12 @@ import nibabel as nib
 import pytest
 import torch
 
-from strokediff.data.phantom.make import Phantom, make_phantom
-from strokediff.data.preprocess import GridConfig
+from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
+from strokediff.phantom.make import Phantom, make_phantom
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # layout_factory
 
 Run = Callable[..., int]
 

@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.disk.files import sole
-from strokediff.data.disk.locks import LOCK_NAME
-from strokediff.data.phantom.make import Phantom
+from strokediff.phantom.make import Phantom
+from strokediff.util.files import sole
+from strokediff.util.locks import LOCK_NAME
 
 Run = Callable[..., int]
 
@@ -115,7 +115,7 @@ def test_two_do_not_calibrate_into_one_folder_and_a_killed_one_is_no_hindrance(
     def refused(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr("strokediff.calibrating.heads.tune", refused)
+    monkeypatch.setattr("strokediff.segmentation.calibrate.heads.tune", refused)
     out = tmp_path / "calibrated"
     calibrate = ["calibrate", trained, "--data", source, "-o", out, "--quiet"]
     with sole(out, "calibrate"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strokediff.data.phantom import make
+from strokediff.phantom import make
 
 Run = Callable[..., int]
 

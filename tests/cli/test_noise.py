@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strokediff.data.cohorts.cohort import CohortWriter, Patient
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import CohortWriter, Patient
+from strokediff.ct.grid import GridConfig
 from strokediff.noise.store import load_noise
 
 pytest.importorskip("zarr")

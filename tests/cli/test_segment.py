@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.phantom.dicom import write_dicom_series
-from strokediff.data.phantom.make import Phantom
 from strokediff.inference.estimator import Context, Slices
 from strokediff.inference.salient import Stratified
+from strokediff.phantom.dicom import write_dicom_series
+from strokediff.phantom.make import Phantom
 
 Run = Callable[..., int]
 Segment = Callable[..., tuple[int, Path]]
@@ -229,7 +229,7 @@ def test_a_stopped_run_goes_on_with_its_draws(
     """The mask is that of a run that was never stopped, and fewer draws are made."""
     options = ("--max-evaluations", 64, "--no-preview")
     _, whole = segment(scan, *options, out="whole")
-    monkeypatch.setattr("strokediff.resuming.EVERY_S", 0.0)
+    monkeypatch.setattr("strokediff.segmentation.unfinished.EVERY_S", 0.0)
     draws: list[int] = []
     draw = Stratified.draw
 
@@ -260,7 +260,7 @@ def test_a_long_run_says_first_how_long_it_takes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("strokediff.predict.LONG", 10)
+    monkeypatch.setattr("strokediff.segmentation.pipeline.LONG", 10)
     assert run("segment", scan, "-o", tmp_path / "out", "--model", checkpoint) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "network evaluations, about 0 h 01 min on cpu" in said

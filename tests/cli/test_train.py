@@ -11,12 +11,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.cohorts.prepare import prepare
-from strokediff.data.disk.files import sole
-from strokediff.data.phantom.make import Phantom
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.prepare import prepare
+from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
+from strokediff.phantom.make import Phantom
 from strokediff.training import config as configuration
+from strokediff.util.files import sole
 
 Run = Callable[..., int]
 pytest.importorskip("lightning")

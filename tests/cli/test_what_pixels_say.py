@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.data.phantom.make import Phantom
+from strokediff.phantom.make import Phantom
 
 
 def saved(path: Path, hu: np.ndarray, affine: np.ndarray, pixdim: np.ndarray) -> Path:

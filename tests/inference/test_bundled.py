@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from strokediff.data.phantom.make import make_phantom
-from strokediff.data.preprocess import SliceGrid
-from strokediff.data.volume import Source, Volume
+from strokediff.ct.grid import SliceGrid
+from strokediff.ct.volume import Source, Volume
 from strokediff.inference.algorithm1 import Algorithm1
 from strokediff.inference.estimator import Context, Sampler, Slices
 from strokediff.inference.salient import Salient, Stratified
-from strokediff.model import load_model
-from strokediff.models import model_path
+from strokediff.phantom.make import make_phantom
+from strokediff.segmentation.model import load_model
+from strokediff.weights import model_path
 
 DRAWS = 24
 T_I = 12

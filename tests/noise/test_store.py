@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from strokediff.errors import InputError
 from strokediff.noise.store import load_noise, save_noise
-from strokediff.tensorfile import write_tensors
+from strokediff.util.tensorfile import write_tensors
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.core.objective import LossConfig
+from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import LossConfig, TrainingConfig
+from strokediff.training.config import TrainingConfig
 
 pytest.importorskip("zarr")
 pytest.importorskip("lightning")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from strokediff.data.preprocess import GridConfig
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
 from strokediff.training.checkpoint import (
     CheckpointConfig,

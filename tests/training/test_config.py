@@ -3,9 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import PRESETS, LossConfig, TrainingConfig, with_settings
+from strokediff.training.config import PRESETS, TrainingConfig, with_settings
 
 
 def test_a_label_without_bounds_is_not_read_linearly() -> None:

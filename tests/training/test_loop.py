@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint

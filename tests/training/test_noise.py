@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
-from strokediff.model import load_model
+from strokediff.segmentation.model import load_model
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import NoiseConfig, TrainingConfig, changed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.training.config import TrainingConfig
 

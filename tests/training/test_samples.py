@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from strokediff.data.cohorts.cohort import Cohort, CohortWriter, Patient, open_cohort
-from strokediff.data.preprocess import GridConfig
-from strokediff.data.surroundings import Surroundings
+from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.ct.grid import GridConfig
+from strokediff.ct.surroundings import Surroundings
 from strokediff.errors import InputError
 from strokediff.training.samples import TrainingSamples
 

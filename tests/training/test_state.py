@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from strokediff.errors import InputError
-from strokediff.tensorfile import write_tensors
 from strokediff.training.state import Average, load_state, save_state
+from strokediff.util.tensorfile import write_tensors
 
 DECAY = 0.4
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.disk.files import atomic_directory
+from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, UsageError
 from strokediff.training import trouble
 from strokediff.training.board import board
 from strokediff.training.config import TrainingConfig
 from strokediff.training.resume import checkpoints
 from strokediff.training.trouble import explained
+from strokediff.util.files import atomic_directory
 
 from .test_loop import run_in, train
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from strokediff.baselines.one_pass import OnePass
 from strokediff.errors import UsageError
-from strokediff.extras import require
+from strokediff.util.extras import require
 
 MIN_SIDE = 4
 """nnU-Net's planner halves the grid as long as no side falls below 4 pixels."""

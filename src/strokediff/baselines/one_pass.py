@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from strokediff.baselines.base import in_brain
-from strokediff.extras import require
 from strokediff.inference.mirrored import LEFT_RIGHT
+from strokediff.util.extras import require
 
 OUTSIDE = -20.0
 """The logit outside the brain: there the answer is given, so it must not pull on the loss."""

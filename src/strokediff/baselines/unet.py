@@ -8,7 +8,7 @@ from torch import nn
 
 from strokediff.baselines.base import check_multiple
 from strokediff.baselines.one_pass import OnePass
-from strokediff.extras import require
+from strokediff.util.extras import require
 
 FEATURES = (16, 32, 64, 112, 192, 16)
 """As many parameters as the `tiny` two-stream network: 1.35 million."""

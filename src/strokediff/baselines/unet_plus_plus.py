@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from strokediff.baselines.base import check_multiple
 from strokediff.baselines.one_pass import OnePass
-from strokediff.extras import require
+from strokediff.util.extras import require
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import nn
 
 from strokediff.baselines.base import check_multiple
 from strokediff.baselines.one_pass import OnePass
-from strokediff.extras import require
+from strokediff.util.extras import require
 
 PATCH = 16
 

@@ -13,19 +13,19 @@ import torch
 from strokediff.baselines.registry import BASELINES, baseline
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.suites import Suite
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.inference.presets import METHODS, Choice
-from strokediff.model import load_model
-from strokediff.models import DEFAULT, model_path
-from strokediff.predicting.diffusion import DiffusionPredictor
-from strokediff.predicting.peer import load_peer
-from strokediff.predicting.prediction import Predictor
+from strokediff.prediction.diffusion import DiffusionPredictor
+from strokediff.prediction.peer import load_peer
+from strokediff.prediction.prediction import Predictor
+from strokediff.segmentation.model import load_model
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import NoiseConfig, with_settings
 from strokediff.training.loop import Run
 from strokediff.training.resume import noise_of_run
 from strokediff.training.start import Start
+from strokediff.weights import DEFAULT, model_path
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
 

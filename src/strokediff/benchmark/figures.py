@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.data.disk.files import write_bytes
 from strokediff.evaluation.unit import Unit
+from strokediff.util.files import write_bytes
 
 DPI = 110
 PANEL_COLUMNS = 9

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 
 Split = dict[str, list[str]]

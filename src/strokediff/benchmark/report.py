@@ -19,11 +19,11 @@ from strokediff.benchmark.results import Row, rows_of_table
 from strokediff.benchmark.runner import Benchmark, rows_of
 from strokediff.benchmark.scores import RowScore
 from strokediff.benchmark.tables import markdown, to_csv
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.disk.files import write_json, write_text
-from strokediff.data.nifti.masks import read_mask
+from strokediff.cohort.store import Cohort
+from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import InputError, UsageError
-from strokediff.predicting.prediction import as_slices
+from strokediff.prediction.prediction import as_slices
+from strokediff.util.files import write_json, write_text
 
 Scores = dict[str, list[RowScore]]
 

@@ -31,15 +31,15 @@ from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Suite, cohort_of
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.disk.files import sole, writable, write_json, write_text
+from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.evaluation.unit import Unit
-from strokediff.jsonfile import read_json
-from strokediff.machine import machine_name
-from strokediff.model import resolve_device
-from strokediff.predicting.folder import predict_cohort, read_record
+from strokediff.prediction.folder import predict_cohort, read_record
+from strokediff.segmentation.model import resolve_device
 from strokediff.training.trouble import explained
+from strokediff.util.files import sole, writable, write_json, write_text
+from strokediff.util.jsonfile import read_json
+from strokediff.util.machine import machine_name
 
 CLAIM = "benchmark.json"
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from strokediff.data.disk.files import write_text
-from strokediff.data.nifti.masks import check_same_grid, read_mask, read_probability
+from strokediff.ct.nifti.masks import check_same_grid, read_mask, read_probability
 from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
-from strokediff.jsonfile import read_json
+from strokediff.util.files import write_text
+from strokediff.util.jsonfile import read_json
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from strokediff.benchmark.budgets import Budget
-from strokediff.data.cohorts.cohort import Cohort, open_cohort
-from strokediff.data.cohorts.prepare import find_scans, prepare
-from strokediff.data.phantom.cohort import write_cohort
-from strokediff.data.preprocess import GridConfig
+from strokediff.cohort.prepare import find_scans, prepare
+from strokediff.cohort.store import Cohort, open_cohort
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
+from strokediff.phantom.cohort import write_cohort
 
 Advance = Callable[[int, int, str], None]
 """Called with (done, total, what)."""

@@ -10,7 +10,7 @@ from typing import Any
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
 from strokediff.evaluation.bootstrap import Interval
 from strokediff.evaluation.unit import Unit
-from strokediff.plaintext import csv_cell
+from strokediff.util.plaintext import csv_cell
 
 OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
 SHAPE = {

@@ -33,15 +33,15 @@ def calibrate(
     from rich.console import Console
     from rich.table import Table
 
-    from strokediff.calibrating.checkpoint import validation_patients, write_tuned
-    from strokediff.calibrating.heads import tune
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.disk.files import refuse_here, sole
-    from strokediff.data.disk.locks import LOCK_NAME
     from strokediff.errors import UsageError
     from strokediff.inference.presets import METHODS, Choice
-    from strokediff.model import load_model, resolve_device
+    from strokediff.segmentation.calibrate.checkpoint import validation_patients, write_tuned
+    from strokediff.segmentation.calibrate.heads import tune
+    from strokediff.segmentation.model import load_model, resolve_device
     from strokediff.training.trouble import explained
+    from strokediff.util.files import refuse_here, sole
+    from strokediff.util.locks import LOCK_NAME
 
     names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
     unknown = [name for name in names if name not in METHODS]

@@ -10,7 +10,7 @@ import typer
 SERIES = "phantom-patient"
 
 if TYPE_CHECKING:
-    from strokediff.data.phantom.make import Phantom
+    from strokediff.phantom.make import Phantom
 
 
 def demo(
@@ -29,10 +29,10 @@ def demo(
     from rich.console import Console
 
     from strokediff.cli.segment import segment
-    from strokediff.data.disk.files import atomic_directory, refuse_others
-    from strokediff.data.phantom.dicom import write_dicom_series
-    from strokediff.data.phantom.make import make_phantom
-    from strokediff.segmenting import check_writable
+    from strokediff.phantom.dicom import write_dicom_series
+    from strokediff.phantom.make import make_phantom
+    from strokediff.segmentation.patients import check_writable
+    from strokediff.util.files import atomic_directory, refuse_others
 
     started = time.perf_counter()
     console = Console()
@@ -80,7 +80,7 @@ def _print_table(
     import numpy as np
     from rich.table import Table
 
-    from strokediff.plaintext import visible
+    from strokediff.util.plaintext import visible
 
     voxel_ml = abs(float(np.linalg.det(patient.affine[:3, :3]))) / 1000
     interval = report["volume_interval_ml"]

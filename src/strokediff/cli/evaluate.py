@@ -12,10 +12,10 @@ from strokediff.errors import InputError, UsageError, raise_all
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from strokediff.data.discovery.pairing import Pair
     from strokediff.evaluation.metrics import CaseMetrics
     from strokediff.evaluation.summary import Summary
     from strokediff.evaluation.unit import Unit
+    from strokediff.prediction.pairing import Pair
 
 
 def evaluate(
@@ -55,11 +55,11 @@ def evaluate(
     from rich.console import Console
     from rich.markup import escape
 
-    from strokediff.data.discovery.pairing import listed, pair_cases
-    from strokediff.data.disk.files import write_text
     from strokediff.evaluation.summary import summarize
     from strokediff.evaluation.tables import format_csv, format_json, is_summary
-    from strokediff.plaintext import visible
+    from strokediff.prediction.pairing import listed, pair_cases
+    from strokediff.util.files import write_text
+    from strokediff.util.plaintext import visible
 
     if output.suffix != ".csv":
         raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
@@ -86,7 +86,7 @@ def evaluate(
 
 def _unit(name: str, truth_dir: Path, console: Console) -> Unit:
     """The unit that was asked for, or that the truth's cohort.json calls for."""
-    from strokediff.data.cohorts.sources import spacing_known_beside
+    from strokediff.cohort.sources import spacing_known_beside
     from strokediff.evaluation.unit import Unit
 
     known = spacing_known_beside(truth_dir)
@@ -114,7 +114,7 @@ def _evaluate_all(pairs: list[Pair], unit: Unit, console: Console) -> list[CaseM
 
 
 def _evaluate_pair(pair: Pair, unit: Unit) -> CaseMetrics:
-    from strokediff.data.nifti.masks import check_same_grid, read_mask, read_probability
+    from strokediff.ct.nifti.masks import check_same_grid, read_mask, read_probability
     from strokediff.evaluation.metrics import evaluate_case
 
     true, pred = read_mask(pair.true), read_mask(pair.pred)

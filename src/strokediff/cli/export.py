@@ -36,8 +36,8 @@ def nnunet(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohorts.cohort import open_cohort
-    from strokediff.data.cohorts.exporting import export_nnunet
+    from strokediff.cohort.exporting import export_nnunet
+    from strokediff.cohort.store import open_cohort
 
     opened = open_cohort(cohort)
     with progress_bar(quiet) as bar:

@@ -13,7 +13,7 @@ from strokediff.errors import PartialFailure
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from strokediff.data.importing.survey import Survey
+    from strokediff.cohort.importing.survey import Survey
 
 
 def import_(
@@ -57,10 +57,10 @@ def import_(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.importing.base import Lesion
-    from strokediff.data.importing.convert import convert, require_new
-    from strokediff.data.importing.registry import open_layout
-    from strokediff.data.importing.survey import survey
+    from strokediff.cohort.importing.base import Lesion
+    from strokediff.cohort.importing.convert import convert, require_new
+    from strokediff.cohort.importing.registry import open_layout
+    from strokediff.cohort.importing.survey import survey
 
     console = Console(quiet=quiet)
     require_new(out)

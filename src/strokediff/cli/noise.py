@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from strokediff.comparing import Comparison
+    from strokediff.benchmark.noise.compare import Comparison
 
 noise = typer.Typer(
     help="Noise models (SADPM): fit one on a cohort, or measure them all beside its images.",
@@ -49,21 +49,21 @@ def fit(
     """Fit a noise model on the brain slices of the training split and save it."""
     from rich.console import Console
 
-    from strokediff import comparing
+    from strokediff.benchmark.noise import compare
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohorts.brain_slices import BrainSlices
-    from strokediff.data.cohorts.cohort import open_cohort
-    from strokediff.segmenting import check_writable
+    from strokediff.cohort.brain_slices import BrainSlices
+    from strokediff.cohort.store import open_cohort
+    from strokediff.segmentation.patients import check_writable
 
-    name = comparing.chosen_models([model])[0]
+    name = compare.chosen_models([model])[0]
     opened = open_cohort(cohort)
-    comparing.check_alone(out)
+    compare.check_alone(out)
     check_writable(out)
     with progress_bar(quiet) as bar:
         task = bar.add_task(f"fitting {name}", total=None)
         slices = BrainSlices(opened, opened.split["train"], size=size)
-        fitted = comparing.fit(name, slices, {"seed": seed, **_given(features, rank, shrinkage)})
-        comparing.save_alone(out, fitted)
+        fitted = compare.fit(name, slices, {"seed": seed, **_given(features, rank, shrinkage)})
+        compare.save_alone(out, fitted)
         bar.update(task, completed=1, total=1)
     if not quiet:
         Console().print(
@@ -91,13 +91,13 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Measure noise models beside the images: a table, noise.png and noise.json."""
-    from strokediff import comparing
+    from strokediff.benchmark.noise import compare
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohorts.cohort import open_cohort
-    from strokediff.model import resolve_device
-    from strokediff.segmenting import check_writable
+    from strokediff.cohort.store import open_cohort
+    from strokediff.segmentation.model import resolve_device
+    from strokediff.segmentation.patients import check_writable
 
-    names = comparing.chosen_models(
+    names = compare.chosen_models(
         [n.strip() for n in ",".join(models or []).split(",") if n.strip()]
     )
     opened = open_cohort(cohort)
@@ -109,7 +109,7 @@ def compare(
         def show(done: int, total: int, what: str) -> None:
             bar.update(task, completed=done, total=total, description=what)
 
-        found = comparing.compare(
+        found = compare.compare(
             opened,
             names,
             size=size,

@@ -44,16 +44,16 @@ def predict(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohorts.cohort import SPLITS, open_cohort
-    from strokediff.data.disk.files import sole
+    from strokediff.cohort.store import SPLITS, open_cohort
     from strokediff.errors import InputError, UsageError
     from strokediff.inference.presets import Choice
-    from strokediff.model import resolve_device
-    from strokediff.models import model_path
-    from strokediff.predicting.folder import predict_cohort
-    from strokediff.predicting.load import load_predictor
+    from strokediff.prediction.folder import predict_cohort
+    from strokediff.prediction.load import load_predictor
+    from strokediff.segmentation.model import resolve_device
     from strokediff.training.checkpoint import read_split
     from strokediff.training.trouble import explained
+    from strokediff.util.files import sole
+    from strokediff.weights import model_path
 
     if split not in (*SPLITS, OWN):
         raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")

@@ -38,8 +38,8 @@ def prepare(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.cohorts import prepare as preparing
-    from strokediff.data.preprocess import GridConfig
+    from strokediff.cohort import prepare as preparing
+    from strokediff.ct.grid import GridConfig
     from strokediff.training.config import preset as training_preset
 
     chosen = training_preset(preset)

@@ -58,7 +58,7 @@ def shortened(text: str, columns: int) -> str:
     """
     from rich.cells import cell_len, set_cell_size
 
-    from strokediff.plaintext import visible
+    from strokediff.util.plaintext import visible
 
     text = visible(text)
     if cell_len(text) <= columns:
@@ -73,7 +73,7 @@ def shortened(text: str, columns: int) -> str:
 
 def print_line(bar: Progress, text: str) -> None:
     """A whole line above the bar: wrapped where it is long, never cut, no markup."""
-    from strokediff.plaintext import visible
+    from strokediff.util.plaintext import visible
 
     if not bar.disable:
         bar.console.print(visible(text), soft_wrap=True, highlight=False, markup=False)

@@ -16,8 +16,8 @@ UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
 
 if TYPE_CHECKING:
-    from strokediff.data.discovery.cases import Case
-    from strokediff.segmenting import Outcome
+    from strokediff.ct.discovery.cases import Case
+    from strokediff.segmentation.patients import Outcome
 
 
 def segment(
@@ -73,13 +73,13 @@ def segment(
     are, unless their files or a setting changed.
     """
     from strokediff.cli.progress import print_line, progress_bar
-    from strokediff.data.discovery.discover import discover
+    from strokediff.ct.discovery.discover import discover
     from strokediff.inference.executor import PRECISIONS
     from strokediff.inference.presets import Choice, Limits
-    from strokediff.model import compiled, load_model, resolve_device
-    from strokediff.models import model_path
-    from strokediff.plaintext import visible
-    from strokediff.segmenting import Job, check_writable, segment_cases
+    from strokediff.segmentation.model import compiled, load_model, resolve_device
+    from strokediff.segmentation.patients import Job, check_writable, segment_cases
+    from strokediff.util.plaintext import visible
+    from strokediff.weights import model_path
 
     if precision not in PRECISIONS:
         raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
@@ -135,8 +135,8 @@ def segment(
 @contextmanager
 def _older_does_not_count(out: Path) -> Iterator[None]:
     """A run that finds nothing to segment leaves no older result in `out` as if it were its own."""
-    from strokediff.data.disk.files import sole
-    from strokediff.data.disk.result_folder import ASIDE, ResultFolder
+    from strokediff.segmentation.patients.folder import ASIDE, ResultFolder
+    from strokediff.util.files import sole
 
     try:
         yield
@@ -171,7 +171,7 @@ def _line(outcome: Outcome) -> str:
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:
-    from strokediff.plaintext import visible
+    from strokediff.util.plaintext import visible
 
     failed = [o for o in outcomes if o.exception]
     if not failed:

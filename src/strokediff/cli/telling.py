@@ -22,7 +22,7 @@ def tell(message: str) -> None:
 
     Further lines are set in: no file name can make a line that passes for the program's own.
     """
-    from strokediff.plaintext import terminal
+    from strokediff.util.plaintext import terminal
 
     first, *more = terminal(f"strokediff: {message}").split("\n")
     lines = [first, *(line if line.startswith((" ", "- ")) else f"  {line}" for line in more)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from strokediff.data.cohorts.cohort import Cohort
+    from strokediff.cohort.store import Cohort
     from strokediff.training.config import TrainingConfig
     from strokediff.training.loop import Run
     from strokediff.training.start import Start
@@ -64,7 +64,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
-    from strokediff.model import resolve_device
+    from strokediff.segmentation.model import resolve_device
     from strokediff.training.trouble import explained
 
     resolve_device(device)  # refused before anything is read
@@ -103,13 +103,13 @@ def prepared(
     resume: bool,
 ) -> Run:
     """The run in `out`, its network and noise made; nothing is written yet."""
-    from strokediff.data.cohorts.cohort import open_cohort
-    from strokediff.models import model_path
+    from strokediff.cohort.store import open_cohort
     from strokediff.training.build import build_network, build_task
     from strokediff.training.config import changed, with_settings
     from strokediff.training.loop import Run
     from strokediff.training.resume import noise_of_run
     from strokediff.training.start import Start
+    from strokediff.weights import model_path
 
     cohort = open_cohort(data)
     start = Start.of(model_path(start_from)) if start_from else None
@@ -149,9 +149,9 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.data.disk.files import refuse_others, sole
     from strokediff.training.board import board
     from strokediff.training.resume import checkpoints
+    from strokediff.util.files import refuse_others, sole
 
     refuse_others(run.folder, RUN, "training run")
     console = Console()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
 from strokediff.evaluation.summary import Summary, unit_of
-from strokediff.plaintext import csv_cell
+from strokediff.util.plaintext import csv_cell
 
 COLUMNS = ("case", *METRICS)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from strokediff.errors import InputError
-from strokediff.jsonfile import read_json
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.parts import check
 from strokediff.noise.registry import NOISE_MODELS
-from strokediff.tensorfile import read_tensors, write_tensors
+from strokediff.util.jsonfile import read_json
+from strokediff.util.tensorfile import read_tensors, write_tensors
 
 FORMAT = 1
 

@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from strokediff.data.disk.files import write_bytes
 from strokediff.report.views import Crop, choose_slices, crop_to_head, key_slice, to_grey
+from strokediff.util.files import write_bytes
 
 BACKGROUND = "#0b0d10"
 TEXT, FAINT = "#e8eaed", "#8d96a0"

@@ -14,7 +14,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from strokediff.data.disk.files import write_text
 from strokediff.report.sections import (
     area_profile,
     computed_rows,
@@ -25,6 +24,7 @@ from strokediff.report.sections import (
     model_note,
     warning_texts,
 )
+from strokediff.util.files import write_text
 
 RESEARCH_ONLY = (
     "For research use only. This is not a medical device: it must not be used for diagnosis, "

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strokediff.data.disk.files import write_text
-from strokediff.plaintext import csv_cell
+from strokediff.util.files import write_text
+from strokediff.util.plaintext import csv_cell
 
 COLUMNS = (
     "case",

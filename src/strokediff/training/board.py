@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from strokediff.extras import require
 from strokediff.training.loop import StepReport
+from strokediff.util.extras import require
 
 EVERY = 20
 """Steps between two figures of the loss."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.data.surroundings import Surroundings
+from strokediff.ct.surroundings import Surroundings
 from strokediff.networks.bounds import outline
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet

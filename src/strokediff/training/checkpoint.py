@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from strokediff import __version__
-from strokediff.data.preprocess import GridConfig
+from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
-from strokediff.jsonfile import read_json
-from strokediff.tensorfile import read_tensors, write_tensors
 from strokediff.training.config import TrainingConfig
+from strokediff.util.jsonfile import read_json
+from strokediff.util.tensorfile import read_tensors, write_tensors
 
 FORMAT = 2
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin")

@@ -8,33 +8,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 
 MAX_FEATURES = 2**16
 """Of a noise: its covariance has the square of as many numbers."""
-
-
-class LossConfig(BaseModel):
-    """Weights of the loss terms (SDPM section 2.3) and how the label is read in them.
-
-    `label_likelihood` is the law of L_d0; it and the Dice term see a probability, read from y_0_hat
-    as `label_reading` says: "linear" needs a label in [-1, 1] (`label_form` "clean").
-
-    `label_window` and `dice_window` are T_p and T_i as fractions of T.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    d1: float = Field(1.0, ge=0)
-    d2: float = Field(1.0, ge=0)
-    p: float = Field(1.0, ge=0)
-    d0: float = Field(1.0, ge=0)
-    dice: float = Field(1.0, ge=0)
-    label_likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    label_reading: Literal["sigmoid", "linear"] = "sigmoid"
-    label_window: float = Field(1.0, ge=0, le=1)
-    dice_window: float = Field(0.5, ge=0, le=1)
 
 
 class NoiseConfig(BaseModel):

@@ -16,10 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strokediff.data.cohorts.cohort import Cohort
-from strokediff.data.disk.files import atomic_directory
+from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
-from strokediff.extras import require
 from strokediff.training.build import surroundings_of
 from strokediff.training.checkpoint import (
     CheckpointConfig,
@@ -36,6 +34,8 @@ from strokediff.training.tasks import Task
 from strokediff.training.trouble import explained
 from strokediff.training.validation import Validation, validate
 from strokediff.training.weights import check_weights
+from strokediff.util.extras import require
+from strokediff.util.files import atomic_directory
 
 KEEP = 2
 """Checkpoints to keep: the newest, and the one before it in case the disk failed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from strokediff.data.cohorts.brain_slices import BrainSlices
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.brain_slices import BrainSlices
+from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import NoiseModel
 from strokediff.noise.isotropic import IsotropicNoise

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from strokediff.data.cohorts.cohort import Cohort
+from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import NoiseModel
 from strokediff.training.checkpoint import Checkpoint, read_config, read_split

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from strokediff.cohort.brain_slices import MIN_BRAIN_PIXELS
+from strokediff.cohort.store import RIM_MM, Cohort
 from strokediff.core.seeds import derive_seed
-from strokediff.data.cohorts.brain_slices import MIN_BRAIN_PIXELS
-from strokediff.data.cohorts.cohort import RIM_MM, Cohort
-from strokediff.data.preprocess import widened
-from strokediff.data.surroundings import ALONE, Surroundings
+from strokediff.ct.grid import widened
+from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError
-from strokediff.extras import require
+from strokediff.util.extras import require
 
 EDGES_MM = (-RIM_MM / 2, 0.0, 0.0, RIM_MM / 2, RIM_MM)
 """How far augmentation moves the edge of the brain, each as often."""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from strokediff.errors import InputError
-from strokediff.jsonfile import read_json
-from strokediff.tensorfile import read_tensors, write_tensors
 from strokediff.training.weights import load_weights
+from strokediff.util.jsonfile import read_json
+from strokediff.util.tensorfile import read_tensors, write_tensors
 
 WHOLE = "training state"
 REMEDY = "Delete this checkpoint to resume from the one before it."

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from strokediff.core.losses import Mahalanobis, NoiseError, squared_error
+from strokediff.core.objective import Objective
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.time_sampling import TIME_SAMPLERS
 from strokediff.noise.base import NoiseModel, Whitening, generator
 from strokediff.training.config import TrainingConfig
-from strokediff.training.objective import Objective
 from strokediff.training.samples import sample_seeds
 
 

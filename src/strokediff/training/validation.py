@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from strokediff.data.cohorts.cohort import Cohort, Patient
-from strokediff.data.surroundings import ALONE, Surroundings
+from strokediff.cohort.store import Cohort, Patient
+from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.training.tasks import Task
 
 BATCH = 32

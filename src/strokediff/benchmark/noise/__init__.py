@@ -1,0 +1,1 @@
+"""Noise models measured beside a cohort's images."""

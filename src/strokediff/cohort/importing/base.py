@@ -1,0 +1,182 @@
+"""What every layout has in common: it lists its cases, reads a mask, and writes an image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.ct.volume import Volume
+from strokediff.errors import InputError, UsageError
+
+
+class SizeError(InputError):
+    """A mask does not lie on its image's grid, or slices of one patient differ in size."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image file, a slice or a whole head, with its mask; `mask` is None where none is."""
+
+    image: Path
+    mask: Path | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan as it is listed, before any pixel is read; several slices from foot to head.
+
+    `name` names it in the cohort, `patient` is who it is of, as the data set calls them; `split`
+    is "train", "val" or "test" where the data set says so. `numbers` are those of the slices in
+    their files' names, in the order of `pairs`, where the names alone give the order.
+    """
+
+    name: str
+    patient: str
+    pairs: tuple[Pair, ...]
+    split: str | None = None
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The cases of a data set, masks that belong to no image, and what to know about the whole.
+
+    `empty` are folders that should hold images and hold none, `unread` files of other kinds that
+    lie among the images and masks.
+    """
+
+    cases: tuple[Case, ...]
+    stray_masks: tuple[Path, ...] = ()
+    empty: tuple[Path, ...] = ()
+    unread: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A mask as the data set stores it: class values (X, Y, Z) on the image's stored grid.
+
+    `affine` takes indices to RAS+ mm; it is nominal where `spacing_known` is false.
+    """
+
+    values: NDArray[np.int32]
+    affine: NDArray[np.float64]
+    spacing_known: bool
+
+
+class Layout(ABC):
+    """One public layout, opened on a folder."""
+
+    name: ClassVar[str]
+    """What the user calls it."""
+    title: ClassVar[str]
+    licence: ClassVar[str]
+    expected: ClassVar[str]
+    """The folder in one line, for whoever gave another one."""
+    single_slices: ClassVar[bool] = False
+    """Cases are slices without a head around them."""
+    unmasked_is_empty: ClassVar[bool] = False
+    """An image without a mask shows no lesion; else it is an error."""
+    assumed_pixel_mm: float | None = None
+    """The side of a pixel where the files do not hold it but the data set's authors tell it."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether the folder looks like this layout."""
+
+    @property
+    def spacing_note(self) -> str | None:
+        """What of the spacing is assumed rather than read; None where nothing is."""
+        return None
+
+    @property
+    def licence_note(self) -> str:
+        """The licence in one line."""
+        return self.licence
+
+    @property
+    @abstractmethod
+    def labels(self) -> Mapping[str, tuple[int, ...]] | None:
+        """Class names and their values; None if any whole number may occur."""
+
+    @property
+    def default_labels(self) -> tuple[str, ...]:
+        """The classes that count as the lesion unless the user says otherwise: all of them."""
+        return tuple(self.labels or ())
+
+    @property
+    def known_values(self) -> frozenset[int] | None:
+        """Every value that a mask may hold, the background's 0 among them; None: any from 0."""
+        if self.labels is None:
+            return None
+        return frozenset({0}.union(*self.labels.values()))
+
+    @abstractmethod
+    def list_cases(self) -> Listing:
+        """Find every image and mask; no pixels are read."""
+
+    @abstractmethod
+    def classes(self, case: Case) -> Classes:
+        """Read a case's mask and compare its grid with the image's; `SizeError` if they differ."""
+
+    @abstractmethod
+    def image(self, case: Case) -> Volume:
+        """Read a case's image in HU, as it is stored; `InputError` if it is no head CT."""
+
+    @abstractmethod
+    def write_image(self, case: Case, path: Path) -> None:
+        """Write an image that `image` took, in HU, to `path` (.nii.gz)."""
+
+    def shown(self, value: int) -> str:
+        """A class value in the words of its file."""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """The user's choice of classes: `values` count as lesion, None for every value above 0."""
+
+    names: tuple[str, ...]
+    values: tuple[int, ...] | None
+
+    @classmethod
+    def chosen(cls, layout: Layout, names: tuple[str, ...] | None) -> Lesion:
+        """Look up names or numbers; raises `UsageError` listing the classes there are."""
+        labels = layout.labels
+        if labels is None:
+            if names is None:
+                return cls(("every value above 0",), None)
+            return cls(names, tuple(_number(name, layout) for name in names))
+        known = {**{str(v[0]): v for v in labels.values() if len(v) == 1}, **labels}
+        wanted = layout.default_labels if names is None else names
+        unknown = [name for name in wanted if name not in known]
+        if unknown or not wanted:
+            there = ", ".join(f"{name} ({'+'.join(map(str, v))})" for name, v in labels.items())
+            raise UsageError(
+                f"--labels: {', '.join(unknown) or 'nothing'} is no class of {layout.name}. "
+                f"Expected some of: {there}."
+            )
+        values = sorted({value for name in wanted for value in known[name]})
+        titles = [next(n for n, v in labels.items() if v == known[name]) for name in wanted]
+        return cls(tuple(dict.fromkeys(titles)), tuple(values))
+
+    def mask(self, classes: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """1 where a chosen class is, else 0."""
+        found = classes > 0 if self.values is None else np.isin(classes, self.values)
+        return found.astype(np.uint8)
+
+
+def _number(name: str, layout: Layout) -> int:
+    if name.isascii() and name.isdigit() and int(name) > 0:
+        return int(name)
+    raise UsageError(f"--labels: expected whole numbers above 0 for {layout.name}, got {name!r}.")

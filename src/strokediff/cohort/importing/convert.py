@@ -1,0 +1,108 @@
+"""Writes a surveyed data set as a folder for `strokediff prepare`.
+
+DST/images/NAME.nii.gz    HU
+DST/labels/NAME.nii.gz    0 and 1, on the image's grid
+DST/cohort.json           layout, licence, spacing, labels, declared split, what was found
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.cohort.importing.survey import Progress, Survey
+from strokediff.errors import InputError, UsageError, raise_all
+from strokediff.util.files import atomic_directory
+
+
+def require_new(out: Path) -> None:
+    """Raise `UsageError` if anything is at `out` already: an import never overwrites."""
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise UsageError(
+            f"{out}: exists already. Expected a new folder; choose another name or remove it."
+        )
+
+
+def convert(
+    surveyed: Survey, out: Path, *, progress: Progress = lambda done, total, name: None
+) -> None:
+    """Write the cohort `out`; raises `InputError` with the survey's errors, or every bad image.
+
+    Nothing is left at `out` on failure.
+    """
+    surveyed.require_sound()
+    require_new(out)
+    facts, layout = surveyed.facts, surveyed.layout
+    problems: list[InputError] = []
+    with atomic_directory(out) as folder:
+        for part in ("images", "labels"):
+            (folder / part).mkdir()
+        for done, fact in enumerate(facts):
+            name = fact.case.name
+            progress(done, len(facts), name)
+            try:
+                layout.write_image(fact.case, folder / "images" / f"{name}.nii.gz")
+                classes = layout.classes(fact.case)
+            except InputError as problem:  # sound when it was surveyed
+                problems.append(problem)
+                continue
+            mask = surveyed.lesion.mask(classes.values)
+            write_mask(mask, classes.affine, folder / "labels" / f"{name}.nii.gz")
+        progress(len(facts), len(facts), "")
+        raise_all(problems)
+        text = json.dumps(record(surveyed), indent=1)
+        (folder / "cohort.json").write_text(text + "\n")
+
+
+def write_mask(mask: NDArray[np.uint8], affine: NDArray[np.float64], path: Path) -> None:
+    """A mask of 0 and 1 as NIfTI, uint8."""
+    nib.save(nib.Nifti1Image(mask, affine), path)
+
+
+def record(surveyed: Survey) -> dict[str, Any]:
+    """What cohort.json says; `strokediff.cohort.sources` reads it."""
+    layout, facts = surveyed.layout, surveyed.facts
+    lesion = ", ".join(surveyed.lesion.names)
+    made: dict[str, Any] = {
+        "description": f"{layout.title}; lesion: {lesion}",
+        "layout": layout.name,
+        "licence": layout.licence_note,
+        "spacing": surveyed.spacing,
+        **({"spacing_note": layout.spacing_note} if layout.spacing_note else {}),
+        "labels": list(surveyed.lesion.names),
+        "partial_heads": surveyed.partial_heads,
+    }
+    if any(fact.case.split for fact in facts):
+        made["declared_split"] = {
+            split: [fact.case.name for fact in facts if fact.case.split == split]
+            for split in ("train", "val", "test")
+        }
+    made["patients"] = {
+        fact.case.name: {
+            "patient": fact.case.patient,
+            "slices": fact.slices,
+            "lesion_slices": fact.lesion_slices,
+            "lesion_voxels": fact.lesion_voxels,
+            "lesion_ml": fact.lesion_ml,
+            "spacing_known": fact.spacing_known,
+            "warnings": list(fact.warnings),
+        }
+        for fact in facts
+    }
+    if surveyed.left_out:
+        made["left_out"] = dict(surveyed.left_out)
+    made["findings"] = [
+        {
+            "severity": finding.severity.value,
+            "what": finding.what,
+            "where": list(finding.where),
+            "remedy": finding.remedy,
+        }
+        for finding in surveyed.findings
+    ]
+    return made

@@ -1,0 +1,78 @@
+"""CT-ICH of PhysioNet: head CT of traumatic brain injury, haemorrhage outlined.
+
+    ct_scans/NNN.nii, masks/NNN.nii     NIfTI in HU, as PhysioNet publishes versions 1.1 to 1.3
+
+Patient demographics and diagnoses lie beside them in CSV files, which are not read. Also read:
+single slices (images/NAME.jpg, masks/NAME.png with haemorrhage in orange), as copies of version
+1.0 are found, in its window of -20 to 100 HU; and version 1.0.0 itself, see `ctich_folders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.cohort.importing.base import Case, Listing, Pair
+from strokediff.cohort.importing.names import by_stem, entries, stem
+from strokediff.cohort.importing.pictures import SinglePictures, read_colour
+from strokediff.cohort.importing.volumes import VolumeLayout
+from strokediff.util.names import NIFTI, safe_name
+
+TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
+ORANGE, WHITE = 0xD25000, 0xFFFFFF
+
+
+class CtIch(VolumeLayout):
+    """One NIfTI a patient."""
+
+    name = "ctich"
+    title = TITLE
+    licence = "CC BY 4.0 for version 1.0; version 1.3.1 is under PhysioNet's restricted licence"
+    expected = "ct_scans/NNN.nii and masks/NNN.nii"
+
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether ct_scans/ and masks/ are there."""
+        return (source / "ct_scans").is_dir() and (source / "masks").is_dir()
+
+    @property
+    def labels(self) -> Mapping[str, tuple[int, ...]]:
+        """Masks are binary, stored as 1 or as 255."""
+        return {"haemorrhage": (1, 255)}
+
+    def list_cases(self) -> Listing:
+        """Match scans and masks by name."""
+        masks = by_stem(entries(self.source / "masks", self.source, *NIFTI))
+        scans = entries(self.source / "ct_scans", self.source, *NIFTI)
+        cases = tuple(
+            Case(safe_name(f"ctich_{stem(p)}"), stem(p), (Pair(p, masks.get(stem(p))),))
+            for p in scans
+        )
+        names = {stem(p) for p in scans}
+        return Listing(cases, tuple(p for name, p in masks.items() if name not in names))
+
+
+class CtIchPictures(SinglePictures):
+    """Single slices, haemorrhage in orange."""
+
+    name = "ctich"
+    prefix = "ctich"
+    title = f"{TITLE}, single slices"
+    licence = "CC BY 4.0 (version 1.0)"
+    window_hu = (-20.0, 100.0)
+
+    @property
+    def labels(self) -> Mapping[str, tuple[int, ...]]:
+        """One class; white is taken for it too."""
+        return {"haemorrhage": (ORANGE, WHITE)}
+
+    def read_classes(self, path: Path) -> NDArray[np.int32]:
+        """The stored colours."""
+        return read_colour(path)
+
+    def shown(self, value: int) -> str:
+        """As in HTML."""
+        return f"#{value:06x}"

@@ -1,0 +1,67 @@
+"""Sets of whole heads in NIfTI: images are copied byte for byte, so their grid is kept."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from strokediff.cohort.importing.base import Case, Classes, Layout, SizeError
+from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.nifti.masks import Grid, check_same_grid, read_labels
+from strokediff.ct.volume import Volume
+from strokediff.errors import InputError
+from strokediff.util.quiet import quiet
+
+
+class VolumeLayout(Layout):
+    """A layout whose cases are one NIfTI image and one NIfTI mask."""
+
+    def classes(self, case: Case) -> Classes:
+        """As `Layout.classes`; image and mask must place their voxels alike."""
+        (pair,) = case.pairs
+        assert pair.mask is not None, "checked by check_listing"
+        mask = read_labels(pair.mask)
+        image = stored_grid(pair.image)
+        try:
+            check_same_grid(mask, image)
+        except InputError as error:
+            raise SizeError(str(error)) from None
+        return Classes(mask.array, image.affine, spacing_known=True)
+
+    def image(self, case: Case) -> Volume:
+        """As `Layout.image`, after the checks that `segment` makes of an image."""
+        return read_nifti(case.pairs[0].image, min_slices=1)  # few slices are warned of
+
+    def write_image(self, case: Case, path: Path) -> None:
+        """As `Layout.write_image`: the file's own bytes."""
+        copy_gzipped(case.pairs[0].image, path)
+
+
+def copy_gzipped(source: Path, target: Path) -> None:
+    """Copy .nii.gz as it is, .nii compressed; the image's bytes stay the same."""
+    if source.name.lower().endswith(".gz"):
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as plain, gzip.GzipFile(target, "wb", mtime=0) as packed:
+        shutil.copyfileobj(plain, packed)
+
+
+def stored_grid(path: Path) -> Grid:
+    """An image's shape (in an array that takes no memory) and affine, from its header."""
+    try:
+        with quiet("nibabel.global"):
+            image: Any = nib.load(path)
+        shape, affine = tuple(image.shape), np.asarray(image.affine, dtype=np.float64)
+    except Exception as error:  # nibabel, gzip and zlib each raise their own kinds
+        raise InputError(
+            f"{path}: expected a NIfTI file, but it cannot be read "
+            f"({type(error).__name__}: {error}). Copy or export it again."
+        ) from error
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return Grid(path, np.broadcast_to(np.uint8(0), shape), affine)

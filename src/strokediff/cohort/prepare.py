@@ -1,0 +1,234 @@
+"""Turns a folder of scans and masks into a cohort, after checking all of it.
+
+`labelled` finds the scans. The brain is extracted as `segment` does it, so that a network sees the
+same slices in training and in use. One image under several names counts as one patient: it never
+lies on both sides of a split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.cohort.labelled import LabelledScan as LabelledScan
+from strokediff.cohort.labelled import find_scans as find_scans
+from strokediff.cohort.likeness import Likeness, copies, likeness_of, look_alikes
+from strokediff.cohort.sources import Sources
+from strokediff.cohort.store import (
+    PREPARED,
+    RIM_MM,
+    Cohort,
+    CohortWriter,
+    Patient,
+    open_cohort,
+)
+from strokediff.ct.brain import Bridge, extract_brain
+from strokediff.ct.checks.head_size import implausible_size
+from strokediff.ct.checks.sanity import MIN_SLICES
+from strokediff.ct.grid import GridConfig, SliceGrid
+from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.nifti.masks import Grid, check_same_grid, read_mask
+from strokediff.ct.volume import Volume
+from strokediff.errors import InputError, UsageError, raise_all
+from strokediff.util.files import atomic_directory, refuse_others
+from strokediff.util.plaintext import escaped
+from strokediff.util.processes import in_processes
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How patients are split: shares held out for validation and testing, and the draw's seed."""
+
+    val: float = 0.1
+    test: float = 0.1
+    seed: int = 0
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    grid: GridConfig,
+    *,
+    seed: int = 0,
+    val: float = 0.1,
+    test: float = 0.1,
+    jobs: int = 1,
+    skip_damaged: bool = False,
+    progress: Callable[[int, int, str], None] = lambda done, total, name: None,
+) -> Cohort:
+    """Write the cohort `out` from the labelled scans in `source`; nothing is left on failure.
+
+    `jobs` processes read scans at once; the cohort does not depend on how many. A split that the
+    source declares is kept (see `Sources.split`). All scans that cannot be used are told at once;
+    with `skip_damaged` they are left out and told in cohort.json, unless none is sound.
+    """
+    _check_place(source, out)
+    scans = find_scans(source)
+    sources = Sources.of(source)
+    shares = Shares(val, test, seed)
+    _split(sources, {scan.name: (scan.group, 0.0) for scan in scans}, shares)  # refuses early
+    tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
+    with atomic_directory(out) as folder:
+        writer = CohortWriter(folder, grid)
+        prepared = in_processes(partial(_tried, grid=grid), tasks, jobs)
+        read = _gathered(writer, scans, prepared, sources, progress)
+        if not (skip_damaged and read.sizes):
+            raise_all(list(read.problems.values()))
+        if not any(volume for _, volume in read.sizes.values()):
+            raise InputError(
+                f"{source}: no lesion in any of {len(read.sizes)} masks. Expected voxels above 0 "
+                "where there is one; make the masks again."
+            )
+        same = copies({name: own.digest for name, own in read.likeness.items()})
+        split = _split(sources, read.sizes, shares, same)
+        for person, names in sources.people(read.sizes, same).items():
+            for name in names:
+                writer.patients[name]["patient"] = person
+        writer.finish(
+            split=split,
+            origin={"source": source.name, "split_seed": seed, **sources.origin()},
+            findings=_findings(same, read.likeness, split),
+            left_out={name: " ".join(str(why).split()) for name, why in read.problems.items()},
+        )
+    return open_cohort(out)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Of the scans that were written: group and lesion volume in mL, and what they are like."""
+
+    sizes: dict[str, tuple[str, float]] = field(default_factory=dict)
+    likeness: dict[str, Likeness] = field(default_factory=dict)
+    problems: dict[str, InputError] = field(default_factory=dict)
+    """Why the others were not."""
+
+
+def _gathered(
+    writer: CohortWriter,
+    scans: Sequence[LabelledScan],
+    prepared: Iterable[Prepared | InputError],
+    sources: Sources,
+    progress: Callable[[int, int, str], None],
+) -> Gathered:
+    """Write what was prepared, one scan at a time."""
+    read = Gathered()
+    for done, (scan, found) in enumerate(zip(scans, prepared, strict=True)):
+        progress(done, len(scans), scan.name)
+        if isinstance(found, InputError):
+            read.problems[scan.name] = found
+            continue
+        known = sources.spacing_known(scan.folder)
+        warnings = found.details["warnings"] + (found.of_size if known else [])
+        writer.add(found.patient, **found.details | {"warnings": warnings}, spacing_known=known)
+        read.sizes[scan.name] = (scan.group, found.details["volume_ml"])
+        read.likeness[scan.name] = found.likeness
+    progress(len(scans), len(scans), "")
+    return read
+
+
+def _split(
+    sources: Sources,
+    sizes: Mapping[str, tuple[str, float]],
+    shares: Shares,
+    same: Sequence[tuple[str, ...]] = (),
+) -> dict[str, list[str]]:
+    return sources.split(sizes, val=shares.val, test=shares.test, seed=shares.seed, same=same)
+
+
+def _findings(
+    same: Sequence[tuple[str, ...]],
+    likeness: Mapping[str, Likeness],
+    split: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """What to know of scans that are, or may be, one."""
+    part_of = {name: part for part, names in split.items() for name in names}
+    alike = look_alikes(likeness)
+    apart = [pair for pair in alike if len({part_of[name] for name in pair}) > 1]
+    told = [
+        (
+            "image(s) under several names, kept together as one patient's",
+            [" = ".join(names) for names in same],
+        ),
+        (
+            "pair(s) of scans in two parts of the split look alike; if one was made of the other "
+            "(JPEG, crop, resampling), take one out",
+            [" ~ ".join(pair) for pair in apart],
+        ),
+        (
+            "pair(s) of scans in one part of the split look alike",
+            [" ~ ".join(pair) for pair in alike if pair not in apart],
+        ),
+    ]
+    return [
+        f"{len(found)} {what}: {', '.join(found[:SHOWN])}{', ...' * (len(found) > SHOWN)}"
+        for what, found in told
+        if found
+    ]
+
+
+def _check_place(source: Path, out: Path) -> None:
+    """Refuse to write over anything but a prepared cohort, and over the scans themselves."""
+    place = out.resolve()
+    if place in (source.resolve(), *source.resolve().parents):
+        raise UsageError(f"{out}: holds the scans of {source}. Choose a folder of its own.")
+    refuse_others(out, PREPARED, "prepared cohort")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A patient on the grid, what cohort.json tells of it, and what its image is like.
+
+    `of_size` are warnings of the head's size, which a nominal spacing says nothing about.
+    """
+
+    patient: Patient
+    details: dict[str, Any]
+    likeness: Likeness
+    of_size: list[str]
+
+
+def _tried(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared | InputError:
+    """`_on_grid`, or why not: all that is amiss with a cohort is told at once."""
+    try:
+        return _on_grid(task, grid)
+    except InputError as problem:
+        return problem
+
+
+def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
+    """A scan, and the fewest slices it may have, on the grid."""
+    scan, min_slices = task
+    volume = read_nifti(scan.image, min_slices=min_slices)
+    lesion = mask_on(scan.label, volume)
+    brain = extract_brain(volume)
+    bridge = Bridge.over(volume, brain.unusable)
+    slice_grid = SliceGrid(grid, volume, brain.mask)
+    image = slice_grid.image_with_rim(bridge.mix(volume.hu), RIM_MM).astype(np.float16)
+    label, mask = slice_grid.label(lesion), slice_grid.mask.astype(np.uint8)
+    unusable = list(bridge.left_out)
+    label[unusable] = mask[unusable] = 0  # nothing is learnt from them, nor scored in them
+    patient = Patient(scan.name, image, label, mask)
+    details = {
+        "image": escaped(scan.image.name),
+        **({"original": scan.original} if scan.original else {}),
+        "volume_ml": volume.mask_volume_mm3(lesion) / 1000,
+        "spacing_mm": volume.spacing_mm,
+        "warnings": [*volume.warnings, *brain.warnings],
+    }
+    return Prepared(patient, details, likeness_of(volume), implausible_size(volume))
+
+
+def mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
+    """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
+    mask = read_mask(path)
+    stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.plain_affine)
+    check_same_grid(mask, stored)
+    return volume.from_source(mask.array)

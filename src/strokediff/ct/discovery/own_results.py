@@ -1,0 +1,75 @@
+"""Which files of a folder `segment` wrote: results that lie in an input are never input.
+
+Known by content, so that a folder of results may be called anything and lie anywhere: by its
+result.json, by the description in a mask's header, by the first line of a summary.csv.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from strokediff.errors import InputError
+from strokediff.util.jsonfile import read_json
+from strokediff.util.names import is_nifti_name, stem
+
+MASKS = ("lesion_mask", "lesion_prob", "lesion_entropy", "lesion_variance")
+"""Never input, wherever they lie: a mask that was copied out of its folder is still a mask."""
+PAGES = ("result.json", "preview.png", "report.html")
+SUMMARY = "summary.csv"
+SUMMARY_STARTS = b"case,volume_ml,"
+MARK = b"strokediff "
+_DESCRIPTION = slice(148, 228)
+
+
+def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
+    """Of the files in `folder`, those that an earlier run wrote.
+
+    A scan that lies in a folder of results is none of them: results may be put beside their input.
+    """
+    there = set(names)
+    own = {n for n in there if is_nifti_name(n) and stem(n) in MASKS}
+    if SUMMARY in there and is_summary(folder / SUMMARY):
+        own.add(SUMMARY)
+    result = own_result(folder / "result.json") if "result.json" in there else None
+    if result is not None:
+        own |= there & set(PAGES)
+        source = result.get("input")
+        if not isinstance(source, dict) or source.get("kind") != "nifti":
+            own |= there & {"ct.nii.gz"}
+    elif any(is_marked(folder / n) for n in own if n != SUMMARY):
+        own |= there & set(PAGES[1:])
+        own |= {n for n in there & {"ct.nii.gz"} if is_marked(folder / n)}
+    return frozenset(own)
+
+
+def own_result(path: Path) -> dict[str, object] | None:
+    """The content of a result.json that `segment` wrote; None for any other file."""
+    try:
+        found = read_json(path, "a result of strokediff segment")
+    except InputError:
+        return None
+    ours = found.get("research_use_only") is True and {"version", "volume_ml"} <= found.keys()
+    return found if ours else None
+
+
+def is_summary(path: Path) -> bool:
+    """Whether the table is a summary.csv of `segment`."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SUMMARY_STARTS)) == SUMMARY_STARTS
+    except OSError:
+        return False
+
+
+def is_marked(path: Path) -> bool:
+    """Whether a NIfTI file's description says that we made it."""
+    try:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            return MARK in stream.read(348)[_DESCRIPTION]
+    except (OSError, EOFError, zlib.error):
+        return False

@@ -1,0 +1,83 @@
+"""An even grid for a volume whose slices are unevenly spaced, which NIfTI cannot describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.ct.volume import Volume
+
+MAX_SLICES = 400
+ROUNDED = 0.02
+"""Slices of a micrometre more or less than the others are no reason for one more."""
+
+
+@dataclass(frozen=True)
+class RegularGrid:
+    """Even slices from the first to the last slice of a volume, on its canonical axes.
+
+    `affine` (4, 4) maps the new indices to RAS+ mm. New slice k lies at fractional slice
+    `positions[k]` of the volume, a number in [0, Z - 1] that is linear between two slices.
+    """
+
+    affine: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    increment_mm: float
+
+    def nearest(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Resample a mask (X, Y, Z): each new slice copies the closest scanned one."""
+        # A half rounds up, so that ties do not depend on whether the index is even.
+        index = np.floor(self.positions + 0.5).astype(int)
+        return array[:, :, np.minimum(index, array.shape[2] - 1)]
+
+    def linear(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Resample HU or probabilities (X, Y, Z) linearly between the two slices around."""
+        low = np.minimum(np.floor(self.positions).astype(int), max(array.shape[2] - 2, 0))
+        high = np.minimum(low + 1, array.shape[2] - 1)
+        weight = (self.positions - low).astype(np.float32)
+        out = np.empty((*array.shape[:2], len(low)), dtype=np.float32)
+        for k, (a, b, w) in enumerate(zip(low, high, weight, strict=True)):
+            out[:, :, k] = (1 - w) * array[:, :, a] + w * array[:, :, b]
+        return out
+
+    def describe(self) -> str:
+        """What a NIfTI header can say about the grid (its field holds 79 characters)."""
+        return f"regular grid {self.increment_mm:.2f} mm from uneven slices"
+
+
+def regular_grid(volume: Volume) -> RegularGrid:
+    """The even grid of `volume`: its smallest slice increment, at most 400 slices.
+
+    The new slices tile exactly the tissue that the old ones stand for, half an increment beyond
+    the first and last included (those copy the end slice), so that a mask keeps its volume. A
+    volume with even slices gives its own grid back.
+    """
+    n_slices = volume.hu.shape[2]
+    if volume.slice_origins_mm is None:
+        increment = float(volume.slice_increments_mm[0])
+        return RegularGrid(volume.affine, np.arange(n_slices, dtype=np.float64), increment)
+    along = slice_coordinates_mm(volume)
+    steps = np.diff(along)
+    bottom, top = along[0] - steps[0] / 2, along[-1] + steps[-1] / 2
+    count = min(int(np.ceil((top - bottom) / steps.min() - ROUNDED)), MAX_SLICES)
+    increment = float((top - bottom) / count)
+    new = bottom + increment * (np.arange(count) + 0.5)
+    travel = (volume.slice_origins_mm[-1] - volume.slice_origins_mm[0]) / (along[-1] - along[0])
+    affine = volume.affine.copy()
+    affine[:3, 2] = travel * increment
+    affine[:3, 3] = volume.slice_origins_mm[0] + travel * (new[0] - along[0])
+    return RegularGrid(affine, np.interp(new, along, np.arange(n_slices)), increment)
+
+
+def slice_coordinates_mm(volume: Volume) -> NDArray[np.float64]:
+    """Where each slice lies along the slice normal (Z,), mm, ascending from the first."""
+    normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
+    normal /= np.linalg.norm(normal)
+    if volume.slice_origins_mm is None:
+        step = abs(float(normal @ volume.affine[:3, 2]))
+        return np.arange(volume.hu.shape[2], dtype=np.float64) * step
+    along = (volume.slice_origins_mm - volume.slice_origins_mm[0]) @ normal
+    return np.asarray(np.abs(along), dtype=np.float64)

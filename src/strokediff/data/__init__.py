@@ -1,1 +1,0 @@
-"""From files to `Volume` and back: NIfTI, DICOM, brain extraction, phantoms, cohorts."""

@@ -1,5 +1,0 @@
-"""DICOM in: files to headers, headers to stacks, a stack to a `Volume`."""
-
-from strokediff.data.dicom.read import read_dicom_series
-
-__all__ = ["read_dicom_series"]

@@ -1,0 +1,124 @@
+"""Predictions in a folder, as `strokediff evaluate` reads them.
+
+    OUT/METHOD/masks/NAME.nii.gz            lesion, 0 or 1
+    OUT/METHOD/probabilities/NAME.nii.gz    probability of lesion, float32
+    OUT/METHOD/predict.json                 what was run, and what each patient took
+    OUT/truth/NAME.nii.gz                   the cohort's own label, on the same grid
+    OUT/truth/cohort.json                   whether its spacing is known
+
+A patient's record is written last, so that an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from strokediff import __version__
+from strokediff.cohort.store import Cohort
+from strokediff.ct.nifti.images import save_like
+from strokediff.ct.volume import Volume
+from strokediff.errors import InputError, UsageError
+from strokediff.prediction.prediction import Prediction, Predictor, on_axes, patient_volume
+from strokediff.util.files import write_json
+from strokediff.util.jsonfile import read_json
+
+RECORD = "predict.json"
+
+
+def predict_cohort(
+    cohort: Cohort,
+    names: Sequence[str],
+    predictor: Predictor,
+    methods: Sequence[str],
+    out: Path,
+    on_patient: Callable[[str], None] = lambda name: None,
+) -> None:
+    """Predict the patients `names` into `out`; those that are there already are kept.
+
+    `methods` are the names that the predictor gives. Raises `UsageError` if `out` holds the
+    predictions of something else.
+    """
+    known = "known" if cohort.spacing_known else "unknown"
+    described = {"description": cohort.origin.get("description", ""), "spacing": known}
+    whose = cohort.fingerprint
+    records = {method: _Record(out / method, predictor.settings, whose) for method in methods}
+    write_json(out / "truth" / "cohort.json", described)
+    for name in names:
+        if not all(name in record for record in records.values()):
+            patient = cohort.read(name)
+            volume = patient_volume(cohort, patient)
+            _save(volume, patient.y, out / "truth", "uint8")
+            for method, found in predictor(cohort, patient).items():
+                folder = out / method
+                _save(volume, found.mask, folder / "masks", "uint8")
+                _save(volume, found.prob, folder / "probabilities", "float32")
+                records[method].add(name, found)
+        on_patient(name)
+
+
+class Took(BaseModel):
+    """What a patient took, as `_Record.add` writes it."""
+
+    network_evaluations: int = Field(ge=0)
+    evaluations_a_slice: float = Field(ge=0)
+    seconds: float = Field(ge=0)
+
+
+class _Record:
+    """predict.json of one method."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], cohort: str) -> None:
+        self.file = folder / RECORD
+        self.content: dict[str, Any] = {
+            "settings": dict(settings),
+            "cohort": cohort,
+            "version": __version__,
+            "patients": {},
+        }
+        if self.file.is_file():
+            kept = read_record(folder)
+            if any(kept.get(key) != self.content[key] for key in ("settings", "cohort", "version")):
+                raise UsageError(
+                    f"{folder}: holds predictions of another model, choice, cohort or version "
+                    f"({RECORD}). Choose another folder, or remove this one."
+                )
+            self.content["patients"] = kept["patients"]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.content["patients"]
+
+    def add(self, name: str, found: Prediction) -> None:
+        self.content["patients"][name] = {
+            "network_evaluations": found.evaluations,
+            "evaluations_a_slice": found.evaluations / max(1, found.slices),
+            "seconds": round(found.seconds, 3),
+        }
+        write_json(self.file, self.content)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """predict.json of one method's folder; `UsageError` if it is none."""
+    file = folder / RECORD
+    remedy = "Remove the folder and predict again."
+    try:
+        content = read_json(file, "a record of predictions", remedy=remedy)
+        TypeAdapter(dict[str, Took]).validate_python(content.get("patients"))
+    except InputError as error:
+        raise UsageError(f"{file}: not a record of predictions ({error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("patients", *first["loc"])))[:100]
+        raise UsageError(
+            f"{file}: not a record of predictions ({where}: {first['msg']}). {remedy}"
+        ) from None
+    return content
+
+
+def _save(volume: Volume, slices: NDArray[Any], folder: Path, dtype: str) -> None:
+    file = folder / f"{volume.source.path.name}.nii.gz"
+    save_like(volume, on_axes(slices), file, dtype=dtype, description=f"strokediff {__version__}")

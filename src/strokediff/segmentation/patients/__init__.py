@@ -1,0 +1,6 @@
+"""Segments cases one after the other; each result folder is of one run, or of none."""
+
+from strokediff.segmentation.patients.cases import check_writable, segment_cases
+from strokediff.segmentation.patients.job import Job, Outcome
+
+__all__ = ["Job", "Outcome", "check_writable", "segment_cases"]

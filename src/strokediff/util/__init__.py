@@ -1,0 +1,1 @@
+"""What every part uses: files and locks, names, JSON and tensors on disk, plain text."""

@@ -1,0 +1,97 @@
+"""Laws: shared draws give what each method alone gives; the model's own decision is applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from strokediff.cohort.brain_slices import with_brain
+from strokediff.cohort.store import Cohort
+from strokediff.ct.surroundings import Surroundings
+from strokediff.inference.presets import METHODS, Choice
+from strokediff.prediction.diffusion import DiffusionPredictor, slices_of
+from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.model import Model, load_model
+
+
+@pytest.fixture
+def model(checkpoint: Path) -> Model:
+    return load_model(checkpoint, torch.device("cpu"))
+
+
+def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    together = DiffusionPredictor(model, [Choice(method) for method in METHODS])(cohort, patient)
+    for method in METHODS:
+        alone = DiffusionPredictor(model, [Choice(method)])(cohort, patient)[method]
+        np.testing.assert_array_equal(together[method].prob, alone.prob)
+        np.testing.assert_array_equal(together[method].mask, alone.mask)
+        assert together[method].evaluations == alone.evaluations
+    # `all` counts what its parts took, though nothing was drawn twice.
+    parts = sum(together[method].evaluations for method in METHODS[:3])
+    assert together["all"].evaluations == parts
+    assert together["all"].seconds >= sum(together[m].seconds for m in METHODS[:3])
+
+
+def test_a_cut_is_the_models_decision_overruled(cohort: Cohort, model: Model) -> None:
+    """It is the threshold 2 p - 1; the least lesion stays the model's; evaluations are shared."""
+    patient = cohort.read("p0")
+    choices = [Choice("avg"), Choice("avg", cut=0.3), Choice("avg", cut=0.7)]
+    decided = {"fast/avg": Decision(threshold=0.9, least_lesion_ml=0.01)}
+    found = DiffusionPredictor(replace(model, decisions=decided), choices)(cohort, patient)
+    assert list(found) == ["avg", "avg-cut-0.3", "avg-cut-0.7"]
+    for cut in (0.3, 0.7):
+        same = {"fast/avg": Decision(threshold=2 * cut - 1, least_lesion_ml=0.01)}
+        alone = DiffusionPredictor(replace(model, decisions=same), choices[:1])(cohort, patient)
+        np.testing.assert_array_equal(found[f"avg-cut-{cut}"].mask, alone["avg"].mask)
+        np.testing.assert_array_equal(found[f"avg-cut-{cut}"].prob, alone["avg"].prob)
+    assert found["avg-cut-0.3"].mask.sum() > found["avg-cut-0.7"].mask.sum()
+    assert found["avg-cut-0.3"].evaluations == found["avg"].evaluations
+
+
+def test_nothing_is_found_outside_the_brain_and_the_mask_is_half_of_the_probability(
+    cohort: Cohort, model: Model
+) -> None:
+    patient = cohort.read("p1")
+    found = DiffusionPredictor(model)(cohort, patient)["sal"]
+    outside = patient.m == 0
+    assert found.mask.any() and not found.mask.all()
+    assert not found.mask[outside].any() and not found.prob[outside].any()
+    np.testing.assert_array_equal(found.mask, (found.prob >= 0.5) & (patient.m > 0))
+
+
+def test_the_seed_and_the_name_fix_the_noise(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    first, again = (DiffusionPredictor(model)(cohort, patient)["sal"] for _ in range(2))
+    np.testing.assert_array_equal(first.prob, again.prob)
+    other = DiffusionPredictor(model, seed=1)(cohort, patient)["sal"]
+    assert not np.array_equal(first.prob, other.prob)
+
+
+def test_the_models_decision_is_applied_and_recorded(cohort: Cohort, model: Model) -> None:
+    patient = cohort.read("p0")
+    plain = DiffusionPredictor(model)(cohort, patient)["sal"]
+    strict = {"fast/sal": Decision(threshold=0.5)}
+    fewer = DiffusionPredictor(replace(model, decisions=strict))
+    assert fewer(cohort, patient)["sal"].mask.sum() < plain.mask.sum()
+    assert fewer.settings["decisions"]["sal"]["threshold"] == 0.5
+    large = {"fast/sal": Decision(least_lesion_ml=1e6)}
+    none = DiffusionPredictor(replace(model, decisions=large))(cohort, patient)["sal"]
+    assert not none.mask.any()
+
+
+def test_the_network_is_shown_what_lies_beside_a_slice(cohort: Cohort, model: Model) -> None:
+    """Neighbours and the mirror image, as in training: the same arrays that `seen` gives."""
+    around = Surroundings(neighbours=1, mirror=True)
+    patient = cohort.read("p0")
+    used = with_brain(patient.m)
+    slices = slices_of(cohort, patient, replace(model, surroundings=around))
+    seen = torch.from_numpy(around.seen(patient.x, patient.m, slice_mm=5.0)[used])
+    assert slices.beside is not None
+    assert slices.beside.shape[1] == 3
+    assert torch.equal(slices.seen(slices.x_0), seen)
+    assert slices_of(cohort, patient, model).beside is None

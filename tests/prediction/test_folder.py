@@ -1,0 +1,115 @@
+"""Laws: a folder of predictions scores as the arrays do, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from strokediff.cohort.sources import spacing_known_beside
+from strokediff.cohort.store import Cohort, Patient
+from strokediff.ct.nifti.masks import read_mask
+from strokediff.errors import UsageError
+from strokediff.evaluation.metrics import evaluate_case
+from strokediff.prediction.folder import predict_cohort, read_record
+from strokediff.prediction.pairing import pair_cases
+from strokediff.prediction.prediction import Prediction, as_slices, on_axes
+
+
+class Shifted:
+    """Finds the true lesion one pixel aside."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.settings: Mapping[str, Any] = {"seed": seed}
+        self.asked: list[str] = []
+
+    def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
+        self.asked.append(patient.name)
+        mask = np.roll(patient.y, 1, axis=2) > 0
+        return {"shifted": Prediction(mask, 0.75 * mask.astype(np.float32), 12, 4, 0.5)}
+
+
+def test_files_score_as_the_arrays_and_lie_on_the_cohorts_grid(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict_cohort(cohort, ["p0", "p1"], Shifted(), ["shifted"], out)
+    folder = out / "shifted"
+    pairs, extra = pair_cases(folder / "masks", out / "truth", folder / "probabilities")
+    assert [p.case for p in pairs] == ["p0", "p1"] and not extra
+    true, pred = read_mask(pairs[0].true), read_mask(pairs[0].pred)
+    own = evaluate_case("p0", mask_pred=pred.array, mask_true=true.array, affine=true.affine)
+    assert own.dice == pytest.approx(2 * 16 / 40)
+    assert own.volume_true_ml == pytest.approx(20 * 8 * 8 * 5 / 1000)
+    np.testing.assert_array_equal(as_slices(true.array), cohort.read("p0").y)
+    prob = nib.load(folder / "probabilities" / "p0.nii.gz")
+    assert prob.header.get_zooms() == pytest.approx((8.0, 8.0, 5.0))
+    assert read_record(folder)["patients"]["p1"] == {
+        "network_evaluations": 12,
+        "evaluations_a_slice": 3.0,
+        "seconds": 0.5,
+    }
+
+
+def test_axes_go_there_and_back() -> None:
+    a = np.arange(24).reshape(2, 3, 4)
+    np.testing.assert_array_equal(as_slices(on_axes(a)), a)
+    assert on_axes(a).shape == (4, 3, 2)
+
+
+def test_a_stopped_run_goes_on_without_asking_twice(cohort: Cohort, tmp_path: Path) -> None:
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+    again = Shifted()
+    predict_cohort(cohort, ["p0", "p1"], again, ["shifted"], tmp_path)
+    assert again.asked == ["p1"]
+
+
+def test_predictions_of_something_else_are_not_mixed(cohort: Cohort, tmp_path: Path) -> None:
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+    with pytest.raises(UsageError, match="another model, choice, cohort or version"):
+        predict_cohort(cohort, ["p1"], Shifted(seed=1), ["shifted"], tmp_path)
+
+
+def test_predictions_of_another_cohort_are_not_kept_for_this_one(
+    cohort: Cohort, tmp_path: Path
+) -> None:
+    """The same names with other labels: a cohort that was prepared again."""
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+    mended = {**cohort.patients, "p0": {**cohort.patients["p0"], "volume_ml": 12.0}}
+    with pytest.raises(UsageError, match="another model, choice, cohort or version"):
+        predict_cohort(replace(cohort, patients=mended), ["p0"], Shifted(), ["shifted"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"patients": []}', "[" * 9999, '{"patients": {"p0": NaN}}'),
+        *('{"patients": {"p0": 3}}', '{"patients": {"p0": {"seconds": 1}}}', '{"patients": null}'),
+        json.dumps(
+            {
+                "patients": {
+                    "p0": {"network_evaluations": 1, "evaluations_a_slice": 1, "seconds": -1}
+                }
+            }
+        ),
+    ],
+)
+def test_a_broken_record_is_named(cohort: Cohort, tmp_path: Path, content: str) -> None:
+    (tmp_path / "shifted").mkdir()
+    (tmp_path / "shifted" / "predict.json").write_text(content)
+    with pytest.raises(UsageError, match="predict.json: not a record"):
+        predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+
+
+def test_the_truth_says_whether_its_spacing_is_known(cohort: Cohort, tmp_path: Path) -> None:
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path / "a")
+    assert spacing_known_beside(tmp_path / "a" / "truth")
+    nominal = replace(cohort, origin={**cohort.origin, "spacing": "unknown"})
+    predict_cohort(nominal, ["p0"], Shifted(), ["shifted"], tmp_path / "b")
+    assert not spacing_known_beside(tmp_path / "b" / "truth")

@@ -1,0 +1,82 @@
+"""Laws: a method of others predicts from its checkpoint as it did in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from strokediff.baselines.registry import baseline
+from strokediff.cohort.store import Cohort
+from strokediff.core.seeds import derive_seed
+from strokediff.ct.grid import GridConfig
+from strokediff.errors import InputError, UsageError
+from strokediff.inference.presets import Choice
+from strokediff.networks.config import NetworkConfig
+from strokediff.prediction.load import load_predictor
+from strokediff.prediction.peer import load_peer
+from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
+from strokediff.training.config import TrainingConfig
+
+CPU = torch.device("cpu")
+NAMES = ("segresnet", "segdiff")
+
+
+def written(folder: Path, name: str, size: int = 16, scale: str = "small") -> Path:
+    """An untrained network of that method, as a checkpoint."""
+    torch.manual_seed(0)
+    module = baseline(name).build(size)
+    folder.mkdir()
+    training = TrainingConfig(network=NetworkConfig(base=8, multipliers=(1, 2)))
+    config = CheckpointConfig(
+        name=f"my {name}",
+        method=name,
+        scale=scale,
+        grid=GridConfig(size=size, spacing_mm=8.0),
+        training=training,
+        trained_on="nothing",
+        step=0,
+    )
+    write_checkpoint(folder, config, module.state_dict(), split={}, metrics={})
+    return folder
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_checkpoint_predicts_as_the_network_in_memory(
+    cohort: Cohort, tmp_path: Path, name: str
+) -> None:
+    predictor = load_peer(written(tmp_path / "model", name), CPU)
+    patient = cohort.read("p0")
+    found = predictor(cohort, patient)[name]
+    used = np.flatnonzero(patient.m.any(axis=(1, 2)))
+    x, m = (torch.from_numpy(a[used].astype(np.float32))[:, None] for a in (patient.x, patient.m))
+    seeds = [derive_seed(0, "p0", int(k)) for k in used]
+    torch.manual_seed(0)
+    module = baseline(name).build(16).eval()
+    y_0 = baseline(name).predict(module, x * m, m, seeds)
+    np.testing.assert_allclose(found.prob[used], ((y_0 + 1) / 2 * m)[:, 0], atol=1e-6)
+    assert not found.prob[patient.m == 0].any() and not found.mask[patient.m == 0].any()
+    assert found.evaluations == baseline(name).evaluations() * len(used)
+    assert predictor.settings["model"]["name"] == f"my {name}"
+
+
+def test_weights_of_another_scale_are_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path / "model", "segresnet", scale="full")
+    with pytest.raises(InputError, match="do not fit 'segresnet' at scale 'full'"):
+        load_peer(folder, CPU)
+
+
+def test_any_checkpoint_loads_by_its_method_and_another_grid_is_refused(
+    cohort: Cohort, checkpoint: Path, tmp_path: Path
+) -> None:
+    peer = written(tmp_path / "peer", "segresnet")
+    assert load_predictor(peer, cohort, Choice(), CPU)[0] == "segresnet"
+    assert load_predictor(checkpoint, cohort, Choice("avg"), CPU)[0] == "avg"
+    assert load_predictor(checkpoint, cohort, Choice("avg", cut=0.3), CPU)[0] == "avg-cut-0.3"
+    with pytest.raises(UsageError, match="'segresnet' is cut at one half"):
+        load_predictor(peer, cohort, Choice(cut=0.3), CPU)
+    other = written(tmp_path / "other", "segresnet", size=32)
+    with pytest.raises(InputError, match="trained on 32 pixels"):
+        load_predictor(other, cohort, Choice(), CPU)

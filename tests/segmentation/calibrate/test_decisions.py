@@ -1,0 +1,99 @@
+"""Laws: scores are those of the masks; the choice errs least in volume at nearly the best Dice."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from strokediff.ct.lesions import Lesions
+from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.volume import Volume
+from strokediff.evaluation.metrics import evaluate_case
+from strokediff.segmentation.calibrate.decisions import (
+    LEAST_ML,
+    NEARLY_BEST,
+    THRESHOLDS,
+    choose,
+    scores,
+    undecided,
+)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    file = tmp_path / "scan.nii.gz"
+    head = np.full((60, 60, 16), -1000, np.int16)
+    head[8:52, 8:52] = 1000
+    head[10:50, 10:50] = 40
+    nib.save(nib.Nifti1Image(head, np.diag([3.0, 3.0, 5.0, 1.0])), file)
+    return read_nifti(file)
+
+
+def test_scores_are_those_of_the_masks(volume: Volume) -> None:
+    rng = np.random.default_rng(0)
+    shape = volume.hu.shape
+    prob = gaussian_filter(rng.normal(0.5, 2.0, shape), 2.0).clip(0, 1).astype(np.float32)
+    brain = rng.random(shape) < 0.8
+    truth = np.zeros(shape, bool)
+    truth[tuple(slice(1, n // 2) for n in shape)] = True
+    masks = [(prob >= (threshold + 1) / 2) & brain for threshold in THRESHOLDS]
+    found = scores(volume, masks, truth)
+    for i, mask in enumerate(masks):
+        lesions = Lesions(volume, mask)
+        for j, least in enumerate(LEAST_ML):
+            own = evaluate_case(
+                "p", mask_pred=lesions.mask(least), mask_true=truth, affine=volume.affine
+            )
+            assert found[i, j] == pytest.approx([own.dice, own.vdp])
+
+
+def test_nothing_found_where_nothing_is_has_dice_1_and_no_vdp(volume: Volume) -> None:
+    nothing = np.zeros(volume.hu.shape, bool)
+    found = scores(volume, [nothing] * len(THRESHOLDS), nothing)
+    assert (found[..., 0] == 1).all() and np.isnan(found[..., 1]).all()
+    chosen = choose([found], ["infarct"])
+    assert chosen.dice == 1 and chosen.vdp == 0
+
+
+def patient(**at: tuple[float, float]) -> np.ndarray:
+    """Dice 0.1 and VDP 1 but for the decisions named: t2_l1=(Dice, VDP)."""
+    out = np.tile([0.1, 1.0], (len(THRESHOLDS), len(LEAST_ML), 1))
+    for name, values in at.items():
+        out[int(name[1]), int(name[4])] = values
+    return out
+
+
+def test_the_least_volume_error_among_the_nearly_best_is_chosen() -> None:
+    near, far = 0.8 - 0.9 * NEARLY_BEST, 0.8 - 1.1 * NEARLY_BEST
+    found = patient(t2_l0=(0.8, 0.5), t3_l1=(near, 0.3), t4_l2=(far, 0.1))
+    chosen = choose([found], ["infarct"])
+    assert chosen.decision.threshold == THRESHOLDS[3]
+    assert chosen.decision.least_lesion_ml == LEAST_ML[1]
+    assert (chosen.dice, chosen.vdp) == pytest.approx((near, 0.3))
+    plain = undecided([found], ["infarct"])
+    assert plain.decision.threshold == 0 and plain.decision.least_lesion_ml == 0
+    assert (plain.dice, plain.vdp) == (0.8, 0.5)
+
+
+def test_kinds_count_the_same_however_many_patients_they_have() -> None:
+    common, rare = patient(t1_l0=(0.5, 0.2)), patient(t5_l0=(0.9, 0.2))
+    chosen = choose([common] * 9 + [rare], ["infarct"] * 9 + ["hemorrhage"])
+    assert chosen.decision.threshold == THRESHOLDS[5]
+
+
+def test_a_patient_without_a_lesion_counts_in_dice_alone() -> None:
+    empty = patient(t2_l0=(1.0, math.nan), t3_l0=(0.0, math.nan))
+    full = patient(t2_l0=(0.6, 0.4), t3_l0=(0.7, 0.1))
+    chosen = choose([empty, full], ["infarct", "infarct"])
+    assert chosen.decision.threshold == THRESHOLDS[2]
+    assert (chosen.dice, chosen.vdp) == pytest.approx((0.8, 0.4))
+
+
+def test_a_kind_without_a_lesion_has_no_part_in_the_volume_error() -> None:
+    empty, full = patient(t2_l0=(1.0, math.nan)), patient(t2_l0=(0.6, 0.4))
+    assert choose([empty, full], ["none", "infarct"]).vdp == pytest.approx(0.4)

@@ -1,0 +1,120 @@
+"""A segmentation without a network: as fast as its files are written, everything else is real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from strokediff.ct.discovery.cases import Case, LeftOut
+from strokediff.ct.volume import Source, Volume
+from strokediff.errors import InputError
+from strokediff.inference.presets import Choice
+from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.patients import Job, Outcome, case, segment_cases
+from strokediff.segmentation.pipeline import Segmentation
+
+SHAPE = (6, 5, 4)
+
+Run = Callable[..., dict[str, Outcome]]
+
+
+def volume_of(found: Case, series: str | None) -> Volume:
+    """A scan is a text file with its lesion's size in voxels; "bad" cannot be read."""
+    text = found.path.read_text()
+    if text == "bad":
+        raise InputError(f"{found.path}: bad")
+    array = np.zeros(SHAPE)
+    array.flat[: int(text)] = 60
+    source = Source(found.path, found.kind, SHAPE, np.eye(4))
+    return Volume.from_source_array(array, source)
+
+
+def segmented(volume: Volume, model: Any, choice: Choice, **options: Any) -> Segmentation:
+    """Every bright voxel; the seed shows in the probability."""
+    mask = volume.hu > 0
+    options["advance"](0, 10)
+    prob = (mask * (0.9 - options["seed"] / 100)).astype(np.float32)
+    report = {
+        "volume_ml": float(mask.sum()) / 1000,
+        "volume_interval_ml": None,
+        "brain_volume_ml": 0.12,
+        "warnings": [],
+        "input": {"path": str(volume.source.path), "kind": volume.source.kind},
+        "model": model.card,
+        "seed": options["seed"],
+        "seconds": options["watch"].seconds,
+        "version": "0",
+        "research_use_only": True,
+    }
+    return Segmentation(mask, prob, prob * 0, prob * 0, mask | True, report)
+
+
+@pytest.fixture
+def job() -> Job:
+    model: Any = SimpleNamespace(
+        card={"name": "none", "trained_on": "nothing"},
+        decision=lambda choice: Decision(),
+        calibrations={},
+        compiled=False,
+        device="cpu",
+    )
+    return Job(model=model, choice=Choice(), pictures=False)
+
+
+@pytest.fixture
+def segmented_cases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the scans that were segmented, as they are."""
+    done: list[str] = []
+
+    def spied(volume: Volume, *arguments: Any, **options: Any) -> Segmentation:
+        done.append(volume.source.path.name)
+        return segmented(volume, *arguments, **options)
+
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no test can see it, and it is slow
+    monkeypatch.setattr(case, "load_case", volume_of)
+    monkeypatch.setattr(case, "segment_volume", spied)
+    return done
+
+
+@pytest.fixture
+def run(tmp_path: Path, job: Job, segmented_cases: list[str]) -> Run:
+    """Segment scans, given as NAME=content, into `out`."""
+
+    def call(
+        out: str = "out",
+        *,
+        left_out: tuple[str, ...] = (),
+        beside: tuple[str, ...] = (),
+        kind: str = "nifti",
+        told: list[str] | None = None,
+        scans: dict[str, str],
+        **options: Any,
+    ) -> dict[str, Outcome]:
+        cases = []
+        for name, content in scans.items():
+            path = tmp_path / "in" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+            cases.append(Case(name, kind, path))
+        left = [
+            LeftOut(name, tmp_path / "in" / name, "damaged", name in left_out)
+            for name in (*left_out, *beside)
+        ]
+        outcomes = segment_cases(
+            cases,
+            tmp_path / out,
+            replace(job, **options),
+            lambda *counted: None,
+            left_out=left,
+            tell=([] if told is None else told).append,
+        )
+        return {o.case: o for o in outcomes}
+
+    return call
