@@ -18,7 +18,7 @@ from rich.table import Table
 
 from strokediff.ct.brain import extract_brain
 from strokediff.ct.discovery.discover import discover, load_case
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import StrokediffError
 
 WINDOW_HU = (0.0, 80.0)
@@ -36,7 +36,7 @@ def main() -> None:
     Console(width=140).print(table)
 
 
-def _row(volume: Volume, sheets: Path | None, name: str) -> list[str]:
+def _row(volume: CT, sheets: Path | None, name: str) -> list[str]:
     wall, cpu = time.perf_counter(), time.process_time()
     grid = " x ".join(map(str, volume.hu.shape))
     spacing = f"{volume.spacing_mm[2]:.1f}"
@@ -52,7 +52,7 @@ def _row(volume: Volume, sheets: Path | None, name: str) -> list[str]:
     return [grid, spacing, *seconds, f"{brain.volume_ml:.0f}", str(brain.truncated), remarks]
 
 
-def _contact_sheet(volume: Volume, mask: np.ndarray, path: Path) -> None:
+def _contact_sheet(volume: CT, mask: np.ndarray, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")

@@ -19,7 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.inference.presets import Choice
 from strokediff.segmentation.model import Model, load_model
@@ -30,17 +30,17 @@ WINDOWS = {"cpaisd-slices": (0.0, 255.0), "aisd-slices": (0.0, 80.0), "ctich-sli
 FIELD_OF_VIEW_MM = 230.0
 
 
-def read_slice(path: Path, window: tuple[float, float]) -> Volume:
+def read_slice(path: Path, window: tuple[float, float]) -> CT:
     """One picture as a volume of one slice of 5 mm, axes to RAS+ by radiological convention."""
     grey = np.asarray(Image.open(path).convert("L"), dtype=np.float32)
     low, high = window
     hu = (low + grey / 255 * (high - low)).T[:, :, None]
     pixel = FIELD_OF_VIEW_MM / max(grey.shape)
     affine = np.diag([-pixel, -pixel, 5.0, 1.0])
-    return Volume.from_source_array(hu, Source(path, "array", hu.shape, affine))
+    return CT.from_source_array(hu, Source(path, "array", hu.shape, affine))
 
 
-def read_truth(path: Path, volume: Volume) -> np.ndarray:
+def read_truth(path: Path, volume: CT) -> np.ndarray:
     colour = np.asarray(Image.open(path).convert("RGB")).max(axis=2) > 60
     return volume.from_source(colour.T[:, :, None])
 

@@ -29,7 +29,7 @@ from strokediff.ct.brain import extract_brain
 from strokediff.ct.lesions import Lesions
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.nifti.masks import read_mask
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
 from strokediff.inference.once import shared
@@ -42,7 +42,7 @@ from strokediff.util.machine import machine_name
 from strokediff.weights import model_path
 
 
-def score(scan: LabelledScan, volume: Volume, mask: np.ndarray, prob: np.ndarray) -> Any:
+def score(scan: LabelledScan, volume: CT, mask: np.ndarray, prob: np.ndarray) -> Any:
     truth = volume.from_source(read_mask(scan.label).array)
     return evaluate_case(
         scan.name, mask_pred=mask, mask_true=truth, affine=volume.affine, prob=prob

@@ -9,7 +9,7 @@ import torch
 
 from strokediff.baselines.registry import baseline
 from strokediff.ct.grid import SliceGrid
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.training.checkpoint import read_checkpoint, read_split
 
 
@@ -25,7 +25,7 @@ class PlainUNet:
         self.module.load_state_dict(checkpoint.weights)
 
     @torch.inference_mode()
-    def __call__(self, volume: Volume, brain: np.ndarray) -> np.ndarray:
+    def __call__(self, volume: CT, brain: np.ndarray) -> np.ndarray:
         """Probability on the volume's grid."""
         grid = SliceGrid(self.grid, volume, brain)
         slices = grid.image(volume.hu)

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from strokediff.ct.brain import BrainMask, extract_brain
 from strokediff.ct.discovery.discover import discover, load_case
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import StrokediffError
 
 Array = NDArray[np.float32]
@@ -132,15 +132,13 @@ def main() -> None:
         write_csv(options.out, trials)
 
 
-def enough(volume: Volume, whole: BrainMask) -> list[int]:
+def enough(volume: CT, whole: BrainMask) -> list[int]:
     """Slices that show at least LEAST_MM2 of brain."""
     area = np.count_nonzero(whole.mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
     return [int(k) for k in np.flatnonzero(area > LEAST_MM2)]
 
 
-def ruined(
-    name: str, volume: Volume, whole: BrainMask, ks: list[int], run: int = 1
-) -> Iterator[Trial]:
+def ruined(name: str, volume: CT, whole: BrainMask, ks: list[int], run: int = 1) -> Iterator[Trial]:
     """Ruin `run` slices from each of `ks` on, and extract the brain anew."""
     usable = enough(volume, whole)
     for k in ks:

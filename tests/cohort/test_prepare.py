@@ -22,7 +22,7 @@ from strokediff.cohort.prepare import prepare
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.grid import GridConfig
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 
 pytest.importorskip("zarr")
@@ -39,7 +39,7 @@ def scan(folder: Path, name: str, patient: int, *, lesion: int = 1) -> Path:
 def plain_brains(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the brain ends matters to none of these laws, and finding it takes the time."""
 
-    def found(volume: Volume) -> BrainMask:
+    def found(volume: CT) -> BrainMask:
         return BrainMask((volume.hu > 0) & (volume.hu < 100), 1000.0, (), False)
 
     monkeypatch.setattr(preparing, "extract_brain", found)

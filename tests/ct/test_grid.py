@@ -7,21 +7,21 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from strokediff.ct.grid import GridConfig, SliceGrid, _Separable, widened
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 
 GRID = GridConfig(size=64, spacing_mm=3.0)
 
 
 def head(
     shape: tuple[int, int, int] = (200, 220, 3), spacing: tuple[float, float, float] = (0.9, 0.7, 5)
-) -> tuple[Volume, np.ndarray]:
+) -> tuple[CT, np.ndarray]:
     """An ellipse of brain at 30 HU in bone at 1000 HU, off the image's centre."""
     affine = np.diag([*spacing, 1.0])
     x, y = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
     brain = ((x - 110) * spacing[0] / 60) ** 2 + ((y - 100) * spacing[1] / 65) ** 2 < 1
     hu = np.where(brain, 30.0, 1000.0)[:, :, None].repeat(shape[2], 2).astype(np.float32)
     source = Source(Path("x"), "array", shape, affine)
-    return Volume.from_source_array(hu, source), brain[:, :, None].repeat(shape[2], 2)
+    return CT.from_source_array(hu, source), brain[:, :, None].repeat(shape[2], 2)
 
 
 def test_bone_never_bleeds_into_the_brain() -> None:
@@ -163,7 +163,7 @@ def test_bytes_do_not_depend_on_how_many_cores_multiply(side: int, size: int) ->
     """A threaded BLAS shares a product's sum out by cores, and rounds each share by itself."""
     hu = np.random.default_rng(0).normal(30, 20, (side, side + 3, 2)).astype(np.float32)
     affine = np.diag([230 / side, 230 / side, 5.0, 1.0])
-    volume = Volume.from_source_array(hu, Source(Path("x"), "array", hu.shape, affine))
+    volume = CT.from_source_array(hu, Source(Path("x"), "array", hu.shape, affine))
     brain = np.zeros(hu.shape, bool)
     brain[side // 5 : -side // 5, side // 6 : -side // 6] = True
     config, made = GridConfig(size=size, spacing_mm=200 / size), []

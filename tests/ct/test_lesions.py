@@ -9,18 +9,18 @@ import pytest
 from scipy import ndimage
 
 from strokediff.ct.lesions import Lesions
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 
 
 @pytest.fixture
-def volume() -> Volume:
+def volume() -> CT:
     shape = (20, 20, 10)
     source = Source(Path("scan"), "array", shape, np.diag([2.0, 2.0, 5.0, 1.0]))
-    return Volume.from_source_array(np.zeros(shape, np.float32), source)
+    return CT.from_source_array(np.zeros(shape, np.float32), source)
 
 
 @pytest.fixture
-def mask(volume: Volume) -> np.ndarray:
+def mask(volume: CT) -> np.ndarray:
     """4, 2 and 1 voxels; the second touches by a corner only."""
     mask = np.zeros(volume.hu.shape, bool)
     mask[2:4, 2:4, 2] = True
@@ -29,7 +29,7 @@ def mask(volume: Volume) -> np.ndarray:
     return mask
 
 
-def test_volumes_and_centroids_largest_first(volume: Volume, mask: np.ndarray) -> None:
+def test_volumes_and_centroids_largest_first(volume: CT, mask: np.ndarray) -> None:
     lesions = Lesions(volume, mask).describe()
     assert [lesion["volume_ml"] for lesion in lesions] == pytest.approx([0.08, 0.04, 0.02])
     assert lesions[1]["centroid_mm"] == [21.0, 21.0, 27.5]
@@ -39,7 +39,7 @@ def test_volumes_and_centroids_largest_first(volume: Volume, mask: np.ndarray) -
     ("least", "left"), [(0.0, 7), (0.019, 7), (0.021, 6), (0.039, 6), (0.05, 4), (1.0, 0)]
 )
 def test_a_lesion_stays_whole_or_goes_whole(
-    volume: Volume, mask: np.ndarray, least: float, left: int
+    volume: CT, mask: np.ndarray, least: float, left: int
 ) -> None:
     lesions = Lesions(volume, mask)
     kept = lesions.mask(least)
@@ -48,7 +48,7 @@ def test_a_lesion_stays_whole_or_goes_whole(
     assert not (kept & ~mask).any()
 
 
-def test_it_agrees_with_another_library(volume: Volume) -> None:
+def test_it_agrees_with_another_library(volume: CT) -> None:
     mask = np.random.default_rng(0).random(volume.hu.shape) < 0.06
     labels, n = ndimage.label(mask, np.ones((3, 3, 3)))
     lesions = Lesions(volume, mask)
@@ -59,7 +59,7 @@ def test_it_agrees_with_another_library(volume: Volume) -> None:
     np.testing.assert_array_equal(lesions.mask(0.059), kept)
 
 
-def test_an_empty_mask_has_none(volume: Volume) -> None:
+def test_an_empty_mask_has_none(volume: CT) -> None:
     lesions = Lesions(volume, np.zeros(volume.hu.shape, bool))
     assert lesions.describe() == []
     assert lesions.mask().sum() == 0

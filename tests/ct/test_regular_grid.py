@@ -8,7 +8,7 @@ import pytest
 
 from strokediff.ct.nifti.images import mask_file_ml, save_like
 from strokediff.ct.regular_grid import MAX_SLICES, regular_grid
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 
 
 def volume_of(z, flip=False):
@@ -22,7 +22,7 @@ def volume_of(z, flip=False):
     steps = np.abs(np.diff(stored))
     padded = np.concatenate([steps[:1], steps, steps[-1:]])
     array = np.random.default_rng(0).normal(size=(6, 5, len(z))).astype(np.float32)
-    return Volume.from_source_array(
+    return CT.from_source_array(
         array,
         Source(Path("x"), "dicom", array.shape, affine),
         slice_increments_mm=(padded[1:] + padded[:-1]) / 2,
@@ -83,7 +83,7 @@ def test_slices_are_bounded():
 
 def test_an_even_volume_keeps_its_grid():
     array = np.zeros((4, 4, 6), np.float32)
-    volume = Volume.from_source_array(array, Source(Path("x"), "array", array.shape, np.eye(4)))
+    volume = CT.from_source_array(array, Source(Path("x"), "array", array.shape, np.eye(4)))
     grid = regular_grid(volume)
     np.testing.assert_array_equal(grid.affine, volume.affine)
     np.testing.assert_array_equal(grid.positions, np.arange(6))

@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.ct.volume import LPS_TO_RAS, Source, Volume, pixel_area_mm2
+from strokediff.ct.volume import CT, LPS_TO_RAS, Source, pixel_area_mm2
 from strokediff.errors import InputError
 
 SHAPE = (4, 5, 6)
@@ -24,7 +24,7 @@ def stored_volume(codes):
     stored = nib.orientations.apply_orientation(array, from_ras)
     affine = ras @ nib.orientations.inv_ornt_aff(from_ras, SHAPE)
     source = Source(Path("x"), "array", stored.shape, affine)
-    return Volume.from_source_array(stored, source), array, stored, ras
+    return CT.from_source_array(stored, source), array, stored, ras
 
 
 @pytest.mark.parametrize("codes", CODES)
@@ -60,13 +60,13 @@ def test_lps_to_ras_is_its_own_inverse():
 def test_a_dropped_axis_is_refused():
     affine = np.diag([1.0, 1.0, 0.0, 1.0])
     with pytest.raises(InputError, match="drops an axis"):
-        Volume.from_source_array(np.zeros(SHAPE), Source(Path("x"), "array", SHAPE, affine))
+        CT.from_source_array(np.zeros(SHAPE), Source(Path("x"), "array", SHAPE, affine))
 
 
 def test_uneven_slices_must_be_axial():
     affine = np.array([[0, 0, 3.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
     with pytest.raises(InputError, match="uneven slices that are not axial"):
-        Volume.from_source_array(
+        CT.from_source_array(
             np.zeros(SHAPE),
             Source(Path("x"), "array", SHAPE, affine),
             slice_increments_mm=np.ones(6),

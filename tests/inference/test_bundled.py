@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from strokediff.ct.grid import SliceGrid
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.inference.algorithm1 import Algorithm1
 from strokediff.inference.estimator import Context, Sampler, Slices
 from strokediff.inference.salient import Salient, Stratified
@@ -28,7 +28,7 @@ def trained() -> tuple[Context, Slices]:
     model = load_model(model_path("phantom-stroke"), torch.device("cpu"))
     made = make_phantom("hemorrhage", 3, matrix=96, thickness_mm=10.0)
     source = Source(Path("phantom"), "array", made.hu.shape, made.affine)
-    volume = Volume.from_source_array(made.hu, source)
+    volume = CT.from_source_array(made.hu, source)
     grid = SliceGrid(model.grid, volume, volume.from_source(made.brain))
     slices = grid.image(volume.hu)
     z = int(grid.label(volume.from_source(made.lesion)).sum(axis=(1, 2)).argmax())

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from strokediff.ct.brain import BrainMask
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.segmentation.measure import measure
 
 
-def volume_of(z: np.ndarray) -> Volume:
+def volume_of(z: np.ndarray) -> CT:
     origins = np.stack([np.zeros(len(z)), np.zeros(len(z)), z], axis=1)
     steps = np.diff(z)
     padded = np.concatenate([steps[:1], steps, steps[-1:]])
     shape, even = (40, 40, len(z)), np.allclose(steps, steps[0])
     affine = np.diag([1.0, 1.0, float(np.median(steps)), 1.0])
-    return Volume.from_source_array(
+    return CT.from_source_array(
         np.zeros(shape, np.float32),
         Source(Path("scan"), "dicom", shape, affine),
         slice_increments_mm=None if even else (padded[1:] + padded[:-1]) / 2,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 LOW_HU, HIGH_HU = -200, 300
 """Air, padding and bone beyond are often cut or replaced, and say little of whose head it is."""
@@ -43,7 +43,7 @@ class Likeness:
     look: NDArray[np.float16]
 
 
-def likeness_of(volume: Volume) -> Likeness:
+def likeness_of(volume: CT) -> Likeness:
     """Digest and look of a head CT."""
     return Likeness(digest(np.rint(volume.hu)), _look(volume.hu))
 

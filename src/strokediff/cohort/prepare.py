@@ -34,7 +34,7 @@ from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig, SliceGrid
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.nifti.masks import Grid, check_same_grid, read_mask
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory, refuse_others
 from strokediff.util.plaintext import escaped
@@ -226,7 +226,7 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
     return Prepared(patient, details, likeness_of(volume), implausible_size(volume))
 
 
-def mask_on(path: Path, volume: Volume) -> NDArray[np.bool_]:
+def mask_on(path: Path, volume: CT) -> NDArray[np.bool_]:
     """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
     mask = read_mask(path)
     stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.plain_affine)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 from scipy.ndimage import distance_transform_edt
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 COVERED = 1e-3
 """Share of a pixel that must lie in the mask for a normalised value to be trusted."""
@@ -57,7 +57,7 @@ class NetworkSlices:
 class SliceGrid:
     """The network's grid laid over one head, centred on its brain."""
 
-    def __init__(self, config: GridConfig, volume: Volume, brain: NDArray[np.bool_]) -> None:
+    def __init__(self, config: GridConfig, volume: CT, brain: NDArray[np.bool_]) -> None:
         self.config = config
         self.brain = brain
         spacing = volume.pixel_spacing_mm

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 
 class Lesions:
     """The components of `mask` (X, Y, Z) and the volume of each in mL, in `volume_ml`."""
 
-    def __init__(self, volume: Volume, mask: NDArray[np.bool_]) -> None:
+    def __init__(self, volume: CT, mask: NDArray[np.bool_]) -> None:
         import cc3d
 
         labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True)

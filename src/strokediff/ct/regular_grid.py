@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 MAX_SLICES = 400
 ROUNDED = 0.02
@@ -48,7 +48,7 @@ class RegularGrid:
         return f"regular grid {self.increment_mm:.2f} mm from uneven slices"
 
 
-def regular_grid(volume: Volume) -> RegularGrid:
+def regular_grid(volume: CT) -> RegularGrid:
     """The even grid of `volume`: its smallest slice increment, at most 400 slices.
 
     The new slices tile exactly the tissue that the old ones stand for, half an increment beyond
@@ -72,7 +72,7 @@ def regular_grid(volume: Volume) -> RegularGrid:
     return RegularGrid(affine, np.interp(new, along, np.arange(n_slices)), increment)
 
 
-def slice_coordinates_mm(volume: Volume) -> NDArray[np.float64]:
+def slice_coordinates_mm(volume: CT) -> NDArray[np.float64]:
     """Where each slice lies along the slice normal (Z,), mm, ascending from the first."""
     normal = np.cross(volume.affine[:3, 0], volume.affine[:3, 1])
     normal /= np.linalg.norm(normal)

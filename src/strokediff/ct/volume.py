@@ -1,13 +1,13 @@
 """The one file that knows about axis order and RAS/LPS.
 
-Everywhere else in the project an image is a `Volume`: Hounsfield units on the axes closest to
+Everywhere else in the project an image is a `CT`: Hounsfield units on the axes closest to
 RAS+ (axis 0 to the patient's right, 1 to the front, 2 to the top), so `hu[:, :, k]` is an axial
-slice. `Volume.to_source` undoes the reorientation exactly, voxel for voxel.
+slice. `CT.to_source` undoes the reorientation exactly, voxel for voxel.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,20 @@ class Source:
         return self.affine if self.header_affine is None else self.header_affine
 
 
+UNPLACED = Source(Path("array"), "array", (0, 0, 0), np.eye(4))
+"""The source of an array that is not yet on axes closest to RAS+."""
+
+
 @dataclass(frozen=True)
-class Volume:
+class CT:
     """A head CT: `hu` (X, Y, Z) float32 in HU and `affine` (4, 4), index to RAS+ mm.
+
+    An array and its affine are enough: without a `source`, `hu` may lie on any axes and is brought
+    to those closest to RAS+; masks and maps are given back on the array's own with `to_source`.
+
+    >>> ct = CT(np.zeros((4, 5, 3)), np.diag([-0.5, -0.5, 5.0, 1.0]))
+    >>> ct.hu.shape, ct.spacing_mm
+    ((4, 5, 3), (0.5, 0.5, 5.0))
 
     The affine may be oblique or sheared (gantry tilt): slice k is always a plane that was
     scanned. `slice_increments_mm` (Z,) is the thickness of tissue that each slice stands for,
@@ -60,11 +71,26 @@ class Volume:
 
     hu: NDArray[np.float32]
     affine: NDArray[np.float64]
-    source: Source
-    slice_increments_mm: NDArray[np.float64]
+    source: Source = UNPLACED
+    slice_increments_mm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     uneven: bool = False
     warnings: tuple[str, ...] = ()
     slice_origins_mm: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.source is not UNPLACED:
+            return
+        array, affine = np.asarray(self.hu), np.asarray(self.affine, dtype=np.float64)
+        if array.ndim != 3 or not array.size or affine.shape != (4, 4):
+            raise InputError(
+                f"array: shape {array.shape} with an affine of shape {affine.shape}. Expected HU "
+                "(X, Y, Z) and an affine (4, 4) that takes indices to RAS+ mm."
+            )
+        placed = CT.from_source_array(
+            array, Source(UNPLACED.path, "array", array.shape, affine), warnings=self.warnings
+        )
+        for own in fields(self):
+            object.__setattr__(self, own.name, getattr(placed, own.name))
 
     @classmethod
     def from_source_array(
@@ -75,7 +101,7 @@ class Volume:
         slice_increments_mm: NDArray[np.float64] | None = None,
         slice_origins_mm: NDArray[np.float64] | None = None,
         warnings: tuple[str, ...] = (),
-    ) -> Volume:
+    ) -> CT:
         """Reorient `array` on the grid of `source` to the axes closest to RAS+.
 
         For uneven slices give both `slice_increments_mm` (N,) and `slice_origins_mm` (N, 3), the

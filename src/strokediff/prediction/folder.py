@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from strokediff import __version__
 from strokediff.cohort.store import Cohort
 from strokediff.ct.nifti.images import save_like
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.prediction.prediction import Prediction, Predictor, on_axes, patient_volume
 from strokediff.util.files import write_json
@@ -119,6 +119,6 @@ def read_record(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _save(volume: Volume, slices: NDArray[Any], folder: Path, dtype: str) -> None:
+def _save(volume: CT, slices: NDArray[Any], folder: Path, dtype: str) -> None:
     file = folder / f"{volume.source.path.name}.nii.gz"
     save_like(volume, on_axes(slices), file, dtype=dtype, description=f"strokediff {__version__}")

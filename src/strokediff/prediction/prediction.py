@@ -1,4 +1,4 @@
-"""What every method gives for a cohort's patient, and a patient's grid as a `Volume`."""
+"""What every method gives for a cohort's patient, and a patient's grid as a `CT`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.store import Cohort, Patient
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 
@@ -42,7 +42,7 @@ class Predictor(Protocol):
         ...
 
 
-def patient_volume(cohort: Cohort, patient: Patient) -> Volume:
+def patient_volume(cohort: Cohort, patient: Patient) -> CT:
     """The windowed slices of a patient as a volume; raises `InputError` without their spacing."""
     depth = cohort.slice_spacing_mm(patient.name)
     if depth is None:
@@ -52,7 +52,7 @@ def patient_volume(cohort: Cohort, patient: Patient) -> Volume:
     pixel = cohort.grid.spacing_mm
     array = on_axes(patient.x.astype(np.float32))
     affine = np.diag([pixel, pixel, depth, 1.0])
-    return Volume.from_source_array(array, Source(Path(patient.name), "array", array.shape, affine))
+    return CT.from_source_array(array, Source(Path(patient.name), "array", array.shape, affine))
 
 
 def on_axes(slices: NDArray[Any]) -> NDArray[Any]:

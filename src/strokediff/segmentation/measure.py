@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.nifti.images import mask_file_ml
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.presets import Choice
 from strokediff.segmentation.intervals import Measured, spread_ml
@@ -20,7 +20,7 @@ CUT_OFF_WARNING = 0.01
 
 
 def measure(
-    volume: Volume, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
+    volume: CT, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
 ) -> dict[str, Any]:
     """The figures of the mask on the volume's own grid; slices are counted from 1 at the bottom."""
     mm3 = volume.mask_volume_mm3(mask)

@@ -26,7 +26,7 @@ from strokediff.ct.checks.enhancement import enhanced
 from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.grid import NetworkSlices, SliceGrid
 from strokediff.ct.lesions import Lesions
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
 from strokediff.inference.presets import Choice
@@ -81,7 +81,7 @@ class Stopwatch:
 
 
 def segment_volume(
-    volume: Volume,
+    volume: CT,
     model: Model,
     choice: Choice,
     *,
@@ -184,7 +184,7 @@ def segment_volume(
     )
 
 
-def _slices(grid: NetworkSlices, volume: Volume, model: Model, seed: int, bridge: Bridge) -> Slices:
+def _slices(grid: NetworkSlices, volume: CT, model: Model, seed: int, bridge: Bridge) -> Slices:
     """The slices that show enough brain and can be used."""
     used = np.setdiff1d(with_brain(grid.m), bridge.left_out)
     increments = torch.from_numpy(bridge.thickness_mm(volume.slice_increments_mm)[used])
@@ -223,7 +223,7 @@ def _on_grid(
     return bridge.mix(grid.to_volume(every))
 
 
-def case_seed(seed: int, volume: Volume) -> int:
+def case_seed(seed: int, volume: CT) -> int:
     """A seed a case, from what the image shows: renaming or copying a file changes nothing."""
     digest = hashlib.blake2b(volume.hu.tobytes(), digest_size=8).hexdigest()
     return derive_seed(seed, digest)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 
 BRAIN_MM = np.array([66.0, 84.0, 62.0])
 FORAMEN_Z_MM = -60.0
@@ -20,7 +20,7 @@ FORAMEN_Z_MM = -60.0
 class Head:
     """`volume` and its truth: `brain` and the whole `head`, and voxel centres `mm` (X, Y, Z, 3)."""
 
-    volume: Volume
+    volume: CT
     brain: NDArray[np.bool_]
     head: NDArray[np.bool_]
     mm: NDArray[np.float64]
@@ -72,7 +72,7 @@ def build_head(
     noise = np.random.default_rng(seed).normal(0, 4, hu.shape)
     hu = np.where(head, hu + noise, hu).astype(np.float32)
     source = Source(path=Path("head"), kind="array", shape=hu.shape, affine=affine)
-    return Head(Volume.from_source_array(hu, source), brain, head, mm)
+    return Head(CT.from_source_array(hu, source), brain, head, mm)
 
 
 @pytest.fixture(scope="session")

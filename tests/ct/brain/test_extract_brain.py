@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from strokediff.ct.brain import extract_brain
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -25,7 +25,7 @@ def with_hu(volume, hu):
 
 def as_volume(hu, spacing=(1.0, 1.0, 5.0)):
     source = Source(Path("scan"), "array", hu.shape, np.diag([*spacing, 1.0]))
-    return Volume.from_source_array(hu, source)
+    return CT.from_source_array(hu, source)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_phantoms_cavity_is_found(kind):
     """Dice >= 0.97 against the phantom's own truth."""
     phantom = pytest.importorskip("strokediff.phantom.make").make_phantom(kind, 1, matrix=192)
     source = Source(Path("phantom"), "array", phantom.hu.shape, phantom.affine)
-    mask = extract_brain(Volume.from_source_array(phantom.hu, source)).mask
+    mask = extract_brain(CT.from_source_array(phantom.hu, source)).mask
     assert dice(mask, phantom.brain) >= 0.97
     assert np.count_nonzero(phantom.lesion & ~mask) <= 0.02 * max(50, phantom.lesion.sum())
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from strokediff.ct.brain import extract_brain
 from strokediff.ct.brain.stripped import with_skull
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 
@@ -25,7 +25,7 @@ def coarse(make_head):
     return replace(head, volume=replace(head.volume, hu=hu))
 
 
-def stripped(head, *, rim_mm: float, background: float) -> Volume:
+def stripped(head, *, rim_mm: float, background: float) -> CT:
     volume = head.volume
     depth = [
         ndimage.distance_transform_edt(a, sampling=volume.spacing_mm)
@@ -72,7 +72,7 @@ def bottle(hu=20.0, sd=0.0):
 def test_a_bottle_is_no_stripped_head(image):
     source = Source(Path("scan"), "array", image.shape, np.diag([2.2, 2.2, 5.0, 1.0]))
     with pytest.raises(InputError, match="no head found"):
-        extract_brain(Volume.from_source_array(image, source))
+        extract_brain(CT.from_source_array(image, source))
 
 
 def test_whole_heads_are_none(coarse):

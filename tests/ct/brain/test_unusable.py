@@ -10,12 +10,12 @@ import pytest
 
 from strokediff.ct.brain import BrainMask, extract_brain
 from strokediff.ct.brain.usable import blank_slices
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 MIDDLE = 18  # of 34 slices; brain in 5 to 29
 
 
-def spoil(volume: Volume, slices, ruin: Callable[[np.ndarray, int], np.ndarray]) -> Volume:
+def spoil(volume: CT, slices, ruin: Callable[[np.ndarray, int], np.ndarray]) -> CT:
     hu = volume.hu.copy()
     for k in slices:
         hu[:, :, k] = ruin(hu[:, :, k].copy(), k)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from strokediff.ct.checks.enhancement import enhanced
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 
 SHAPE, SPACING = (200, 220, 26), np.array([0.9, 0.9, 5.0])
 Paths = list[tuple[float, list[tuple[float, float, float]]]]
@@ -42,9 +42,9 @@ def plain(noise_hu: float = 4.0) -> np.ndarray:
     return hu + np.random.default_rng(0).normal(0, noise_hu, SHAPE)
 
 
-def volume_of(hu: np.ndarray) -> Volume:
+def volume_of(hu: np.ndarray) -> CT:
     affine = np.diag([*SPACING, 1.0])
-    return Volume.from_source_array(hu, Source(Path("x"), "array", SHAPE, affine))
+    return CT.from_source_array(hu, Source(Path("x"), "array", SHAPE, affine))
 
 
 def drawn(hu: np.ndarray, paths: Paths, value: float) -> np.ndarray:

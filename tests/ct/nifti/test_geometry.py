@@ -13,7 +13,7 @@ from strokediff.cohort.prepare import mask_on
 from strokediff.ct.checks.head_size import HeadSize, implausible_size
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.ct.nifti.masks import check_same_grid, read_mask
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 HU = np.round(small_head()).astype(np.int16)
@@ -44,7 +44,7 @@ def written(
     return path
 
 
-def said(volume: Volume, *words: str) -> bool:
+def said(volume: CT, *words: str) -> bool:
     return any(all(word in w for word in words) for w in volume.warnings)
 
 
@@ -151,9 +151,9 @@ def test_a_unit_that_the_numbers_gainsay_is_told(tmp_path: Path, unit: int, name
     assert said(volume, name, "read as mm")
 
 
-def sized(spacing: tuple[float, ...], hu: np.ndarray = HU) -> Volume:
+def sized(spacing: tuple[float, ...], hu: np.ndarray = HU) -> CT:
     affine = np.diag([*spacing, 1.0])
-    return Volume.from_source_array(hu, Source(Path("x"), "array", hu.shape, affine))
+    return CT.from_source_array(hu, Source(Path("x"), "array", hu.shape, affine))
 
 
 @pytest.mark.parametrize(

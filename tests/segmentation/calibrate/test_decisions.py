@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from strokediff.ct.lesions import Lesions
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.segmentation.calibrate.decisions import (
     LEAST_ML,
@@ -25,7 +25,7 @@ from strokediff.segmentation.calibrate.decisions import (
 
 
 @pytest.fixture
-def volume(tmp_path: Path) -> Volume:
+def volume(tmp_path: Path) -> CT:
     file = tmp_path / "scan.nii.gz"
     head = np.full((60, 60, 16), -1000, np.int16)
     head[8:52, 8:52] = 1000
@@ -34,7 +34,7 @@ def volume(tmp_path: Path) -> Volume:
     return read_nifti(file)
 
 
-def test_scores_are_those_of_the_masks(volume: Volume) -> None:
+def test_scores_are_those_of_the_masks(volume: CT) -> None:
     rng = np.random.default_rng(0)
     shape = volume.hu.shape
     prob = gaussian_filter(rng.normal(0.5, 2.0, shape), 2.0).clip(0, 1).astype(np.float32)
@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_masks(volume: Volume) -> None:
             assert found[i, j] == pytest.approx([own.dice, own.vdp])
 
 
-def test_nothing_found_where_nothing_is_has_dice_1_and_no_vdp(volume: Volume) -> None:
+def test_nothing_found_where_nothing_is_has_dice_1_and_no_vdp(volume: CT) -> None:
     nothing = np.zeros(volume.hu.shape, bool)
     found = scores(volume, [nothing] * len(THRESHOLDS), nothing)
     assert (found[..., 0] == 1).all() and np.isnan(found[..., 1]).all()

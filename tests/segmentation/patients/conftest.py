@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from strokediff.ct.discovery.cases import Case, LeftOut
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.inference.presets import Choice
 from strokediff.segmentation.decision import Decision
@@ -25,7 +25,7 @@ SHAPE = (6, 5, 4)
 Run = Callable[..., dict[str, Outcome]]
 
 
-def volume_of(found: Case, series: str | None) -> Volume:
+def volume_of(found: Case, series: str | None) -> CT:
     """A scan is a text file with its lesion's size in voxels; "bad" cannot be read."""
     text = found.path.read_text()
     if text == "bad":
@@ -33,10 +33,10 @@ def volume_of(found: Case, series: str | None) -> Volume:
     array = np.zeros(SHAPE)
     array.flat[: int(text)] = 60
     source = Source(found.path, found.kind, SHAPE, np.eye(4))
-    return Volume.from_source_array(array, source)
+    return CT.from_source_array(array, source)
 
 
-def segmented(volume: Volume, model: Any, choice: Choice, **options: Any) -> Segmentation:
+def segmented(volume: CT, model: Any, choice: Choice, **options: Any) -> Segmentation:
     """Every bright voxel; the seed shows in the probability."""
     mask = volume.hu > 0
     options["advance"](0, 10)
@@ -73,7 +73,7 @@ def segmented_cases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the scans that were segmented, as they are."""
     done: list[str] = []
 
-    def spied(volume: Volume, *arguments: Any, **options: Any) -> Segmentation:
+    def spied(volume: CT, *arguments: Any, **options: Any) -> Segmentation:
         done.append(volume.source.path.name)
         return segmented(volume, *arguments, **options)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 
 
@@ -130,7 +130,7 @@ class Layout(ABC):
         """Read a case's mask and compare its grid with the image's; `SizeError` if they differ."""
 
     @abstractmethod
-    def image(self, case: Case) -> Volume:
+    def image(self, case: Case) -> CT:
         """Read a case's image in HU, as it is stored; `InputError` if it is no head CT."""
 
     @abstractmethod

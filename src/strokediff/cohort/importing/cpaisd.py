@@ -35,7 +35,7 @@ from strokediff.cohort.importing.pictures import (
 )
 from strokediff.ct.checks.hounsfield import as_hounsfield
 from strokediff.ct.checks.sanity import AIR_HU, MAX_PIXELS
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.util.names import safe_name
 
@@ -119,7 +119,7 @@ class Cpaisd(Layout):
         known = affine is not None
         return Classes(values, nominal_affine(values.shape) if affine is None else affine, known)
 
-    def image(self, case: Case) -> Volume:
+    def image(self, case: Case) -> CT:
         """As `Layout.image`; the arrays must hold HU."""
         slices = [read_archive(pair.image, "image") for pair in case.pairs]
         hu = np.stack([upright(s.astype(np.float32)) for s in slices], axis=2)
@@ -129,7 +129,7 @@ class Cpaisd(Layout):
         affine = nominal_affine(hu.shape) if affine is None else affine
         whole = np.rint(np.clip(hu, AIR_HU, np.iinfo(np.int16).max))
         source = Source(folder, "array", hu.shape, affine)
-        return Volume.from_source_array(whole, source, warnings=tuple(said))
+        return CT.from_source_array(whole, source, warnings=tuple(said))
 
     def write_image(self, case: Case, path: Path) -> None:
         """As `Layout.write_image`, int16."""

@@ -29,7 +29,7 @@ from strokediff.cohort.importing.names import (
 )
 from strokediff.ct.brain.windowed import put_back
 from strokediff.ct.checks.sanity import PIXEL_LIMITS_MM
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.util.names import safe_name
 from strokediff.util.quiet import quiet
@@ -120,13 +120,13 @@ class PictureLayout(Layout):
         known = self.assumed_pixel_mm is not None
         return Classes(values, self.affine(values.shape), spacing_known=known)
 
-    def image(self, case: Case) -> Volume:
+    def image(self, case: Case) -> CT:
         """As `Layout.image`: the window undone, bone and air still cut."""
         low, high = self.window_hu
         grey = np.stack([self.turned(read_grey(pair.image)) for pair in case.pairs], axis=2)
         hu = (low + grey.astype(np.float32) / 255 * (high - low)).astype(np.float32)
         source = Source(case.pairs[0].image, "array", hu.shape, self.affine(hu.shape))
-        return Volume.from_source_array(hu, source)
+        return CT.from_source_array(hu, source)
 
     def write_image(self, case: Case, path: Path) -> None:
         """As `Layout.write_image`: bone and air put back, int16."""

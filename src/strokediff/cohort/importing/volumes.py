@@ -13,7 +13,7 @@ import numpy as np
 from strokediff.cohort.importing.base import Case, Classes, Layout, SizeError
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.nifti.masks import Grid, check_same_grid, read_labels
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.util.quiet import quiet
 
@@ -33,7 +33,7 @@ class VolumeLayout(Layout):
             raise SizeError(str(error)) from None
         return Classes(mask.array, image.affine, spacing_known=True)
 
-    def image(self, case: Case) -> Volume:
+    def image(self, case: Case) -> CT:
         """As `Layout.image`, after the checks that `segment` makes of an image."""
         return read_nifti(case.pairs[0].image, min_slices=1)  # few slices are warned of
 

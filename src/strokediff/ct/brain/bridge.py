@@ -16,7 +16,7 @@ from strokediff.ct.brain.shapes import (
     shift_per_mm,
     slab_middles_mm,
 )
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 EDGE_MM = 4.0
 """So far outside an interpolated lesion its probability is 0, and so far inside 1."""
@@ -35,7 +35,7 @@ class Bridge:
     shift_per_mm: tuple[float, float]
 
     @classmethod
-    def over(cls, volume: Volume, left_out: Collection[int]) -> Bridge:
+    def over(cls, volume: CT, left_out: Collection[int]) -> Bridge:
         """The bridge for slices of `volume`."""
         at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
         ordered = tuple(sorted(left_out))

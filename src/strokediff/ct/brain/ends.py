@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from strokediff.ct.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
 from strokediff.ct.brain.remarks import slices
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 OPEN_TOP_MM2 = 2500.0
 OPEN_BOTTOM_MM2 = 2500.0
@@ -22,7 +22,7 @@ CUT_SLICES = 3
 """Fewer slices are an accident of the skull base: air cells behind thin bone."""
 
 
-def open_ends(mask: Mask, volume: Volume, unusable: Collection[int] = ()) -> list[str]:
+def open_ends(mask: Mask, volume: CT, unusable: Collection[int] = ()) -> list[str]:
     """Where the scan cuts the brain: above, below, and at the sides of the field of view.
 
     The scan ends at the last slice that shows anything where the brain is; blank slices beyond
@@ -55,7 +55,7 @@ def _number(k: int, end: int) -> str:
     return "" if k == end else f" that shows anything ({k + 1})"
 
 
-def _nothing_beyond(volume: Volume, brain: Mask, k: int) -> bool:
+def _nothing_beyond(volume: CT, brain: Mask, k: int) -> bool:
     """Whether slice k, next to the last brain, is missing or shows no head where that brain is."""
     if not 0 <= k < volume.hu.shape[2]:
         return True
@@ -67,7 +67,7 @@ def _is_flat(values: NDArray[np.float32]) -> bool:
     return float(np.ptp(values)) <= 1.0
 
 
-def beside_padding(mask: Mask, volume: Volume, unusable: Collection[int]) -> list[int]:
+def beside_padding(mask: Mask, volume: CT, unusable: Collection[int]) -> list[int]:
     """Slices in which padding lies right beside the brain, that every slice has in that place.
 
     The largest section of a whole head keeps padding away from the brain of all others; where

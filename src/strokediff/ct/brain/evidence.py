@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from strokediff.ct.brain.quieten import quieten
 from strokediff.ct.brain.shapes import mix, slab_middles_mm
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -88,7 +88,7 @@ class Evidence:
     noisy: frozenset[int] = frozenset()
 
 
-def coarse_evidence(volume: Volume, left_out: Collection[int] = ()) -> Evidence | None:
+def coarse_evidence(volume: CT, left_out: Collection[int] = ()) -> Evidence | None:
     """Reduce `volume` to its head on the coarse grid; None if nothing in it is denser than air.
 
     The slices `left_out` count for nothing.
@@ -169,7 +169,7 @@ def _turn(shape: tuple[int, ...], angle: float) -> tuple[Index, Index]:
     return np.moveaxis(into, -1, 0), np.moveaxis(back, -1, 0)
 
 
-def _reduce(volume: Volume) -> tuple[Array, Grid]:
+def _reduce(volume: CT) -> tuple[Array, Grid]:
     """Mean HU of blocks of native voxels; a rest at the far end is padded with its last layer."""
     *spacing, increment = volume.spacing_mm
     bx, by = (max(1, round(PITCH_MM / s)) for s in spacing)
@@ -190,7 +190,7 @@ def _block_means(hu: Array, block: tuple[int, int, int]) -> Array:
 
 
 def _without(
-    hu: Array, grid: Grid, volume: Volume, left_out: Collection[int]
+    hu: Array, grid: Grid, volume: CT, left_out: Collection[int]
 ) -> tuple[Array, frozenset[int]]:
     """Slabs averaged over their good slices only, and which have none: those are mixed."""
     (bx, by, bz), count = grid.block, volume.hu.shape[2]

@@ -16,7 +16,7 @@ from strokediff.ct.brain.shapes import shift_per_mm, slab_middles_mm
 from strokediff.ct.brain.stripped import with_skull, with_walls
 from strokediff.ct.brain.usable import NO_BRAIN, blank_slices, odd_slices
 from strokediff.ct.brain.windowed import without_window
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 
 PASSES = 3
@@ -54,7 +54,7 @@ class _Found:
     sweep: Sweep
 
 
-def extract_brain(volume: Volume) -> BrainMask:
+def extract_brain(volume: CT) -> BrainMask:
     """Brain and CSF inside the inner table, down to the foramen magnum.
 
     Slices that cannot be used (blank, partly missing, metal streaks, noise, foreign content) are
@@ -90,7 +90,7 @@ def extract_brain(volume: Volume) -> BrainMask:
     )
 
 
-def _find(volume: Volume) -> _Found:
+def _find(volume: CT) -> _Found:
     unusable = blank_slices(volume)
     for _ in range(PASSES):
         sweep = _sweep(volume, unusable)
@@ -105,7 +105,7 @@ def _find(volume: Volume) -> _Found:
     return _Found(mask, {k: w for k, w in sorted(unusable.items()) if mask[:, :, k].any()}, sweep)
 
 
-def _sweep(volume: Volume, unusable: dict[int, str]) -> Sweep:
+def _sweep(volume: CT, unusable: dict[int, str]) -> Sweep:
     evidence = coarse_evidence(volume, unusable)
     if evidence is None:
         raise InputError(_no_head(volume, "nothing denser than air was found"))
@@ -116,7 +116,7 @@ def _sweep(volume: Volume, unusable: dict[int, str]) -> Sweep:
     return Sweep(evidence, starts, shift_per_mm=shift_per_mm(volume), at_mm=at_mm)
 
 
-def _unusable(volume: Volume, sweep: Sweep, coarse: Mask, known: dict[int, str]) -> dict[int, str]:
+def _unusable(volume: CT, sweep: Sweep, coarse: Mask, known: dict[int, str]) -> dict[int, str]:
     """Slices that this pass shows to be unusable: odd ones, and slabs that were skipped whole."""
     grid = sweep.evidence.grid
     odd = odd_slices(volume, coarse, grid, known)
@@ -128,7 +128,7 @@ def _unusable(volume: Volume, sweep: Sweep, coarse: Mask, known: dict[int, str])
     return {k: why for k, why in odd.items() if k not in known}
 
 
-def _no_head(volume: Volume, came: str) -> str:
+def _no_head(volume: CT, came: str) -> str:
     low, high = float(np.nanmin(volume.hu)), float(np.nanmax(volume.hu))
     return (
         f"{volume.source.path}: no head found. Expected a CT of the head in HU with at least one "

@@ -10,7 +10,7 @@ from scipy import ndimage
 from strokediff.ct.brain.components import SMALL_HOLE_MM2
 from strokediff.ct.brain.evidence import AIR_HU, FAT_HU, Array, Grid, Mask, ball
 from strokediff.ct.brain.shapes import signed_distance
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 BAND_MM, MARGIN_MM = 1.6, 4.0
 """Half width of the band along the coarse contour in which the native HU decide, and how far
@@ -25,7 +25,7 @@ EMPTY_MM = 4.0
 """Distance that stands for an empty slab when the contour is interpolated between slabs."""
 
 
-def to_native(coarse: Mask, grid: Grid, volume: Volume, unusable: Collection[int] = ()) -> Mask:
+def to_native(coarse: Mask, grid: Grid, volume: CT, unusable: Collection[int] = ()) -> Mask:
     """Mask (X, Y, Z) on the grid of `volume` from the coarse mask of its head.
 
     In `unusable` slices the coarse contour decides alone, not their HU.

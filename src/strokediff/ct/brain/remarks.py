@@ -10,7 +10,7 @@ import numpy as np
 from strokediff.ct.brain.evidence import Evidence, Mask
 from strokediff.ct.brain.propagate import Sweep
 from strokediff.ct.brain.shapes import foreseen, slab_middles_mm
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 PLAUSIBLE_ML = (900.0, 1800.0)
 WHOLE_HEAD_MM = 110.0
@@ -47,7 +47,7 @@ def smoothed(evidence: Evidence) -> list[str]:
     ]
 
 
-def lost(mask: Mask, volume: Volume, sweep: Sweep, unusable: Collection[int]) -> list[str]:
+def lost(mask: Mask, volume: CT, sweep: Sweep, unusable: Collection[int]) -> list[str]:
     """Slices whose section of the brain is a tenth smaller than those beside them foresee: to the
     walk, and in the mask.
     """
@@ -62,7 +62,7 @@ def lost(mask: Mask, volume: Volume, sweep: Sweep, unusable: Collection[int]) ->
     ]
 
 
-def _sunken(mask: Mask, volume: Volume, unusable: Collection[int]) -> set[int]:
+def _sunken(mask: Mask, volume: CT, unusable: Collection[int]) -> set[int]:
     """Slices of less area than 5 mm below and above foresee, by their areas and by their shapes."""
     area = np.count_nonzero(mask, axis=(0, 1)) * np.prod(volume.pixel_spacing_mm)
     at_mm = slab_middles_mm(volume.slice_increments_mm, 1)
@@ -78,7 +78,7 @@ def _sunken(mask: Mask, volume: Volume, unusable: Collection[int]) -> set[int]:
     return named
 
 
-def ended_early(sweep: Sweep, volume: Volume) -> list[str]:
+def ended_early(sweep: Sweep, volume: CT) -> list[str]:
     """That slices beyond the brain that was found show tissue enclosed by bone."""
     slabs = np.flatnonzero(sweep.mask.any(axis=(0, 1)))
     bz = sweep.evidence.grid.block[2]
@@ -96,7 +96,7 @@ def ended_early(sweep: Sweep, volume: Volume) -> list[str]:
     ]
 
 
-def implausible(volume: Volume, volume_ml: float, truncated: bool) -> list[str]:
+def implausible(volume: CT, volume_ml: float, truncated: bool) -> list[str]:
     """That the brain is smaller or larger than those of adults are."""
     low, high = PLAUSIBLE_ML
     covers_head = volume.slice_increments_mm.sum() >= WHOLE_HEAD_MM and not truncated
@@ -118,7 +118,7 @@ def slices(indices: Iterable[int]) -> str:
     return f"slice{'s' if len(ordered) > 1 else ''} {', '.join(runs)}"
 
 
-def _is_lost(mask: Mask, volume: Volume, at: tuple[int, int, int]) -> bool:
+def _is_lost(mask: Mask, volume: CT, at: tuple[int, int, int]) -> bool:
     """Whether the middle slice of `at` lacks a tenth of what the outer two foresee."""
     low, k, high = at
     at_mm = slab_middles_mm(volume.slice_increments_mm, 1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.volume import Volume, pixel_area_mm2
+from strokediff.ct.volume import CT, pixel_area_mm2
 
 Distance = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -21,7 +21,7 @@ TAPER = 0.5
 """A shape that only one of the two neighbours shows ends halfway between them, at 45 degrees."""
 
 
-def shift_per_mm(volume: Volume) -> tuple[float, float]:
+def shift_per_mm(volume: CT) -> tuple[float, float]:
     """How far the column of voxels above a pixel leans from the slice normal, per mm along it.
 
     A patient point above moves by minus this in the next slice.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokediff.ct.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 Array = NDArray[np.float32]
 
@@ -37,7 +37,7 @@ there, and 0.32 at most."""
 SKULL_MM, SKULL_HU = 5.0, 800.0
 
 
-def with_skull(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
+def with_skull(volume: CT) -> tuple[CT, tuple[str, ...]]:
     """`volume` with a shell of bone if it is skull-stripped, and a warning; else as it is."""
     step = [max(1, round(PITCH_MM / s)) for s in volume.pixel_spacing_mm]
     background = float(volume.hu[0, 0, 0])
@@ -56,7 +56,7 @@ def with_skull(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
     )
 
 
-def with_walls(volume: Volume) -> Volume:
+def with_walls(volume: CT) -> CT:
     """`volume` with bone in the padding that cuts the head: what every slice lacks, beside tissue.
 
     For heads that the field of view cuts so that no bone closes them.
@@ -90,7 +90,7 @@ def _is_stripped(hu: Array, left: Mask, cell_mm: tuple[float, float]) -> bool:
     return bool(values.std() >= LEAST_CONTRAST_HU)
 
 
-def _shelled(volume: Volume, background: float) -> Volume:
+def _shelled(volume: CT, background: float) -> CT:
     """Bone in the background for SKULL_MM around what is left, and one slice above and below."""
     left = volume.hu != background
     for k in range(left.shape[2]):

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from strokediff.ct.brain.evidence import HEAD_HU, Grid, Mask
 from strokediff.ct.brain.quieten import noise_of
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 Shares = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ REACH_MM = 45.0
 """Longest run of unusable slices that is stepped over."""
 
 
-def blank_slices(volume: Volume) -> dict[int, str]:
+def blank_slices(volume: CT) -> dict[int, str]:
     """Slices without detail or without head, between slices that have both."""
     hu = volume.hu[::2, ::2]
     detail = np.mean(np.abs(np.diff(hu, axis=0)) > STEP_HU, axis=(0, 1))
@@ -53,9 +53,7 @@ def blank_slices(volume: Volume) -> dict[int, str]:
     return dict.fromkeys(_enclosed(empty), BLANK)
 
 
-def odd_slices(
-    volume: Volume, coarse: Mask, grid: Grid, known: Collection[int] = ()
-) -> dict[int, str]:
+def odd_slices(volume: CT, coarse: Mask, grid: Grid, known: Collection[int] = ()) -> dict[int, str]:
     """Slices whose section of the brain `coarse` is noise or is not tissue, unlike those beside.
 
     The `known` ones are not judged, and not judged by.

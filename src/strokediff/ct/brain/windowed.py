@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from strokediff.ct.brain.evidence import AIR_HU, Array, Mask, ball
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 WIDEST_HU = 250.0
 """A range wider than this shows bone as bone."""
@@ -24,7 +24,7 @@ BONE_MM, AIR_MM = 1.2, 2.0
 """Radius of a solid patch of bone, and of fat or air; smaller ones are noise of blood or CSF."""
 
 
-def without_window(volume: Volume) -> Volume:
+def without_window(volume: CT) -> CT:
     """Volume with bone and air put back where a narrow window cut them; else as it is."""
     low, high = float(volume.hu.min()), float(volume.hu.max())
     at_low, at_high = _ends(volume, low, high)
@@ -32,7 +32,7 @@ def without_window(volume: Volume) -> Volume:
     return put_back(volume, low, high) if cut and high - low <= WIDEST_HU else volume
 
 
-def put_back(volume: Volume, low: float, high: float) -> Volume:
+def put_back(volume: CT, low: float, high: float) -> CT:
     """Bone and air where the image reaches the ends of the window that it is known to be cut by."""
     at_low, at_high = _ends(volume, low, high)
     hu: Array = volume.hu.copy()
@@ -41,11 +41,11 @@ def put_back(volume: Volume, low: float, high: float) -> Volume:
     return replace(volume, hu=hu)
 
 
-def _ends(volume: Volume, low: float, high: float) -> tuple[Mask, Mask]:
+def _ends(volume: CT, low: float, high: float) -> tuple[Mask, Mask]:
     margin = TOLERANCE * (high - low)
     return volume.hu <= low + margin, volume.hu >= high - margin
 
 
-def _solid(mask: Mask, radius_mm: float, volume: Volume) -> Mask:
+def _solid(mask: Mask, radius_mm: float, volume: CT) -> Mask:
     disc = ball(radius_mm, volume.pixel_spacing_mm)[:, :, None]
     return np.asarray(ndimage.binary_opening(mask, structure=disc))

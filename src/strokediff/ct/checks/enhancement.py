@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 BRIGHT_HU = 115.0
 """Above any blood without contrast, haematoma included, and below sinuses with it."""
@@ -53,7 +53,7 @@ class Tube:
     cells: frozenset[tuple[int, ...]]
 
 
-def enhanced(volume: Volume, brain: Mask) -> list[str]:
+def enhanced(volume: CT, brain: Mask) -> list[str]:
     """A warning if vessels of the brain (X, Y, Z) hold contrast; nothing if that cannot be told."""
     tubes = bright_tubes(volume, brain)
     sinus = [t for t in tubes if t.length_mm >= SINUS_MM and t.hu <= SINUS_HU]
@@ -73,7 +73,7 @@ def enhanced(volume: Volume, brain: Mask) -> list[str]:
     ]
 
 
-def bright_tubes(volume: Volume, brain: Mask) -> list[Tube]:
+def bright_tubes(volume: CT, brain: Mask) -> list[Tube]:
     """What is bright, thin and not at the skull, without specks."""
     box = _box(brain, volume)
     if box is None:
@@ -99,7 +99,7 @@ def bright_tubes(volume: Volume, brain: Mask) -> list[Tube]:
     return [tube for tube in tubes if tube is not None]
 
 
-def _box(brain: Mask, volume: Volume) -> tuple[slice, slice, slice] | None:
+def _box(brain: Mask, volume: CT) -> tuple[slice, slice, slice] | None:
     """The brain's bounding box with room for its edge, at full height."""
     if not brain.any():
         return None
@@ -127,7 +127,7 @@ def _core(brain: Mask, smooth: Array, spacing: tuple[float, float]) -> Mask:
 
 
 def _tube(
-    shape: Mask, smooth: Array, found: tuple[slice, ...], volume: Volume, box: tuple[slice, ...]
+    shape: Mask, smooth: Array, found: tuple[slice, ...], volume: CT, box: tuple[slice, ...]
 ) -> Tube | None:
     """One component as a tube; None for a speck, what is thick, and what is denser than blood."""
     index = np.argwhere(shape) + [s.start for s in found] + [s.start or 0 for s in box]

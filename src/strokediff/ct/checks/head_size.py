@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokediff.ct.regular_grid import slice_coordinates_mm
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 
 TISSUE_HU = -300.0
 SIDE = 128
@@ -43,7 +43,7 @@ class HeadSize:
     vault_mm: float | None
 
     @classmethod
-    def of(cls, volume: Volume) -> HeadSize | None:
+    def of(cls, volume: CT) -> HeadSize | None:
         """Measure the largest thing denser than air; None if there is none.
 
         Blank slices, of one value whatever it is, are passed over.
@@ -104,7 +104,7 @@ def _vault_mm(area: NDArray[np.int_], z: NDArray[np.float64]) -> float | None:
     return float((ends[1] - ends[0]) / RISE)
 
 
-def implausible_size(volume: Volume) -> list[str]:
+def implausible_size(volume: CT) -> list[str]:
     """A warning if the head has a size that no head has."""
     size = HeadSize.of(volume)
     if size is None or size.plausible:

@@ -1,4 +1,4 @@
-"""DICOM in: files to headers, headers to stacks, a stack to a `Volume`."""
+"""DICOM in: files to headers, headers to stacks, a stack to a `CT`."""
 
 from strokediff.ct.dicom.read import read_dicom_series
 

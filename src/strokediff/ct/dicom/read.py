@@ -1,4 +1,4 @@
-"""A DICOM series to a `Volume`: find, choose, place, decode."""
+"""A DICOM series to a `CT`: find, choose, place, decode."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from strokediff.ct.dicom.headers import Scan, damage, scan
 from strokediff.ct.dicom.patients import n_patient_ids, patients_in
 from strokediff.ct.dicom.series import Choice, choose
 from strokediff.ct.dicom.stacks import split_series
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 TILT_WORTH_SAYING_DEG = 0.5
@@ -28,10 +28,10 @@ TILT_WORTH_SAYING_DEG = 0.5
 
 def read_dicom_series(
     source: str | Path | Iterable[str | Path], series_uid: str | None = None
-) -> Volume:
+) -> CT:
     """Read the axial non-contrast head CT from a folder (searched below), a file or files.
 
-    Other series and other files may lie there; `Volume.source.details` tells which series was
+    Other series and other files may lie there; `CT.source.details` tells which series was
     chosen and why (`series_explanation`, `series_choice`). The geometry comes from
     ImagePositionPatient and ImageOrientationPatient alone. Raises `InputError` where no series
     suits, slices are missing or contradict each other, or a file of the series is damaged.
@@ -53,7 +53,7 @@ def read_dicom_series(
     stored, hu_warnings = as_hounsfield(path, stored)
     volume_source = Source(path, "dicom", _shape(stored), affine, _details(choice, geometry))
     even = geometry.is_even
-    return Volume.from_source_array(
+    return CT.from_source_array(
         stored,
         volume_source,
         slice_increments_mm=None if even else geometry.local_increments_mm(),

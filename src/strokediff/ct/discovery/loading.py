@@ -10,7 +10,7 @@ from strokediff.ct.discovery.archives import unpacked
 from strokediff.ct.discovery.cases import Case
 from strokediff.ct.discovery.formats import Kind, format_of
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.util.names import DICOM
 from strokediff.util.plaintext import visible
@@ -18,11 +18,11 @@ from strokediff.util.plaintext import visible
 SHOWN = 3
 
 
-def load_case(case: Case, series_uid: str | None = None) -> Volume:
+def load_case(case: Case, series_uid: str | None = None) -> CT:
     """Read a case; see `read_nifti` and `read_dicom_series` for what is refused.
 
     Of an archive only the case's own members are unpacked, and gone again afterwards; messages and
-    `Volume.source` name the archive. See `archives.unpacked` for what is refused there.
+    `CT.source` name the archive. See `archives.unpacked` for what is refused there.
     """
     archive = case.archive
     if archive is None:
@@ -43,7 +43,7 @@ def load_case(case: Case, series_uid: str | None = None) -> Volume:
     return replace(volume, source=source, warnings=tuple(warnings))
 
 
-def _read(case: Case, series_uid: str | None) -> Volume:
+def _read(case: Case, series_uid: str | None) -> CT:
     if case.kind == "nifti":
         return read_nifti(case.path)
     volume = read_dicom_series(case.files or case.path, series_uid)

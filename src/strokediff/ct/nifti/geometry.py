@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from strokediff.ct.checks import sanity
 from strokediff.ct.checks.head_size import HeadSize
 from strokediff.ct.nifti.file import NiftiFile
-from strokediff.ct.volume import Source, Volume
+from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
 SHEAR_TOLERANCE = 1e-3
@@ -126,7 +126,7 @@ class _Head:
 def _head(file: NiftiFile, hu: NDArray[np.float32], affine: Affine) -> _Head:
     if _refusal(file, affine):
         return _Head(None, False)
-    size = HeadSize.of(Volume.from_source_array(hu, Source(file.path, "nifti", file.shape, affine)))
+    size = HeadSize.of(CT.from_source_array(hu, Source(file.path, "nifti", file.shape, affine)))
     return _Head(size, size is not None and size.plausible)
 
 

@@ -15,7 +15,7 @@ from strokediff.ct.checks.hounsfield import as_hounsfield
 from strokediff.ct.nifti.file import NiftiFile, open_nifti
 from strokediff.ct.nifti.geometry import Placement, placement, shear_deg
 from strokediff.ct.regular_grid import RegularGrid, regular_grid
-from strokediff.ct.volume import RAS, Source, Volume
+from strokediff.ct.volume import CT, RAS, Source
 from strokediff.util.files import atomic_path
 from strokediff.util.names import is_nifti_name, stem
 
@@ -34,7 +34,7 @@ def nifti_files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield stem(file), file
 
 
-def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> Volume:
+def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> CT:
     """Read a head CT in HU from .nii or .nii.gz.
 
     The sform is used when its code is above 0, else the qform; where sform and pixdim have two
@@ -53,11 +53,11 @@ def read_nifti(path: str | Path, *, min_slices: int = sanity.MIN_SLICES) -> Volu
     source = Source(
         file.path, "nifti", file.shape, placed.affine, _details(file, placed), file.affine
     )
-    return Volume.from_source_array(values, source, warnings=(*placed.warnings, *said))
+    return CT.from_source_array(values, source, warnings=(*placed.warnings, *said))
 
 
 def save_like(
-    volume: Volume,
+    volume: CT,
     array: NDArray[Any],
     path: str | Path,
     *,
@@ -105,7 +105,7 @@ def _details(file: NiftiFile, placed: Placement) -> dict[str, Any]:
     }
 
 
-def mask_file_ml(volume: Volume, mask: NDArray[np.bool_]) -> float:
+def mask_file_ml(volume: CT, mask: NDArray[np.bool_]) -> float:
     """What the mask measures in the file that `save_like` makes of it: voxels x voxel size, mL.
 
     The volume's own figure where slices are even. Uneven slices are put on a regular grid, whose
@@ -125,7 +125,7 @@ def _resample(grid: RegularGrid, array: NDArray[Any], dtype: np.dtype[Any]) -> N
 
 
 def _on_stored_axes(
-    volume: Volume, grid: RegularGrid, array: NDArray[Any]
+    volume: CT, grid: RegularGrid, array: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Bring a canonical array on `grid` to the source's axis order, with its affine."""
     back = nib.orientations.ornt_transform(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct.lesions import Lesions
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.segmentation.decision import Decision
 
 THRESHOLDS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
@@ -30,7 +30,7 @@ class Scored:
     vdp: float
 
 
-def scores(volume: Volume, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.bool_]) -> Scores:
+def scores(volume: CT, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.bool_]) -> Scores:
     """Dice and VDP at every threshold and least volume; VDP is NaN where the truth is empty.
 
     `masks` are those found at each of `THRESHOLDS`, lesions of any size in them.

@@ -12,7 +12,7 @@ from strokediff import __version__
 from strokediff.ct.discovery.cases import Case
 from strokediff.ct.discovery.discover import load_case
 from strokediff.ct.nifti.images import save_like
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.segmentation.patients.folder import ASIDE, ResultFolder
 from strokediff.segmentation.patients.job import FINGERPRINT, Job, Outcome, input_digest
@@ -164,7 +164,7 @@ def _names(case: Case) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _write_images(folder: Path, volume: Volume, found: Segmentation, uncertainty: bool) -> None:
+def _write_images(folder: Path, volume: CT, found: Segmentation, uncertainty: bool) -> None:
     made = f"strokediff {__version__}"
     save_like(volume, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made)
     maps = {"prob": found.prob}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from strokediff.ct.volume import Volume
+from strokediff.ct.volume import CT
 from strokediff.errors import UsageError
 from strokediff.segmentation.patients.folder import PAGES
 from strokediff.segmentation.pipeline import Segmentation
@@ -19,9 +19,7 @@ from strokediff.util.leftovers import remove
 T = TypeVar("T")
 
 
-def write_pictures(
-    folder: Path, volume: Volume, found: Segmentation, report: dict[str, Any]
-) -> None:
+def write_pictures(folder: Path, volume: CT, found: Segmentation, report: dict[str, Any]) -> None:
     """preview.png and report.html; what could not be made is told in `report["warnings"]`."""
     png = _optional("preview.png", folder, report, partial(_preview, folder, volume, found, report))
     figure = _optional("the report's figure", folder, report, partial(_figure, volume, found))
@@ -50,7 +48,7 @@ def _optional(name: str, folder: Path, report: dict[str, Any], make: Callable[[]
         return None
 
 
-def _preview(folder: Path, volume: Volume, found: Segmentation, report: Mapping[str, Any]) -> bytes:
+def _preview(folder: Path, volume: CT, found: Segmentation, report: Mapping[str, Any]) -> bytes:
     from strokediff.report.figures import write_preview
 
     depth = np.arange(found.mask.shape[2])
@@ -73,7 +71,7 @@ def _preview(folder: Path, volume: Volume, found: Segmentation, report: Mapping[
     )
 
 
-def _figure(volume: Volume, found: Segmentation) -> bytes:
+def _figure(volume: CT, found: Segmentation) -> bytes:
     from strokediff.report.figures import render_key_slice
 
     return render_key_slice(
@@ -87,7 +85,7 @@ def _figure(volume: Volume, found: Segmentation) -> bytes:
 
 def _page(
     folder: Path,
-    volume: Volume,
+    volume: CT,
     found: Segmentation,
     report: Mapping[str, Any],
     preview: bytes | None,
