@@ -52,31 +52,22 @@ def test_equation_10_is_the_ddpm_posterior_in_y0_and_eps() -> None:
     prev = s.alpha_bar[:-1]
     c_0 = (prev.sqrt() * s.beta[1:] / s.gamma[1:]).reshape(-1, 1, 1, 1)
     c_t = (s.alpha[1:].sqrt() * s.gamma[:-1] / s.gamma[1:]).reshape(-1, 1, 1, 1)
-    torch.testing.assert_close(PROCESS.posterior_mean(x_0, eps, t), c_0 * x_0 + c_t * x_t)
+    torch.testing.assert_close(PROCESS.posterior_mean(x_0, eps, t, t - 1), c_0 * x_0 + c_t * x_t)
     expected = s.beta[1:] * s.gamma[:-1] / s.gamma[1:]
-    torch.testing.assert_close(PROCESS.posterior_variance(t, x_t).flatten(), expected)
+    torch.testing.assert_close(PROCESS.posterior_variance(t, t - 1, x_t).flatten(), expected)
 
 
-def test_the_posterior_chain_keeps_the_forward_marginals() -> None:
-    """One ancestral step from x_t ~ q(x_t) gives the variance gamma[t-1] (closed form).
-
-    posterior mean coefficient of eps, squared, plus the posterior variance is gamma[t-1].
-    """
-    s = PROCESS.schedule
-    coefficient = s.alpha[1:].sqrt() * s.gamma[:-1] / s.gamma[1:].sqrt()
-    variance = s.beta[1:] * s.gamma[:-1] / s.gamma[1:]
-    torch.testing.assert_close(coefficient**2 + variance, s.gamma[:-1])
-
-
-def test_a_long_jump_is_the_posterior_of_the_subsequence() -> None:
-    """Its eps coefficient squared plus the subsequence's variance is gamma[s] for any s < t."""
-    s = PROCESS.schedule
-    t, to = torch.tensor([400, 250, 30]), torch.tensor([300, 0, 29])
-    zero, one = torch.zeros(3, 1, 1, 1).double(), torch.ones(3, 1, 1, 1).double()
-    coefficient = PROCESS.jump_mean(zero, one, t, to).flatten()
-    alpha = s.alpha_bar[t] / s.alpha_bar[to]
-    variance = (1 - alpha) * s.gamma[to] / s.gamma[t]
-    torch.testing.assert_close(coefficient**2 + variance, s.gamma[to])
+@pytest.mark.parametrize(("t", "s"), [(1, 0), (2, 1), (500, 499), (400, 300), (250, 0), (30, 29)])
+def test_a_posterior_step_of_any_length_keeps_the_forward_marginals(t: int, s: int) -> None:
+    """From x_t ~ q(x_t): mean sqrt(abar[s]) y_0; the coefficient of eps squared plus the variance
+    is gamma[s]."""
+    at, to = torch.tensor([t]), torch.tensor([s])
+    zero, one = torch.zeros(1, 1, 1, 1).double(), torch.ones(1, 1, 1, 1).double()
+    bar, gamma = PROCESS.schedule.alpha_bar[s], PROCESS.schedule.gamma[s]
+    torch.testing.assert_close(PROCESS.posterior_mean(one, zero, at, to).squeeze(), bar.sqrt())
+    coefficient = PROCESS.posterior_mean(zero, one, at, to).squeeze()
+    variance = PROCESS.posterior_variance(at, to, one).squeeze()
+    torch.testing.assert_close(coefficient**2 + variance, gamma)
 
 
 def test_clean_undoes_noised_at_every_t() -> None:

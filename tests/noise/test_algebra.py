@@ -9,14 +9,18 @@ import torch
 
 from strokediff.noise.arccos import arccos_law, clipped
 from strokediff.noise.linear import ROWS, products, workers
-from strokediff.noise.principal import principal_components
-from strokediff.noise.statistics import RunningCovariance, RunningVariance, cholesky
+from strokediff.noise.statistics import (
+    RunningCovariance,
+    RunningVariance,
+    cholesky,
+    principal_of,
+)
 
 from .conftest import Images
 
 
 def test_principal_components_against_a_dense_eigendecomposition(images: Images) -> None:
-    found = principal_components(images.batches(13), rank=20)
+    found = principal_of(images.batches(13), rank=20)
     values, vectors = torch.linalg.eigh(images.covariance())
     torch.testing.assert_close(found.eigenvalues.double(), values.flip(0)[:20], rtol=1e-3, atol=0)
     overlap = found.components[:, :10].double().T @ vectors.flip(1)[:, :12]
@@ -31,7 +35,7 @@ def test_principal_components_against_a_dense_eigendecomposition(images: Images)
 
 def test_the_rank_is_what_the_slices_allow(images: Images) -> None:
     few = [(images.x[:9], images.m[:9])]
-    assert len(principal_components(lambda: few, rank=256).eigenvalues) == 8
+    assert len(principal_of(lambda: few, rank=256).eigenvalues) == 8
 
 
 @pytest.mark.parametrize("sizes", [[50], [1] * 50, [7, 30, 13]])

@@ -84,9 +84,9 @@ def sample_label(
         y_0 = process.clean(y, eps_hat, at).clamp(-1, 1)
         signal = process.alpha_bar(at, y).sqrt() * y_0
         eps = (y - signal) / process.gamma(at, y).sqrt()
-        y = process.jump_mean(y_0, eps, at, to)
+        y = process.posterior_mean(y_0, eps, at, to)
         if s:
-            y = y + process.jump_variance(at, to, y).sqrt() * white(s)
+            y = y + process.posterior_variance(at, to, y).sqrt() * white(s)
     return in_brain(y, m)
 
 

@@ -57,32 +57,22 @@ class SynchronousProcess:
         bar, gamma = self.alpha_bar(t, noisy), self.gamma(t, noisy)
         return (noisy - gamma.sqrt() * eps_hat) / bar.sqrt()
 
-    def posterior_mean(self, clean: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Equation (10): sqrt(abar[t-1]) y_0 + sqrt(alpha[t]) gamma[t-1] / sqrt(gamma[t]) eps.
+    def posterior_mean(self, clean: Tensor, eps: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        """Equation (10), the posterior's mean at s < t, for an image or a label.
 
-        Needs t >= 1.
-        """
-        return self.jump_mean(clean, eps, t, t - 1)
-
-    def posterior_variance(self, t: Tensor, like: Tensor) -> Tensor:
-        """Equation (10): beta[t] gamma[t-1] / gamma[t]. Needs t >= 1."""
-        return self.jump_variance(t, t - 1, like)
-
-    def jump_mean(self, clean: Tensor, eps: Tensor, t: Tensor, s: Tensor) -> Tensor:
-        """Posterior mean of the noised variable at s < t, for steps of any length.
-
-        With alpha = abar[t]/abar[s] this is equation (10) on the sub-sequence that holds only s
-        and t: sqrt(abar[s]) y_0 + sqrt(alpha) gamma[s] / sqrt(gamma[t]) eps.
+        sqrt(abar[s]) y_0 + sqrt(alpha) gamma[s] / sqrt(gamma[t]) eps with alpha = abar[t]/abar[s].
+        At s = t - 1 that is the equation itself; for longer steps it is the same on the
+        sub-sequence that holds only s and t (Song et al. 2021, at eta = 1).
         """
         bar, gamma = self.schedule.alpha_bar, self.schedule.gamma
         alpha = bar[t.cpu()] / bar[s.cpu()]
         weight = alpha.sqrt() * gamma[s.cpu()] / gamma[t.cpu()].sqrt()
         return self.alpha_bar(s, clean).sqrt() * clean + _shaped(weight, clean) * eps
 
-    def jump_variance(self, t: Tensor, s: Tensor, like: Tensor) -> Tensor:
-        """Posterior variance of the noised variable at s < t, by the same sub-sequence.
+    def posterior_variance(self, t: Tensor, s: Tensor, like: Tensor) -> Tensor:
+        """Equation (10), the posterior's variance at s < t: (1 - alpha) gamma[s] / gamma[t].
 
-        (1 - alpha) gamma[s] / gamma[t] with alpha = abar[t]/abar[s].
+        alpha = abar[t]/abar[s], so at s = t - 1 it is beta[t] gamma[t-1] / gamma[t].
         """
         bar, gamma = self.schedule.alpha_bar, self.schedule.gamma
         beta = 1 - bar[t.cpu()] / bar[s.cpu()]

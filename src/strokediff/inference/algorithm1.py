@@ -115,10 +115,10 @@ class Algorithm1:
             t, s = times(before, slices), times(after, slices)
             x_0 = process.clean(x_t, eps_hat, t)  # 5
             y_0 = process.clean(y_t, eps_hat, t)
-            scale = self.transition_scale(process.jump_variance(t, s, x_t))
+            scale = self.transition_scale(process.posterior_variance(t, s, x_t))
             kick = scale * self._transition(before, slices, context)
-            x_t = process.jump_mean(x_0, eps_hat, t, s) + kick  # 7
-            y_t = process.jump_mean(y_0, eps_hat, t, s) + d * kick  # 8
+            x_t = process.posterior_mean(x_0, eps_hat, t, s) + kick  # 7
+            y_t = process.posterior_mean(y_0, eps_hat, t, s) + d * kick  # 8
             eps_hat, _ = context.predict(x_t, s, slices)  # 9
         return process.clean(y_t, eps_hat, times(1, slices)) * m  # 11: at t = 1, y_0_hat
 

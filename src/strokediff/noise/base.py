@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from strokediff.errors import UsageError
@@ -91,3 +92,14 @@ def check_shape(name: str, fitted: tuple[int, int], shape: tuple[int, int, int])
             f"{name} noise was fitted on slices of {fitted[0]} x {fitted[1]} pixels and cannot "
             f"draw {' x '.join(map(str, shape))}. Fit it on a cohort of that grid."
         )
+
+
+def with_margin(brain: Tensor, margin: int) -> Tensor:
+    """The pixels within `margin` rows and columns of `brain` (H, W), uint8.
+
+    Augmented slices and new patients reach a little beyond the brains that were fitted; nothing
+    is known there, so factor models fill the margin with white noise of unit variance.
+    """
+    window = 2 * margin + 1
+    wide = F.max_pool2d(brain.float()[None, None], window, stride=1, padding=margin)
+    return wide[0, 0].byte()

@@ -28,8 +28,12 @@ from strokediff.noise.arccos import arccos_law, clipped
 from strokediff.noise.base import Batches, generator
 from strokediff.noise.factor import FactorNoise, factor_tensors
 from strokediff.noise.linear import Spread, products
-from strokediff.noise.principal import Principal, principal_components
-from strokediff.noise.statistics import RunningCovariance, cholesky
+from strokediff.noise.statistics import (
+    Principal,
+    RunningCovariance,
+    cholesky,
+    principal_of,
+)
 
 PHASE_DEVIATION = pi / 8
 
@@ -62,7 +66,7 @@ class CalibratedFourierNoise(FactorNoise):
         """
         if rank > D:
             raise UsageError(f"expected a rank of at most D = {D}, got {rank}.")
-        found = principal_components(batches, rank, seed)
+        found = principal_of(batches, rank, seed)
         omega, b, a = _frequencies(D, found.eigenvalues, seed)
         statistics = RunningCovariance(D)
         for x, m in batches():

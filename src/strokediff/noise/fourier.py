@@ -20,10 +20,9 @@ from torch import Tensor
 
 from strokediff.errors import InputError
 from strokediff.noise.arccos import ArccosLaw, arccos_law, clipped
-from strokediff.noise.base import CPU, Batches, Moments, check_shape, generator
+from strokediff.noise.base import CPU, Batches, Moments, check_shape, generator, with_margin
 from strokediff.noise.linear import products, workers
 from strokediff.noise.statistics import RunningCovariance, cholesky
-from strokediff.noise.support import widened
 
 COLUMNS = 4096
 
@@ -67,7 +66,7 @@ class FourierNoise:
         L = cholesky(statistics.covariance).float()
         return cls(
             {"D": D, "margin": margin, "seed": seed},
-            {"W": W, "b": b, "L": L, "support": widened(support, margin)},
+            {"W": W, "b": b, "L": L, "support": with_margin(support, margin)},
         )
 
     @classmethod

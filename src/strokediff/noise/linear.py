@@ -15,21 +15,21 @@ TILE = 2**20
 ROWS = 2**12
 """Rows of a float32 matrix that one worker multiplies at a time."""
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Spread(Protocol):
     """`map`, its calls shared out among workers; results in the order of the items."""
 
     def __call__(
-        self, function: Callable[[Item], Result], items: Iterable[Item], /
-    ) -> list[Result]:
+        self, function: Callable[[_Item], _Result], items: Iterable[_Item], /
+    ) -> list[_Result]:
         """As `map`."""
         ...
 
 
-def in_turn(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def in_turn(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """`Spread` without workers."""
     return [function(item) for item in items]
 
@@ -80,8 +80,8 @@ def workers(device: torch.device) -> Iterator[Spread]:
         torch.set_num_threads(count)
 
 
-def _in_mode(function: Callable[[Item], Result], inference: bool) -> Callable[[Item], Result]:
-    def call(item: Item) -> Result:
+def _in_mode(function: Callable[[_Item], _Result], inference: bool) -> Callable[[_Item], _Result]:
+    def call(item: _Item) -> _Result:
         with torch.inference_mode(inference):
             return function(item)
 

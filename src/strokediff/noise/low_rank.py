@@ -17,7 +17,7 @@ from torch import Tensor
 from strokediff.noise.base import Batches
 from strokediff.noise.factor import FactorNoise, factor_tensors
 from strokediff.noise.linear import Spread
-from strokediff.noise.principal import principal_components
+from strokediff.noise.statistics import principal_of
 
 
 class LowRankNoise(FactorNoise):
@@ -44,7 +44,7 @@ class LowRankNoise(FactorNoise):
 
         `margin` widens the support by so many pixels of white noise; `seed` starts the SVD.
         """
-        found = principal_components(batches, rank, seed)
+        found = principal_of(batches, rank, seed)
         tensors = factor_tensors(found, found.eigenvalues.sqrt().diag(), shrinkage, margin)
         settings = {"rank": rank, "shrinkage": shrinkage, "margin": margin, "seed": seed}
         return cls(settings, tensors)
