@@ -25,7 +25,7 @@ def test_pictures_are_written(tmp_path: Path) -> None:
     titles = {name: name.upper() for name in scores}
     mask = np.zeros((16, 16), bool)
     mask[4:8, 4:8] = True
-    case = figures.Case("best", np.zeros((16, 16), np.float32), mask, {"r0": ~mask}, {"r0": 0.5})
+    case = figures.Example("best", np.zeros((16, 16), np.float32), mask, {"r0": ~mask}, {"r0": 0.5})
     drawn = {
         "boxes": figures.boxes(scores, titles),
         "volumes": figures.volumes(scores, titles),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from strokediff.benchmark.scores import RowScore
+from strokediff.benchmark.scores import RowScore, RowScores
 from strokediff.evaluation.unit import Unit
-from strokediff.util.files import write_bytes
 
-DPI = 110
+PICTURE_DPI = 110
 PANEL_COLUMNS = 9
 TRUE_COLOUR, FOUND_COLOUR = "#55ff55", "#ff5555"
-Scores = Mapping[str, Sequence[RowScore]]
 Titles = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Case:
+class Example:
     """One patient's slice with the largest lesion: image, truth, and every row's mask (H, W)."""
 
     label: str
@@ -35,7 +33,7 @@ class Case:
     dice: Mapping[str, float]
 
 
-def boxes(scores: Scores, titles: Titles) -> Figure:
+def boxes(scores: RowScores, titles: Titles) -> Figure:
     """Dice of every patient (mean over seeds) as box plots, with the patients as dots."""
     figure = Figure(figsize=(9, 0.42 * len(scores) + 1.2), layout="constrained")
     axes = figure.add_subplot()
@@ -52,7 +50,7 @@ def boxes(scores: Scores, titles: Titles) -> Figure:
     return figure
 
 
-def volumes(scores: Scores, titles: Titles) -> Figure:
+def volumes(scores: RowScores, titles: Titles) -> Figure:
     """Found against true volume with the identity, and Bland and Altman's plot, for every row."""
     first = next(iter(scores.values()))[0].patients[0].metrics.unit
     unit = "mL" if first is Unit.MM else "voxels"
@@ -76,7 +74,7 @@ def volumes(scores: Scores, titles: Titles) -> Figure:
     return figure
 
 
-def panel(cases: Sequence[Case], titles: Titles) -> Figure:
+def panel(cases: Sequence[Example], titles: Titles) -> Figure:
     """Every row's outline (red) beside the true one (green), a block of pictures a case."""
     columns = min(PANEL_COLUMNS, len(titles) + 1)
     lines = math.ceil((len(titles) + 1) / columns)
@@ -95,17 +93,16 @@ def panel(cases: Sequence[Case], titles: Titles) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all."""
-    import io
-
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, without the name of what drew it."""
     FigureCanvasAgg(figure)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=DPI, facecolor=figure.get_facecolor())
-    write_bytes(path, picture.getvalue())
+    shown: dict[str, Any] = {"dpi": PICTURE_DPI, "facecolor": figure.get_facecolor()}
+    figure.savefig(picture, format="png", metadata={"Software": ""}, **shown)
+    return picture.getvalue()
 
 
-def best_median_worst(scores: Scores) -> dict[str, int]:
+def best_median_worst(scores: RowScores) -> dict[str, int]:
     """Patients by their mean Dice over all rows: the easiest, the middle one and the hardest.
 
     Only patients with a lesion count; fewer come back if there are fewer.
@@ -141,7 +138,7 @@ def _bland_altman(
     axes.set(xlabel=f"mean, {unit}", ylabel=f"found - true, {unit}")
 
 
-def _show(axes: Any, case: Case, found: NDArray[np.bool_] | None, text: str) -> None:
+def _show(axes: Any, case: Example, found: NDArray[np.bool_] | None, text: str) -> None:
     # Rows run from back to front and columns to the patient's right: turned by 180 degrees, as
     # radiologists see it, the front is up and the patient's right on the left side.
     inside = np.argwhere(case.image > case.image.min())

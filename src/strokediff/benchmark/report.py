@@ -15,17 +15,15 @@ from strokediff import __version__
 from strokediff.benchmark import figures
 from strokediff.benchmark.arms import Arm
 from strokediff.benchmark.folds import joined
-from strokediff.benchmark.results import Row, rows_of_table
+from strokediff.benchmark.results import TableRow, rows_of_table
 from strokediff.benchmark.runner import Benchmark, rows_of
-from strokediff.benchmark.scores import RowScore
+from strokediff.benchmark.scores import RowScores
 from strokediff.benchmark.tables import markdown, to_csv
 from strokediff.cohort.store import Cohort
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import InputError, UsageError
 from strokediff.prediction.prediction import as_slices
-from strokediff.util.files import write_json, write_text
-
-Scores = dict[str, list[RowScore]]
+from strokediff.util.files import write_bytes, write_json, write_text
 
 
 def write_report(
@@ -56,7 +54,7 @@ def write_report(
     return out
 
 
-def _check_tested(scores: Scores, names: Sequence[str]) -> None:
+def _check_tested(scores: RowScores, names: Sequence[str]) -> None:
     """The patients scored must be those that the fold tests: others may have been trained on."""
     for own in (own for found in scores.values() for own in found):
         tested = [p.metrics.case for p in own.patients]
@@ -77,13 +75,13 @@ class Pictures:
     def save(self, figure: Figure, name: str) -> None:
         """Write one, or say why not."""
         try:
-            figures.save(figure, self.folder / name)
+            write_bytes(self.folder / name, figures.png(figure))
         except (OSError, UsageError) as error:
             self.warn(f"{self.folder / name}: no picture ({error})")
 
 
 def _written(
-    out: Path, scores: Scores, arms: Sequence[Arm], about: Mapping[str, Any], pictures: Pictures
+    out: Path, scores: RowScores, arms: Sequence[Arm], about: Mapping[str, Any], pictures: Pictures
 ) -> None:
     """Write tables and figures of the scores into `out`."""
     rows, titles = tabled(scores, arms), titles_of(arms)
@@ -95,18 +93,18 @@ def _written(
     pictures.save(figures.volumes(scores, shown), "volumes.png")
 
 
-def tabled(scores: Scores, arms: Sequence[Arm]) -> list[Row]:
+def tabled(scores: RowScores, arms: Sequence[Arm]) -> list[TableRow]:
     """The rows of a table, tested against the best of those arms that are not ours."""
     peers = [row for arm in arms if not arm.ours for row in rows_of(arm)]
     return rows_of_table(scores, titles_of(arms), peers)
 
 
 def titles_of(arms: Sequence[Arm]) -> dict[str, str]:
-    """Row -> its title."""
+    """TableRow -> its title."""
     return {row: arm.rows[method] for arm in arms for row, method in rows_of(arm).items()}
 
 
-def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, Any]:
+def _about(benchmark: Benchmark, cohort: Cohort, scores: RowScores) -> dict[str, Any]:
     return {
         "suite": benchmark.suite.name,
         "budget": benchmark.budget.name,
@@ -119,7 +117,7 @@ def _about(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> dict[str, An
     }
 
 
-def _cases(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> list[figures.Case]:
+def _cases(benchmark: Benchmark, cohort: Cohort, scores: RowScores) -> list[figures.Example]:
     """The cases that show the easiest, middle and hardest patient, by the rows predicted here."""
     out = []
     for label, index in figures.best_median_worst(scores).items():
@@ -139,5 +137,5 @@ def _cases(benchmark: Benchmark, cohort: Cohort, scores: Scores) -> list[figures
                     dice[row] = first.patients[index].metrics.dice
         image = (patient.x[k] * patient.m[k]).astype(np.float32)
         image = np.where(patient.m[k] > 0, image, -1.0)
-        out.append(figures.Case(f"{label}\n{name}", image, patient.y[k] > 0, found, dice))
+        out.append(figures.Example(f"{label}\n{name}", image, patient.y[k] > 0, found, dice))
     return out

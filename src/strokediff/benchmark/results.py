@@ -13,7 +13,7 @@ from strokediff.benchmark.scores import PatientScore, RowScore
 from strokediff.benchmark.together import TOGETHER, Counted, over_seeds
 from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import Interval, bootstrap, scans_of
-from strokediff.evaluation.significance import Difference, against
+from strokediff.evaluation.significance import PairedTest, against
 from strokediff.evaluation.unit import Unit
 
 PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc", "vdp")
@@ -25,7 +25,7 @@ LOWER_IS_BETTER = {"hd_mm", "hd95_mm", "vdp", "vdp_median", "brier", "ece", "fal
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of the table. A scan's value is the mean over the seeds that have one.
 
     Times are those of the seeds on the first of `machines`. `differences` are from the reference
@@ -39,7 +39,7 @@ class Row:
     figures: dict[str, Interval]
     missed: float
     empty_truth: int
-    differences: dict[str, Difference]
+    differences: dict[str, PairedTest]
     is_reference: bool
     costs: dict[str, float]
     machines: tuple[str, ...]
@@ -51,7 +51,7 @@ class Row:
 
 def rows_of_table(
     scores: Mapping[str, Sequence[RowScore]], titles: Mapping[str, str], peers: Sequence[str]
-) -> list[Row]:
+) -> list[TableRow]:
     """A row for each of `scores`; `peers` are the rows of others, the best of them the reference.
 
     The best is that with the highest mean Dice. Raises `InputError` if rows are of other patients,
@@ -78,12 +78,12 @@ def rows_of_table(
 
 def _differences(
     scores: Mapping[str, Sequence[RowScore]], best: str
-) -> dict[str, dict[str, Difference]]:
+) -> dict[str, dict[str, PairedTest]]:
     """Every row's differences from `best`, by the seeds that both have.
 
     The mean of two trainings strays less than one training does, and is not set against it.
     """
-    out: dict[str, dict[str, Difference]] = {}
+    out: dict[str, dict[str, PairedTest]] = {}
     for metric in TESTED:
         pairs = {}
         for name, found in scores.items():
@@ -137,7 +137,7 @@ def _truth(own: RowScore) -> list[tuple[str, float]]:
     return [(p.metrics.case, p.metrics.volume_true_ml) for p in own.patients]
 
 
-def reference(rows: Sequence[Row]) -> Row | None:
+def reference(rows: Sequence[TableRow]) -> TableRow | None:
     """The row that the others are tested against; None if there is none, or no other."""
     return next((row for row in rows if row.is_reference and len(rows) > 1), None)
 
@@ -148,9 +148,9 @@ def _row(
     found: Sequence[RowScore],
     values: dict[str, np.ndarray],
     *,
-    differences: dict[str, Difference],
+    differences: dict[str, PairedTest],
     is_reference: bool,
-) -> Row:
+) -> TableRow:
     statistics = {metric: _mean_of(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
     counted = [Counted.of(seed.patients) for seed in found]
@@ -162,7 +162,7 @@ def _row(
     machines = [s.training["machine"] for s in found]
     machines += [name for s in found for name in s.training.get("elsewhere", ())]
     timed = [s for s in found if s.training["machine"] == machines[0]]
-    return Row(
+    return TableRow(
         name=name,
         title=title,
         seeds=tuple(seed.seed for seed in found),

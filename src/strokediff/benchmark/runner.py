@@ -30,7 +30,7 @@ from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
-from strokediff.benchmark.suites import Suite, cohort_of
+from strokediff.benchmark.suites import Progress, Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.evaluation.unit import Unit
@@ -43,8 +43,6 @@ from strokediff.util.machine import machine_name
 
 CLAIM = "benchmark.json"
 
-Advance = Callable[[str, int, int], None]
-"""Called with (what is going on, done, total)."""
 Tell = Callable[[str], None]
 """Called with a line to keep: a model was trained, a row was scored."""
 
@@ -59,7 +57,7 @@ class Benchmark:
     data: Path | None = None
     device: str = "auto"
     jobs: int = 1
-    advance: Advance = lambda what, done, total: None
+    advance: Progress = lambda done, total, what: None
     tell: Tell = lambda line: None
     fold: Fold = field(default_factory=Fold)
     known: Sequence[Arm] = tuple(ARMS.values())
@@ -76,13 +74,12 @@ class Benchmark:
         """
         with _locked(self.out / "locks" / "cohort", wait=True):
             self._check_folder()
-            cohort = cohort_of(
-                self.suite,
+            cohort = self.suite.cohort(
                 self.out,
                 self.data,
                 self.budget,
                 self.jobs,
-                lambda done, total, name: self.advance(f"cohort {name}", done, total),
+                lambda done, total, name: self.advance(done, total, f"cohort {name}"),
             )
             write_json(self.out / CLAIM, self._contents)
         return replace(cohort, split=self.fold.split(cohort))
@@ -150,7 +147,7 @@ class Benchmark:
         done = iter(range(1, len(names) + 1))
 
         def on_patient(name: str) -> None:
-            self.advance(f"{arm.name} seed {seed}: {name}", next(done), len(names))
+            self.advance(next(done), len(names), f"{arm.name} seed {seed}: {name}")
 
         predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient)
         unit = Unit.MM if cohort.spacing_known else Unit.PX
@@ -173,7 +170,7 @@ class Benchmark:
             start = time.perf_counter()
             with sole(folder, "benchmark"):
                 for report in run.train(resume=True):
-                    self.advance(f"{arm.name} seed {seed}: training", report.step, run.config.steps)
+                    self.advance(report.step, run.config.steps, f"{arm.name} seed {seed}: training")
                     if report.step % run.config.checkpoint_every == 0:
                         now = spent + time.perf_counter() - start
                         write_json(clock, {"seconds": now, "machines": machines})

@@ -7,7 +7,7 @@ can be published and read as a table: `pandas.DataFrame(content["patients"])`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,10 @@ class RowScore:
             raise InputError(
                 f"{file}: damaged ({_first(error)}). Remove it; the next run scores this row again."
             ) from None
+
+
+RowScores = Mapping[str, Sequence[RowScore]]
+"""Row -> its seeds."""
 
 
 def score_patients(

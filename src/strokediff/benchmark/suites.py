@@ -14,8 +14,8 @@ from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
 from strokediff.phantom.cohort import write_cohort
 
-Advance = Callable[[int, int, str], None]
-"""Called with (done, total, what)."""
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what is going on)."""
 
 
 class Suite(Protocol):
@@ -36,14 +36,13 @@ class Suite(Protocol):
         """Whether its patients are phantoms."""
         ...
 
-    def source(
-        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
-    ) -> Path:
-        """The folder of labelled scans: made in `folder`, or the one given."""
-        ...
+    def cohort(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Progress
+    ) -> Cohort:
+        """The patients in `folder`, made there or of what is `given`; none for validation.
 
-    def test_share(self, budget: Budget) -> float:
-        """Which share of the patients is held out, unless the source says who."""
+        Raises `UsageError` if `given` is missing, not wanted, or holds other scans than are there.
+        """
         ...
 
 
@@ -63,11 +62,20 @@ class PhantomSuite:
         """One line for `--list`."""
         return f"phantoms with {self.kind}: {self.train} to train on, {self.test} to test"
 
-    def source(
-        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
-    ) -> Path:
+    def cohort(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Progress
+    ) -> Cohort:
         """Make the phantoms; finished ones are kept."""
-        out, n = folder / "phantoms", sum(self._numbers(budget))
+        if given is not None:
+            raise UsageError(f"suite '{self.name}' makes its own phantoms: leave --data out.")
+        train, test = budget.phantoms or (self.train, self.test)
+        share = test / (train + test)
+        return _prepared(
+            lambda: self._made(folder / "phantoms", train + test, budget, jobs, advance),
+            *(folder / "cohort", share, budget, jobs, advance),
+        )
+
+    def _made(self, out: Path, n: int, budget: Budget, jobs: int, advance: Progress) -> Path:
         done = 0
 
         def on_case(name: str, made: bool) -> None:
@@ -79,14 +87,6 @@ class PhantomSuite:
         write_cohort(n, self.kind, out, self.seed, jobs=jobs, on_case=on_case, **settings)
         return out
 
-    def test_share(self, budget: Budget) -> float:
-        """The share that gives the suite's number of test phantoms."""
-        train, test = self._numbers(budget)
-        return test / (train + test)
-
-    def _numbers(self, budget: Budget) -> tuple[int, int]:
-        return budget.phantoms or (self.train, self.test)
-
 
 @dataclass(frozen=True)
 class GivenSuite:
@@ -97,20 +97,23 @@ class GivenSuite:
     share: float = 0.25
     synthetic: bool = False
 
-    def source(
-        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
-    ) -> Path:
-        """The folder that the user gave."""
-        if given is None:
-            raise UsageError(
-                f"suite '{self.name}' needs --data: the folder that 'strokediff import {self.name} "
-                "SRC DST' wrote."
-            )
-        return given
+    def cohort(
+        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Progress
+    ) -> Cohort:
+        """Prepared from the folder that the user gave, if it is not there."""
 
-    def test_share(self, budget: Budget) -> float:
-        """As a share of all patients."""
-        return self.share
+        def source() -> Path:
+            if given is None:
+                raise UsageError(
+                    f"suite '{self.name}' needs --data: the folder that 'strokediff import "
+                    f"{self.name} SRC DST' wrote."
+                )
+            return given
+
+        cohort = _prepared(source, folder / "cohort", self.share, budget, jobs, advance)
+        if given is not None:
+            _check_given(cohort, given)
+        return cohort
 
 
 _ALL: tuple[Suite, ...] = (
@@ -131,23 +134,18 @@ def suite(name: str) -> Suite:
     return SUITES[name]
 
 
-def cohort_of(
-    chosen: Suite, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Advance
+def _prepared(
+    source: Callable[[], Path],
+    place: Path,
+    share: float,
+    budget: Budget,
+    jobs: int,
+    advance: Progress,
 ) -> Cohort:
-    """The suite's cohort in `folder`, made if it is not there; no patients for validation.
-
-    Raises `UsageError` if it is there and `given` holds other scans, or if nothing can be given.
-    """
-    if chosen.synthetic and given is not None:
-        raise UsageError(f"suite '{chosen.name}' makes its own phantoms: leave --data out.")
-    place = folder / "cohort"
-    if (place / "cohort.json").is_file():
-        _check_given(open_cohort(place), given)
-    else:
+    """The cohort in `place`, prepared from `source` if it is not there, `share` of it to test."""
+    if not (place / "cohort.json").is_file():
         grid = GridConfig(size=budget.grid.size, spacing_mm=budget.grid.spacing_mm)
-        source = chosen.source(folder, given, budget, jobs, advance)
-        share = chosen.test_share(budget)
-        prepare(source, place, grid, val=0.0, test=share, jobs=jobs, progress=advance)
+        prepare(source(), place, grid, val=0.0, test=share, jobs=jobs, progress=advance)
     cohort = open_cohort(place)
     for part in ("train", "test"):
         if not cohort.split[part]:
@@ -155,11 +153,9 @@ def cohort_of(
     return cohort
 
 
-def _check_given(cohort: Cohort, given: Path | None) -> None:
-    if given is None:
-        return
+def _check_given(cohort: Cohort, given: Path) -> None:
     names = {scan.name for scan in find_scans(given)}
-    if names != cohort.patients.keys():
+    if names != cohort.patients.keys() | cohort.left_out.keys():
         raise UsageError(
             f"{given}: holds other scans ({len(names)}) than {cohort.path} was prepared from "
             f"({len(cohort.patients)}). Give the --data of the first call, or leave it out, or "

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, Row, reference
+from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, TableRow, reference
 from strokediff.evaluation.bootstrap import Interval
 from strokediff.evaluation.unit import Unit
 from strokediff.util.plaintext import csv_cell
@@ -31,7 +31,7 @@ BETTER, WORSE = "⁺", "⁻"
 DIGITS = {"hd_mm": 1, "hd95_mm": 1, "false_positives": 2, "brier": 4, "ece": 4}
 
 
-def markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
+def markdown(rows: Sequence[TableRow], about: Mapping[str, Any]) -> str:
     """Four tables: the papers' Table 1 and 2, lesions and calibration, and costs."""
     best = reference(rows)
     lines = [_about(about), ""]
@@ -47,7 +47,7 @@ def markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[TableRow]) -> str:
     """One line a row: every figure with its interval, the tests and the costs."""
     text = io.StringIO()
     names = [*OVERLAP, *SHAPE, *MORE]
@@ -83,7 +83,7 @@ def _about(about: Mapping[str, Any]) -> str:
     )
 
 
-def _table(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+def _table(rows: Sequence[TableRow], columns: Mapping[str, str]) -> list[str]:
     lines = [
         f"| method | {' | '.join(_titled(rows, columns))} |",
         f"| --- |{' --- |' * len(columns)}",
@@ -95,13 +95,13 @@ def _table(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _titled(rows: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
+def _titled(rows: Sequence[TableRow], columns: Mapping[str, str]) -> list[str]:
     """Column titles, distances with their unit."""
     unit = rows[0].unit if rows else Unit.MM
     return [f"{title} {unit}" if name.endswith("_mm") else title for name, title in columns.items()]
 
 
-def _top(rows: Sequence[Row], name: str) -> float | None:
+def _top(rows: Sequence[TableRow], name: str) -> float | None:
     """The best value of a column; a row that finds no lesion at all is best in nothing."""
     found = [row for row in rows if row.figures["sensitivity"].value]
     values = [v for row in found if (v := row.figures[name].value) is not None]
@@ -110,7 +110,7 @@ def _top(rows: Sequence[Row], name: str) -> float | None:
     return min(values) if name in LOWER_IS_BETTER else max(values)
 
 
-def _cell(row: Row, name: str, top: float | None) -> str:
+def _cell(row: TableRow, name: str, top: float | None) -> str:
     own = row.figures[name]
     if own.value is None:
         return "-"
@@ -120,7 +120,7 @@ def _cell(row: Row, name: str, top: float | None) -> str:
     return f"{value}{_mark(row, name)}{_interval(own, digits)}"
 
 
-def _mark(row: Row, name: str) -> str:
+def _mark(row: TableRow, name: str) -> str:
     """Whether a row is better or worse than the reference beyond chance, by the test's own sum."""
     own = row.differences.get(name)
     if own is None or not own.significant:
@@ -134,7 +134,7 @@ def _interval(own: Interval, digits: int) -> str:
     return f" [{own.low:.{digits}f}, {own.high:.{digits}f}]"
 
 
-def _costs(rows: Sequence[Row]) -> list[str]:
+def _costs(rows: Sequence[TableRow]) -> list[str]:
     lines = [
         "| method | seeds | parameters, M | GMACs an evaluation | evaluations a slice | "
         "training, min | s a head |",
@@ -150,7 +150,7 @@ def _costs(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _machines(rows: Sequence[Row]) -> list[str]:
+def _machines(rows: Sequence[TableRow]) -> list[str]:
     """Which machine the times are of, and whose are whose: those of two do not compare."""
     timed = _by_machine((row.machines[0], row) for row in rows)
     notes = [f"Times: {next(iter(timed))}."]
@@ -164,7 +164,7 @@ def _machines(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def _by_machine(pairs: Iterable[tuple[str, Row]]) -> dict[str, list[str]]:
+def _by_machine(pairs: Iterable[tuple[str, TableRow]]) -> dict[str, list[str]]:
     """Machine -> titles of its rows."""
     found: dict[str, list[str]] = {}
     for name, row in pairs:
@@ -176,7 +176,7 @@ def _listed(machines: dict[str, list[str]]) -> str:
     return "; ".join(f"{name} ({', '.join(titles)})" for name, titles in machines.items())
 
 
-def _notes(rows: Sequence[Row], best: Row | None) -> list[str]:
+def _notes(rows: Sequence[TableRow], best: TableRow | None) -> list[str]:
     notes = [
         "Means over patients in 3D, each the mean over seeds; brackets: 95 % bootstrap over "
         "patients, not over seeds: another training would move a figure too. Bold: the best of a "

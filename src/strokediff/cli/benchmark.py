@@ -63,7 +63,7 @@ def benchmark(
     with stopped, progress_bar(quiet) as bar:
         task = bar.add_task(suite, total=None)
 
-        def advance(what: str, done: int, total: int) -> None:
+        def advance(done: int, total: int, what: str) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
         def tell(line: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from strokediff.benchmark.noise.figure import Column, noise_figure
-from strokediff.benchmark.noise.measure import measure
+from strokediff.benchmark.noise.measure import exact_components, measure, support_of
 
 
 def column(name: str, scale: float, offset: float = 0.0, side: int = 20) -> Column:
@@ -19,7 +19,7 @@ def column(name: str, scale: float, offset: float = 0.0, side: int = 20) -> Colu
     masks = torch.zeros(12, side, side)
     masks[:, 3:15, 4:12] = 1
     draws = scale * torch.randn(16, side, side, generator=g) + offset
-    return Column(name, draws[:2], measure(draws, images, masks))
+    return Column(name, draws[:2], measure(draws, exact_components(images, support_of(masks))))
 
 
 @pytest.mark.parametrize("models", [(), ("a",), ("a", "b", "c", "d", "e", "f", "g")])

@@ -6,7 +6,7 @@ components come from an even sample of its slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,10 +22,11 @@ from strokediff.benchmark.noise.measure import (
     Cost,
     Measurement,
     cost,
-    measure_against,
-    principal_components,
+    exact_components,
+    measure,
     support_of,
 )
+from strokediff.benchmark.suites import Progress
 from strokediff.cohort.brain_slices import BrainSlices
 from strokediff.cohort.store import Cohort
 from strokediff.core.seeds import derive_seed
@@ -36,16 +37,12 @@ from strokediff.noise.store import save_noise
 from strokediff.util.files import atomic_directory, write_bytes, write_json
 from strokediff.util.machine import machine_name
 
-BATCH = 8
-SHOWN = 2
+DRAWN_AT_ONCE = 8
+SAMPLES_SHOWN = 2
 """Samples that the figure shows of each."""
 MOST_IMAGES = 1024
 """Slices that are measured at once; all are fitted on."""
 MODEL_FILES = {"noise.json", "noise.safetensors"}
-
-Advance = Callable[[int, int, str], None]
-"""Called with (steps done, steps in all, what is next)."""
-
 
 FIGURES = (
     "offset_rms",
@@ -59,7 +56,7 @@ FIGURES = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class Compared:
     """A model's settings and figures; the images have neither settings nor a cost."""
 
     samples: Tensor
@@ -86,8 +83,8 @@ class Measured:
 class Comparison:
     """Models by name, the images, and how all of it was made."""
 
-    models: dict[str, Measured]
-    images: Measured
+    models: dict[str, Compared]
+    images: Compared
     seed: int
     settings: dict[str, Any]
 
@@ -150,7 +147,7 @@ def compare(
     seed: int = 0,
     wanted: Mapping[str, Any] | None = None,
     device: torch.device = CPU,
-    advance: Advance = lambda done, total, what: None,
+    advance: Progress = lambda done, total, what: None,
 ) -> Comparison:
     """Fit and measure the models `names` (all if empty) on `size` x `size` pixels.
 
@@ -162,8 +159,8 @@ def compare(
     advance(0, total, "images")
     slices = BrainSlices(cohort, cohort.split["train"], size=size)
     x, m = slices.sample(MOST_IMAGES)
-    components = principal_components(x, support_of(m))
-    images = Measured(x[:: max(1, len(x) // 3)][1 : 1 + SHOWN], measure_against(x, components))
+    components = exact_components(x, support_of(m))
+    images = Compared(x[:: max(1, len(x) // 3)][1 : 1 + SAMPLES_SHOWN], measure(x, components))
     del x, m
     models = {}
     for done, name in enumerate(chosen):
@@ -190,7 +187,7 @@ def compare(
             "slices_measured": images.measurement.draws,
             "components": images.measurement.components,
             "draws": draws,
-            "batch": BATCH,
+            "batch": DRAWN_AT_ONCE,
             "device": str(device),
             "threads": torch.get_num_threads(),
             "machine": machine_name(device),
@@ -203,14 +200,14 @@ def draw(model: NoiseModel, count: int, support: Tensor, seed: int, device: torc
     """`count` draws (count, H, W) on the CPU, zero outside the support as callers make them."""
     seeds = [derive_seed(seed, "compare", n) for n in range(count)]
     shape = (1, *support.shape)
-    batches = (seeds[i : i + BATCH] for i in range(0, count, BATCH))
+    batches = (seeds[i : i + DRAWN_AT_ONCE] for i in range(0, count, DRAWN_AT_ONCE))
     return torch.cat([model.draw(b, shape, device)[:, 0].cpu() * support for b in batches])
 
 
 def _measured(
     model: NoiseModel, drawn: Tensor, components: Components, device: torch.device
-) -> Measured:
+) -> Compared:
     height, width = components.support.shape
-    spent = cost(model, (1, height, width), batch=BATCH, device=device)
-    found = measure_against(drawn, components)
-    return Measured(drawn[:SHOWN].clone(), found, model.settings(), spent)
+    spent = cost(model, (1, height, width), batch=DRAWN_AT_ONCE, device=device)
+    found = measure(drawn, components)
+    return Compared(drawn[:SAMPLES_SHOWN].clone(), found, model.settings(), spent)

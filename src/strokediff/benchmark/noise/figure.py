@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from strokediff.benchmark.figures import png
 from strokediff.benchmark.noise.measure import Measurement
 
-DPI = 110
 TINY = 1e-6
 IMAGES = "images"
 BLACK = "#111111"
@@ -61,8 +59,7 @@ def noise_figure(columns: Sequence[Column]) -> bytes:
     side = min(2.9, (width - 0.6) / len(columns))
     upper_height = rows * (side + 0.25) + 0.4
     height = upper_height + 4.2
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
     parts: Any = figure.subfigures(2, 1, height_ratios=[upper_height, 4.2])
     upper, lower = parts
     axes = upper.subplots(rows, len(columns), squeeze=False)
@@ -74,9 +71,7 @@ def noise_figure(columns: Sequence[Column]) -> bytes:
     for ax, label in zip(axes[:, 0], labels, strict=True):
         ax.set_ylabel(label, fontsize=11)
     _draw_curves(lower.subplots(1, 3), columns)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": ""})
-    return stream.getvalue()
+    return png(figure)
 
 
 def _draw_maps(axes: Any, column: Column, scales: Scales) -> None:

@@ -34,7 +34,7 @@ from strokediff.noise.base import NoiseModel
 COMPONENTS = 50
 DISC_RADIUS = 4
 """Pixels: about a small lesion."""
-CHUNK = 16
+AT_ONCE = 16
 """Draws that are transformed at once."""
 
 
@@ -93,9 +93,10 @@ def support_of(masks: Tensor) -> Tensor:
     return support
 
 
-def principal_components(images: Tensor, support: Tensor, count: int = COMPONENTS) -> Components:
+def exact_components(images: Tensor, support: Tensor, count: int = COMPONENTS) -> Components:
     """The leading directions of the images' covariance X J J^T X^T inside the support.
 
+    Not by `noise.principal`: what measures the low-rank noise must not share its approximation.
     `images` (M, H, W). Exact, from the smaller of the Gram matrix (M, M) and the covariance
     (|S|, |S|); never H W x H W. M images span M - 1 directions, so `count` is at most that.
     """
@@ -115,13 +116,8 @@ def principal_components(images: Tensor, support: Tensor, count: int = COMPONENT
     return Components(support, torch.linalg.qr(basis[:, order[kept]]).Q)
 
 
-def measure(draws: Tensor, images: Tensor, masks: Tensor) -> Measurement:
-    """Measure draws (N, H, W) against images (M, H, W) with masks (M, H, W); N, M >= 2."""
-    return measure_against(draws, principal_components(images, support_of(masks)))
-
-
-def measure_against(draws: Tensor, components: Components) -> Measurement:
-    """`measure`, with the images' components at hand; draws (N, H, W), N >= 2."""
+def measure(draws: Tensor, components: Components) -> Measurement:
+    """Measure draws (N, H, W), N >= 2, against the images that `components` are of."""
     support = components.support
     if draws.ndim != 3 or draws.shape[1:] != support.shape or len(draws) < 2:
         raise ValueError(
@@ -183,7 +179,7 @@ def _wait(device: torch.device) -> None:
 
 def _centred(draws: Tensor, mean: Tensor, support: Tensor) -> Iterator[Tensor]:
     """Chunks of g = f - mean, zero outside the support."""
-    for chunk in draws.split(CHUNK):
+    for chunk in draws.split(AT_ONCE):
         yield (chunk - mean.to(chunk)) * support
 
 
