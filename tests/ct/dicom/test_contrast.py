@@ -9,7 +9,7 @@ from dicom_factory import N, head, headers, uid, write_series
 
 from strokediff.ct.dicom.headers import scan
 from strokediff.ct.dicom.read import read_dicom_series
-from strokediff.ct.dicom.series import choose
+from strokediff.ct.dicom.series import choose_series
 from strokediff.ct.dicom.stacks import split_series
 from strokediff.errors import InputError
 
@@ -42,7 +42,7 @@ def pick(plain, other):
         *headers(series="p", SeriesNumber=3, **{**few, **plain}),
         *headers(series="o", SeriesNumber=2, prefix="o", **{**few, **other}),
     ]
-    choice = choose(split_series(found), Path("in"))
+    choice = choose_series(split_series(found), Path("in"))
     return choice.stack.head.series_uid, choice
 
 
@@ -74,7 +74,7 @@ def test_other_elements_speak_where_the_description_is_silent(plain, other):
 )
 def test_a_placeholder_for_an_agent_is_no_agent(agent):
     found = headers(ContrastBolusAgent=agent, SpecificCharacterSet="ISO_IR 192")
-    assert choose(split_series(found), Path("in")).explanation == "the only series"
+    assert choose_series(split_series(found), Path("in")).explanation == "the only series"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_no_tie_is_not_warned_of(other):
 
 def test_a_wording_of_both_is_warned_of():
     found = headers(description="HEAD W WO CONTRAST")
-    warnings = choose(split_series(found), Path("in")).warnings
+    warnings = choose_series(split_series(found), Path("in")).warnings
     assert any("speaks of a scan with and without contrast" in w for w in warnings)
 
 

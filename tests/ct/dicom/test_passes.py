@@ -11,7 +11,7 @@ from strokediff.ct.dicom.geometry import StackGeometry
 from strokediff.ct.dicom.headers import scan
 from strokediff.ct.dicom.lattice import cycle_of, is_jumbled
 from strokediff.ct.dicom.read import read_dicom_series
-from strokediff.ct.dicom.series import choose
+from strokediff.ct.dicom.series import choose_series
 from strokediff.ct.dicom.stacks import split_series
 from strokediff.errors import InputError
 
@@ -45,7 +45,7 @@ def passes(folder, *bends):
 def chosen(*bends):
     """The choice among what `passes` would write, and the first letters of its files' names."""
     found = [h for own in bent(*bends) for h in headers(**own)]
-    choice = choose(split_series(found), Path("in"))
+    choice = choose_series(split_series(found), Path("in"))
     return choice, {h.path.name[:3] for h in choice.stack.headers}
 
 

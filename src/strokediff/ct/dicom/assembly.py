@@ -15,7 +15,7 @@ MOST_RESCANNED = 0.5
 NAMED = 3
 
 
-def assemble(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]]:
+def assemble_hu(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]]:
     """HU (columns, rows, slices) and warnings.
 
     Of identical slices at one position one is kept. Of different ones the first that was scanned

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,15 @@ import pydicom
 from numpy.typing import NDArray
 
 from strokediff.ct.checks.hounsfield import as_hounsfield
-from strokediff.ct.dicom.assembly import assemble
+from strokediff.ct.dicom.assembly import assemble_hu
 from strokediff.ct.dicom.checks import check_geometry
 from strokediff.ct.dicom.files import files_of_dicomdir, is_dicomdir, walk_files
 from strokediff.ct.dicom.frames import SliceHeader
 from strokediff.ct.dicom.geometry import StackGeometry
 from strokediff.ct.dicom.headers import Scan, damage, scan
 from strokediff.ct.dicom.patients import n_patient_ids, patients_in
-from strokediff.ct.dicom.series import Choice, choose
-from strokediff.ct.dicom.stacks import split_series
+from strokediff.ct.dicom.series import ChosenSeries, choose_series
+from strokediff.ct.dicom.stacks import Stack, split_series
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 
@@ -37,29 +39,48 @@ def read_dicom_series(
     suits, slices are missing or contradict each other, or a file of the series is damaged.
     """
     path, files = _files(source)
-    found = scan(files)
+    return read_chosen(judge(path, scan(files), series_uid))
+
+
+def judge(
+    path: Path, found: Scan, series_uid: str | None = None, stacks: list[Stack] | None = None
+) -> ChosenSeries:
+    """The series to read of all that was found, checked as far as headers go; no pixels are read.
+
+    `stacks` are those of `found.slices` where they are known. Raises `InputError` as
+    `read_dicom_series`, but for what only pixels tell.
+    """
     if not found.slices:
         raise _no_dicom(path, found)
     asked = [h for h in found.slices if series_uid is None or h.series_uid == series_uid]
     of_patient = _one_patient(path, asked)
-    choice = choose(split_series(found.slices), path, series_uid)
-    geometry = choice.stack.geometry
-    if geometry is None:
-        raise AssertionError("a chosen stack has geometry")
-    of_geometry = check_geometry(path, geometry, found)
-    warnings = [*_damaged(found), *of_patient, *choice.warnings, *of_geometry]
-    affine = geometry.affine_ras()
-    stored, pixel_warnings = assemble(geometry)
-    stored, hu_warnings = as_hounsfield(path, stored)
-    volume_source = Source(path, "dicom", _shape(stored), affine, _details(choice, geometry))
+    stacks = split_series(found.slices) if stacks is None else stacks
+    chosen = choose_series(stacks, path, series_uid)
+    of_geometry = check_geometry(path, _geometry_of(chosen), found)
+    warnings = (*_damaged(found), *of_patient, *chosen.warnings, *of_geometry)
+    return replace(chosen, warnings=warnings)
+
+
+def read_chosen(chosen: ChosenSeries) -> CT:
+    """Read the pixels of a series that `judge` chose; its other files are not opened."""
+    geometry = _geometry_of(chosen)
+    stored, of_pixels = assemble_hu(geometry)
+    stored, of_hu = as_hounsfield(chosen.path, stored)
+    details = _details(chosen, geometry)
     even = geometry.is_even
     return CT.from_source_array(
         stored,
-        volume_source,
+        Source(chosen.path, "dicom", _shape(stored), geometry.affine_ras(), details),
         slice_increments_mm=None if even else geometry.local_increments_mm(),
         slice_origins_mm=None if even else geometry.origins_ras(),
-        warnings=tuple(warnings + pixel_warnings + hu_warnings),
+        warnings=(*chosen.warnings, *of_pixels, *of_hu),
     )
+
+
+def _geometry_of(chosen: ChosenSeries) -> StackGeometry:
+    if chosen.stack.geometry is None:
+        raise AssertionError("a chosen stack has geometry")
+    return chosen.stack.geometry
 
 
 def _files(source: str | Path | Iterable[str | Path]) -> tuple[Path, list[Path]]:
@@ -68,7 +89,7 @@ def _files(source: str | Path | Iterable[str | Path]) -> tuple[Path, list[Path]]
         files = [Path(f) for f in source]
         if not files:
             raise InputError("expected DICOM files, got an empty list. Give a folder of them.")
-        return _common_folder(files), files
+        return common_folder(files), files
     path = Path(source)
     if not path.exists():
         raise InputError(f"{path}: no such folder. Expected a folder with a head CT in DICOM.")
@@ -81,9 +102,9 @@ def _files(source: str | Path | Iterable[str | Path]) -> tuple[Path, list[Path]]
     return path, [path, *files_of_dicomdir(path)] if is_dicomdir(path) else [path]
 
 
-def _common_folder(files: list[Path]) -> Path:
-    parents = [set(f.parents) for f in files]
-    return max(set.intersection(*parents), key=lambda p: len(p.parts))
+def common_folder(files: Iterable[Path]) -> Path:
+    """The lowest folder that holds all files."""
+    return Path(os.path.commonpath([f.parent for f in files]))
 
 
 def _no_dicom(path: Path, found: Scan) -> InputError:
@@ -135,7 +156,7 @@ def _shape(stored: NDArray[np.float32]) -> tuple[int, int, int]:
     return columns, rows, slices
 
 
-def _details(choice: Choice, geometry: StackGeometry) -> dict[str, Any]:
+def _details(chosen: ChosenSeries, geometry: StackGeometry) -> dict[str, Any]:
     """What `result.json` tells of the input; never the patient's name or ID."""
     head = geometry.groups[0][0]
     used = {h.path for group in geometry.groups for h in group}
@@ -156,8 +177,8 @@ def _details(choice: Choice, geometry: StackGeometry) -> dict[str, Any]:
         "oblique_deg": round(geometry.axial_angle_deg, 2),
         "even": geometry.is_even,
         "increments_mm": _increments(geometry),
-        "series_explanation": choice.explanation,
-        "series_choice": choice.considered,
+        "series_explanation": chosen.explanation,
+        "series_choice": chosen.considered,
     }
 
 

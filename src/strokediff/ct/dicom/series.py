@@ -8,11 +8,13 @@ wording (contrast, projection), not those on geometry.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from strokediff.ct.checks.sanity import MIN_SLICES
+from strokediff.ct.dicom.frames import SliceHeader
 from strokediff.ct.dicom.geometry import in_time
 from strokediff.ct.dicom.listing import listing, name_of, none_usable
 from strokediff.ct.dicom.objections import (
@@ -24,23 +26,43 @@ from strokediff.ct.dicom.objections import (
 from strokediff.ct.dicom.stacks import Stack
 from strokediff.errors import InputError
 
-__all__ = ["Choice", "choose", "objection"]
+__all__ = ["ChosenSeries", "choose_series", "objection"]
 IDEAL_INCREMENT_MM = 4.0
 SIMILAR_COVERAGE = 0.9
 """A stack that covers less than this part of the widest one is ranked lower."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The chosen stack, what to tell the user in one sentence, and all that was considered."""
+class ChosenSeries:
+    """The chosen stack, what to tell the user in one sentence, and all that was considered.
 
+    `path` is what messages call the input.
+    """
+
+    path: Path
     stack: Stack
     explanation: str
     considered: list[dict[str, Any]]
     warnings: tuple[str, ...]
 
+    def moved(self, path: Path, move: Callable[[Path], Path]) -> ChosenSeries:
+        """The same where its files lie elsewhere: an archive's members are unpacked anew."""
+        seen: dict[int, SliceHeader] = {}
 
-def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Choice:
+        def there(headers: tuple[SliceHeader, ...]) -> tuple[SliceHeader, ...]:
+            for h in headers:
+                if id(h) not in seen:
+                    seen[id(h)] = replace(h, path=move(h.path))
+            return tuple(seen[id(h)] for h in headers)
+
+        stack = replace(self.stack, headers=there(self.stack.headers))
+        if stack.geometry is not None:
+            groups = tuple(there(group) for group in stack.geometry.groups)
+            stack = replace(stack, geometry=replace(stack.geometry, groups=groups))
+        return replace(self, path=path, stack=stack)
+
+
+def choose_series(stacks: list[Stack], path: Path, series_uid: str | None = None) -> ChosenSeries:
     """Choose the series to segment; `InputError` lists what was found where none will do."""
     wanted = stacks
     if series_uid is not None:
@@ -69,7 +91,7 @@ def choose(stacks: list[Stack], path: Path, series_uid: str | None = None) -> Ch
         reason = _why_better(best, rest[0])
         explanation = f"best of {len(usable)} usable stacks among {len(stacks)}: {reason}"
     warnings = _warnings(best, usable, stacks, widest, series_uid is not None)
-    return Choice(best, explanation, considered, warnings)
+    return ChosenSeries(path, best, explanation, considered, warnings)
 
 
 def _rank(stack: Stack, widest_mm: float) -> tuple[Any, ...]:

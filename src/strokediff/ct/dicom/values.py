@@ -6,6 +6,7 @@ Nothing here raises for a value of the wrong type, number or range: it is as if 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -66,7 +67,8 @@ def text(value: Any) -> str:
     except Exception:  # an object from a damaged element may fail at being shown, too
         return ""
     shown = _mended(shown[: 4 * MAX_TEXT]).strip()
-    return "".join(c if c.isprintable() else "?" for c in shown[:MAX_TEXT])
+    # Interned: a series repeats its texts in every slice, and cohorts have many of both.
+    return sys.intern("".join(c if c.isprintable() else "?" for c in shown[:MAX_TEXT]))
 
 
 def texts_of(value: Any) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from strokediff.ct.discovery.judging import Judged
 from strokediff.util.names import same_name
 
 SHOWN = 5
@@ -23,7 +24,7 @@ class Case:
     `shown_path` is the path below the input that the user gave (or the input's own last part), for
     results and pages: folders above it are nobody's business. `original` is what the case is
     called on disk, below the input and without the ending; bytes that are not UTF-8 are escaped
-    in both.
+    in both. `judged` is what discovery found out about a DICOM case, for `load_case` to go on from.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     archive: Path | None = None
     shown_path: str = ""
     original: str = ""
+    judged: Judged | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ class Discovery:
         return lines
 
 
-Named = TypeVar("Named", Case, LeftOut)
+_Named = TypeVar("_Named", Case, LeftOut)
 
 
-def numbered(items: Iterable[Named], taken: set[str]) -> list[Named]:
+def numbered(items: Iterable[_Named], taken: set[str]) -> list[_Named]:
     """Append _2, _3 ... to names that are taken; letter case does not tell names apart.
 
     `taken` holds `same_name` of all names so far and grows.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from strokediff.ct.dicom.read import common_folder
 from strokediff.ct.discovery.formats import Kind
 from strokediff.ct.discovery.tree import Tree
 
@@ -46,7 +47,7 @@ class Claims:
         claimed = Counter(up for files in self.dicom for up in _above(files))
         out = []
         for files in self.dicom:
-            best = Path(os.path.commonpath([f.parent for f in files]))
+            best = common_folder(files)
             while self.top in best.parents and best.parent != self.top:
                 if best.parent in foreign or claimed[best.parent] > 1:
                     break

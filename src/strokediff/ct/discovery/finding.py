@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from strokediff.ct.dicom.read import common_folder
 from strokediff.ct.dicom.series import objection
-from strokediff.ct.dicom.stacks import split_series
+from strokediff.ct.dicom.stacks import Stack, split_series
 from strokediff.ct.discovery.accounting import account
 from strokediff.ct.discovery.archives import HEAD_BYTES, unpacked
 from strokediff.ct.discovery.cases import Case, LeftOut
 from strokediff.ct.discovery.claims import Claims, top_of
-from strokediff.ct.discovery.studies import Headers, is_usable, studies_of
+from strokediff.ct.discovery.judging import judged, stamps_of
+from strokediff.ct.discovery.studies import Headers, studies_of
 from strokediff.ct.discovery.tree import Tree, survey
 from strokediff.errors import InputError
 from strokediff.util.names import name_below, original_below, safe_name, shown_below, stem
+
+
+@dataclass(frozen=True)
+class Study:
+    """The slices of one patient's study, by path, and the stacks that they make."""
+
+    patient_id: str
+    headers: Headers
+    stacks: list[Stack]
+
+    @classmethod
+    def of(cls, headers: Headers) -> Study:
+        """Split into stacks, whatever the order in which its folders were walked."""
+        ordered = sorted(headers, key=lambda h: h.path)
+        return cls(headers[0].patient_id, ordered, split_series(ordered))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether one of its series can be segmented."""
+        return any(objection(stack) is None for stack in self.stacks)
+
+    def branches(self, top: Path) -> set[Path]:
+        """The folders directly below `top` (or `top` itself) in which it lies."""
+        parts = [h.path.parent.relative_to(top).parts for h in self.headers]
+        return {top / part[0] if part else top for part in parts}
 
 
 @dataclass
@@ -43,18 +69,19 @@ def find_below(tree: Tree, series_uid: str | None, *, in_archive: bool = False) 
     """
     slices = tree.dicom.slices
     found = Found(instances={h.sop_uid for h in slices}, n_slices=len(slices))
-    studies = studies_of(slices)
+    studies = [Study.of(headers) for headers in studies_of(slices)]
     if series_uid is not None:
-        groups = [s for s in studies if any(h.series_uid == series_uid for h in s)]
+        studies = [s for s in studies if any(h.series_uid == series_uid for h in s.headers)]
     else:
-        groups, found.left_out = _worth_reading(tree, studies)
+        studies, found.left_out = _worth_reading(tree, studies)
         found.cases = [_nifti(tree.root, path) for path in tree.niftis]
     opened, failed = _open_archives(tree, series_uid, found, in_archive=in_archive)
-    claims = Claims(tree, [sorted({h.path for h in g}) for g in groups], [*tree.niftis, *opened])
+    files = [sorted({h.path for h in study.headers}) for study in studies]
+    claims = Claims(tree, files, [*tree.niftis, *opened])
     if series_uid is None:
         rest, found.ignored = account(claims, failed)
         found.left_out += rest
-    found.cases += _dicom_cases(claims, alone=not found.n_patients)
+    found.cases += _dicom_cases(claims, studies, series_uid, alone=not found.n_patients)
     return found
 
 
@@ -133,6 +160,8 @@ def _moved(found: Found, place: Path, archive: Path, root: Path) -> Found:
             archive=archive,
             shown_path=shown if case.path == place else f"{shown}/{case.shown_path}",
             original=original if alone else f"{original}/{case.original}",
+            judged=case.judged
+            and replace(case.judged.moved(place, archive), stamps=stamps_of([archive])),
         )
         for case in found.cases
     ]
@@ -158,63 +187,67 @@ def _nifti(root: Path, path: Path) -> Case:
     )
 
 
-def _dicom_cases(claims: Claims, *, alone: bool) -> list[Case]:
-    """One case a group of files; `alone` says that nobody else lies below the root."""
+def _dicom_cases(
+    claims: Claims, studies: list[Study], series_uid: str | None, *, alone: bool
+) -> list[Case]:
+    """One case a study; `alone` says that nobody else lies below the root."""
     root, folders = claims.tree.root, claims.folders
     if alone and len(folders) == 1:
         folders = [root]
     damaged = {path: claims.owners(path) for path in claims.tree.dicom.damaged}
     cases = []
-    for k, (folder, files) in enumerate(zip(folders, claims.dicom, strict=True)):
+    for k, (folder, study) in enumerate(zip(folders, studies, strict=True)):
         is_file = folder == root and root.is_file()
+        lost = (path for path, who in damaged.items() if k in who)
+        files = sorted({*claims.dicom[k], *lost})
         cases.append(
             Case(
                 name=name_below(root, folder, is_file=is_file),
                 kind="dicom",
                 path=folder,
-                files=tuple(sorted({*files, *(p for p, who in damaged.items() if k in who)})),
+                files=tuple(files),
                 shown_path=shown_below(root, folder),
                 original=original_below(root, folder, is_file=is_file),
+                judged=judged(files, study.headers, claims.tree, series_uid, study.stacks),
             )
         )
     return cases
 
 
-def _worth_reading(tree: Tree, studies: list[Headers]) -> tuple[list[Headers], list[LeftOut]]:
+def _worth_reading(tree: Tree, studies: list[Study]) -> tuple[list[Study], list[LeftOut]]:
     """The studies that are cases, and those left out beside a usable one of the same patient.
 
     Only within one folder below the input are these the same patient's: cohorts share IDs. A
     patient's studies in one folder without one that can be used are one failure, not many.
     """
     top = top_of(tree)
-    usable = [is_usable(study) for study in studies]
+    usable = [study for study in studies if study.is_usable]
     covered: dict[str, set[Path]] = defaultdict(set)
-    for study, fits in zip(studies, usable, strict=True):
-        if fits and study[0].patient_id:
-            covered[study[0].patient_id] |= _branches(study, top)
+    for study in usable:
+        if study.patient_id:
+            covered[study.patient_id] |= study.branches(top)
     beside: list[LeftOut] = []
-    failing: dict[Hashable, Headers] = defaultdict(list)
+    failing: dict[Hashable, list[Study]] = defaultdict(list)
     for k, study in enumerate(studies):
-        patient, mine = study[0].patient_id, _branches(study, top)
-        if usable[k]:
+        mine = study.branches(top)
+        if study.is_usable:
             continue
-        if covered[patient] & {top, *mine}:
+        if covered[study.patient_id] & {top, *mine}:
             beside.append(_left_beside(tree.root, study))
         else:
-            failing[patient or k, min(mine)] += study
-    read = [study for study, fits in zip(studies, usable, strict=True) if fits]
-    return [*read, *failing.values()], beside
+            failing[study.patient_id or k, min(mine)].append(study)
+    return [*usable, *map(_joined, failing.values())], beside
 
 
-def _branches(study: Headers, top: Path) -> set[Path]:
-    """The folders directly below `top` (or `top` itself) in which a study lies."""
-    parts = [h.path.parent.relative_to(top).parts for h in study]
-    return {top / part[0] if part else top for part in parts}
+def _joined(studies: list[Study]) -> Study:
+    if len(studies) == 1:
+        return studies[0]
+    return Study.of([header for study in studies for header in study.headers])
 
 
-def _left_beside(root: Path, study: Headers) -> LeftOut:
-    verdicts = [objection(stack) for stack in split_series(study)]
+def _left_beside(root: Path, study: Study) -> LeftOut:
+    verdicts = [objection(stack) for stack in study.stacks]
     why = next((v.text for v in verdicts if v is not None), "")
-    path = Path(os.path.commonpath([h.path.parent for h in study]))
+    path = common_folder(h.path for h in study.headers)
     text = f"a study without an axial non-contrast head CT ({why}) beside one of the same patient"
     return LeftOut(name_below(root, path, is_file=False), path, text, is_patient=False)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from strokediff.util.names import DICOM, NIFTI, PICTURES
 
-HEAD_BYTES = 512
+FIRST_BYTES = 512
+NOT_DICOM = "no DICOM file, whatever its name says"
 
 
 class Kind(Enum):
@@ -105,7 +106,7 @@ def format_of(path: Path) -> Format:
     if not path.is_file():
         return _OTHER
     if name.endswith(DICOM):
-        return Format(Kind.DAMAGED, "no DICOM file, whatever its name says")
+        return Format(Kind.DAMAGED, NOT_DICOM)
     named = _by_name(name)
     if named is not _OTHER or name.endswith(_TEXTS):
         return named
@@ -129,7 +130,7 @@ def _by_name(name: str) -> Format:
 def _by_content(path: Path) -> Format:
     try:
         with path.open("rb") as stream:
-            head = stream.read(HEAD_BYTES)
+            head = stream.read(FIRST_BYTES)
     except OSError as error:
         return Format(Kind.DAMAGED, f"not readable ({error.strerror})")
     for start, magic, kind, text in _MAGIC:

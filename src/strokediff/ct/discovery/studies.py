@@ -9,12 +9,12 @@ number, are two patients whatever the IDs say.
 from __future__ import annotations
 
 import filecmp
-import os
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from strokediff.ct.dicom.headers import SliceHeader
+from strokediff.ct.dicom.read import common_folder
 from strokediff.ct.dicom.series import objection
 from strokediff.ct.dicom.stacks import split_series
 
@@ -34,11 +34,6 @@ def studies_of(slices: Iterable[SliceHeader]) -> list[Headers]:
         place = header.path.parent if not header.study_uid else None
         by_id[header.patient_id, header.study_uid, place].append(header)
     return [part for study in _whole_series(list(by_id.values())) for part in _by_folder(study)]
-
-
-def is_usable(study: Headers) -> bool:
-    """Whether a series of the study can be segmented."""
-    return any(objection(stack) is None for stack in split_series(study))
 
 
 def _whole_series(studies: list[Headers]) -> list[Headers]:
@@ -82,7 +77,7 @@ def _by_folder(study: Headers) -> list[Headers]:
 
 def _branches(study: Headers) -> dict[Path, Headers]:
     """The slices by the first folder in which their paths differ."""
-    common = Path(os.path.commonpath([h.path.parent for h in study]))
+    common = common_folder(h.path for h in study)
     branches: dict[Path, Headers] = defaultdict(list)
     for header in study:
         parts = header.path.parent.relative_to(common).parts
