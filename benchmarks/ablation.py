@@ -31,12 +31,11 @@ from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.prediction import on_axes, patient_volume
 from strokediff.segmentation.model import Model, load_model
 from strokediff.training.build import build_network, build_task
-from strokediff.training.config import TrainingConfig, changed, preset, with_settings
+from strokediff.training.config import TrainingConfig, changed, training_preset, with_settings
 from strokediff.training.loop import Run
 from strokediff.training.resume import check_own, noise_of_run
-from strokediff.training.start import Start
+from strokediff.training.start import StartModel
 from strokediff.util.files import write_json
-from strokediff.weights import model_path
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def run(arms: Arms, about: str | None) -> None:
     for seed in args.seeds:  # seed by seed, so that a stopped ablation compares whole seeds
         for arm in args.arms:
             folder = args.out / arm / f"seed-{seed}"
-            start = Start.of(model_path(arms[arm].start)) if arms[arm].start else None
+            start = StartModel.of(arms[arm].start) if arms[arm].start else None
             config = configuration(args, arms[arm], start, seed)
             trained(folder, cohort, config, start, args)
             found[arm][seed] = evaluated(folder, cohort, split, methods_of(config, args), args)
@@ -110,9 +109,9 @@ def arguments(arms: Arms, about: str | None) -> argparse.Namespace:
 
 
 def configuration(
-    args: argparse.Namespace, arm: Arm, start: Start | None, seed: int
+    args: argparse.Namespace, arm: Arm, start: StartModel | None, seed: int
 ) -> TrainingConfig:
-    base = start.preset.training if start else preset(args.preset).training
+    base = start.preset.training if start else training_preset(args.preset).training
     steps = args.steps or base.steps
     network = base.network.model_dump() | ({"patch": args.patch} if args.patch else {})
     config = changed(
@@ -137,7 +136,7 @@ def trained(
     folder: Path,
     cohort: Cohort,
     config: TrainingConfig,
-    begin: Start | None,
+    begin: StartModel | None,
     args: argparse.Namespace,
 ) -> None:
     """Train, or go on, unless it is done; a run of another configuration is refused."""

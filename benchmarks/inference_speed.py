@@ -32,7 +32,7 @@ from strokediff.inference.presets import METHODS, Choice
 from strokediff.inference.repeated import Repeated
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.build import build_network
-from strokediff.training.config import preset
+from strokediff.training.config import training_preset
 from strokediff.util.machine import machine_name
 
 SLICES, ROWS = 30, 16
@@ -58,7 +58,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |")
     for network in args.networks:
         for size in args.sizes:
-            config = preset(network).training
+            config = training_preset(network).training
             size = -(-size // config.network.stride) * config.network.stride
             module = build_network(config, size).eval().to(device)
             head = some_head(size)

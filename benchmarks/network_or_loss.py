@@ -30,7 +30,7 @@ from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.inference.mirrored import LEFT_RIGHT
 from strokediff.training.build import build_network, build_task
 from strokediff.training.checkpoint import read_checkpoint
-from strokediff.training.config import TrainingConfig, changed, preset
+from strokediff.training.config import TrainingConfig, changed, training_preset
 from strokediff.training.loop import Run
 from strokediff.training.tasks import Task
 from strokediff.util.machine import machine_name
@@ -146,7 +146,7 @@ def main() -> None:
     found: dict[str, list[Scored]] = {arm: [] for arm in args.arms}
     for seed in args.seeds:
         config = changed(
-            preset("tiny").training,
+            training_preset("tiny").training,
             time_sampler="clean",
             steps=args.steps,
             validate_every=args.steps,

@@ -41,7 +41,7 @@ from strokediff.core.schedule import sigmoid_schedule
 from strokediff.noise.registry import NOISE_MODELS, settings_for
 from strokediff.noise.store import load_noise, save_noise
 from strokediff.training.build import build_network
-from strokediff.training.config import preset
+from strokediff.training.config import training_preset
 
 AIM_TIMES, AIM_SHARE = 20.0, 0.02
 
@@ -159,7 +159,7 @@ def reset_peak(device: torch.device) -> None:
 
 def training_step(name: str, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     """Seconds of loss, backward and Adam for a batch, the noise given."""
-    config = preset(name).training
+    config = training_preset(name).training
     module = build_network(config, args.size).to(device).train()
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-4)
     objective = Objective(SynchronousProcess(sigmoid_schedule(config.T)), config.loss)

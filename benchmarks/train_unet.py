@@ -15,7 +15,7 @@ import torch
 from strokediff.baselines.registry import baseline
 from strokediff.cli.train import follow
 from strokediff.cohort.store import open_cohort
-from strokediff.training.config import TrainingConfig, preset
+from strokediff.training.config import TrainingConfig, training_preset
 from strokediff.training.loop import Run
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--quiet", action="store_true")
     args = parser.parse_args()
-    tiny = preset("tiny").training
+    tiny = training_preset("tiny").training
     changes = {"steps": args.steps or tiny.steps, "precision": args.precision}
     config = TrainingConfig(**{**tiny.model_dump(), **changes})
     unet, cohort = baseline("unet"), open_cohort(args.data)

@@ -67,8 +67,8 @@ def small_preset(monkeypatch: pytest.MonkeyPatch) -> None:
         validate_every=2,
         checkpoint_every=2,
     )
-    small = configuration.Preset(size=32, spacing_mm=6.5, training=training)
-    monkeypatch.setitem(configuration.PRESETS, "tiny", small)
+    small = configuration.TrainingPreset(size=32, spacing_mm=6.5, training=training)
+    monkeypatch.setitem(configuration.TRAINING_PRESETS, "tiny", small)
 
 
 def test_from_scans_to_a_mask(

@@ -13,14 +13,14 @@ from strokediff.networks import bounds
 from strokediff.networks.bounds import features, outline
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
-from strokediff.training.config import PRESETS
+from strokediff.training.config import TRAINING_PRESETS
 
 SCHEDULE = sigmoid_schedule(50)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", TRAINING_PRESETS)
 def test_the_presets_are_far_inside(name: str) -> None:
-    preset = PRESETS[name]
+    preset = TRAINING_PRESETS[name]
     network = outline(preset.training.network, SCHEDULE, preset.size)
     assert sum(p.numel() for p in network.parameters()) < bounds.MAX_PARAMETERS / 3
     assert features(preset.training.network, preset.size) < bounds.MAX_FEATURES / 3

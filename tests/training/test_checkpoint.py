@@ -153,3 +153,15 @@ def test_figures_that_are_no_numbers_are_not_written(saved: Path) -> None:
 def test_the_header_is_read_without_the_weights(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
     assert read_config(saved).step == 5
+
+
+def test_a_checkpoint_of_0_1_0_that_names_its_schedule_is_read(saved: Path) -> None:
+    """There was one schedule; nothing names it any more, and another one is refused."""
+    file = saved / "config.json"
+    content = json.loads(file.read_text())
+    assert "schedule" not in content
+    file.write_text(json.dumps({**content, "schedule": "sigmoid"}))
+    assert read_checkpoint(saved).config == CheckpointConfig(**content)
+    file.write_text(json.dumps({**content, "schedule": "linear"}))
+    with pytest.raises(InputError, match=r"config\.json: corrupt checkpoint, 'schedule'"):
+        read_checkpoint(saved)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import PRESETS, TrainingConfig, with_settings
+from strokediff.training.config import TRAINING_PRESETS, TrainingConfig, with_settings
 
 
 def test_a_label_without_bounds_is_not_read_linearly() -> None:
@@ -16,14 +16,14 @@ def test_a_label_without_bounds_is_not_read_linearly() -> None:
         )
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", TRAINING_PRESETS)
 def test_the_grid_of_every_preset_fits_its_network(name: str) -> None:
-    chosen = PRESETS[name]
+    chosen = TRAINING_PRESETS[name]
     assert chosen.size % chosen.training.network.stride == 0
 
 
 def test_settings_reach_every_level() -> None:
-    base = PRESETS["tiny"].training
+    base = TRAINING_PRESETS["tiny"].training
     made = with_settings(
         base,
         ["network.mirror=true", "loss.dice=3", "time_sampler=uniform", "network.multipliers=[1,2]"],
@@ -60,4 +60,4 @@ def test_settings_reach_every_level() -> None:
 )
 def test_settings_that_do_not_exist_are_explained(setting: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        with_settings(PRESETS["tiny"].training, [setting])
+        with_settings(TRAINING_PRESETS["tiny"].training, [setting])

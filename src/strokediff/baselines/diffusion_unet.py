@@ -81,7 +81,7 @@ class Level(nn.Module):
         return h
 
 
-class Encoder(nn.Module):
+class LabelEncoder(nn.Module):
     """Levels at halving resolutions. The input is as wide as the first level."""
 
     def __init__(self, widths: Widths) -> None:
@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         return features
 
 
-class Decoder(nn.Module):
+class LabelDecoder(nn.Module):
     """The way back up, and the last convolution."""
 
     def __init__(self, widths: Widths) -> None:

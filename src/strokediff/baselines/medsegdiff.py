@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strokediff.baselines.base import check_multiple
-from strokediff.baselines.diffusion_unet import Decoder, Encoder, TimeEmbedding, Widths
+from strokediff.baselines.diffusion_unet import LabelDecoder, LabelEncoder, TimeEmbedding, Widths
 from strokediff.baselines.label_diffusion import Denoiser, LabelDiffusion
 from strokediff.inference.fusion import Staple
 
@@ -63,10 +63,10 @@ class MedSegDiffNetwork(Denoiser):
         self.time = TimeEmbedding(widths)
         self.mask_stem = nn.Conv2d(1, c[0], 3, padding=1)
         self.image_stem = nn.Conv2d(1, c[0], 3, padding=1)
-        self.mask_encoder = Encoder(widths)
-        self.image_encoder = Encoder(widths)
+        self.mask_encoder = LabelEncoder(widths)
+        self.image_encoder = LabelEncoder(widths)
         self.parsers = nn.ModuleList(FFParser(width, size >> i) for i, width in enumerate(c))
-        self.decoder = Decoder(widths)
+        self.decoder = LabelDecoder(widths)
 
     def guide(self, x: Tensor) -> Tensor:
         """The image's first convolution: what follows depends on the mask."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strokediff.baselines.base import check_multiple
-from strokediff.baselines.diffusion_unet import Decoder, Encoder, TimeEmbedding, Widths
+from strokediff.baselines.diffusion_unet import LabelDecoder, LabelEncoder, TimeEmbedding, Widths
 from strokediff.baselines.label_diffusion import Denoiser, LabelDiffusion
 
 RESIDUAL = 0.2
@@ -80,8 +80,8 @@ class SegDiffNetwork(Denoiser):
         self.mask_encoder = nn.Conv2d(1, widths.levels[0], 3, padding=1)
         self.image_encoder = ImageEncoder(image, widths.levels[0])
         self.time = TimeEmbedding(widths)
-        self.encoder = Encoder(widths)
-        self.decoder = Decoder(widths)
+        self.encoder = LabelEncoder(widths)
+        self.decoder = LabelDecoder(widths)
 
     def guide(self, x: Tensor) -> Tensor:
         """G(x), (B, base, H, W)."""

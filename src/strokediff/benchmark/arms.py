@@ -20,12 +20,11 @@ from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.peer import load_peer
 from strokediff.prediction.prediction import Predictor
 from strokediff.segmentation.model import load_model
-from strokediff.training.build import build_network, build_task
 from strokediff.training.config import NoiseConfig, with_settings
 from strokediff.training.loop import Run
-from strokediff.training.resume import noise_of_run
-from strokediff.training.start import Start
-from strokediff.weights import DEFAULT, model_path
+from strokediff.training.start import StartModel
+from strokediff.training.train import make_run
+from strokediff.weights import DEFAULT
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
 
@@ -98,9 +97,7 @@ class DiffusionArm(_SynchronousArm):
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
         config = with_settings(budget.training(seed, noise=self.noise.model_dump()), self.settings)
-        task = build_task(config, noise_of_run(folder, cohort, config, resume=True))
-        module = build_network(config, cohort.grid.size)
-        return Run(folder, cohort, config, task, module, name=self.name, device=device)
+        return make_run(folder, cohort, config, resume=True, name=self.name, device=device)
 
 
 @dataclass(frozen=True)
@@ -120,16 +117,13 @@ class FineTunedArm(_SynchronousArm):
         """The training in `folder`."""
         start = self._start
         config = with_settings(budget.training(seed, start.preset.training), self.settings)
-        module = build_network(config, cohort.grid.size)
-        start.load_into(module)
-        task, about = build_task(config), start.about
-        return Run(
-            folder, cohort, config, task, module, name=self.name, device=device, started_from=about
+        return make_run(
+            folder, cohort, config, start=start, resume=True, name=self.name, device=device
         )
 
     @cached_property
-    def _start(self) -> Start:
-        return Start.of(model_path(self.start))
+    def _start(self) -> StartModel:
+        return StartModel.of(self.start)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Any
 
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import Preset, TrainingConfig, changed
-from strokediff.training.config import preset as training_preset
+from strokediff.training.config import TrainingConfig, TrainingPreset, changed, training_preset
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Budget:
     acquisition: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def grid(self) -> Preset:
+    def grid(self) -> TrainingPreset:
         """The preset whose grid the cohort is prepared on."""
         return training_preset(self.preset)
 

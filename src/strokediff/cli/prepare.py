@@ -40,7 +40,7 @@ def prepare(
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort import prepare as preparing
     from strokediff.ct.grid import GridConfig
-    from strokediff.training.config import preset as training_preset
+    from strokediff.training.config import training_preset
 
     chosen = training_preset(preset)
     grid = GridConfig(size=chosen.size, spacing_mm=chosen.spacing_mm)

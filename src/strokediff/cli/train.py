@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from strokediff.cohort.store import Cohort
-    from strokediff.training.config import TrainingConfig
-    from strokediff.training.loop import Run
-    from strokediff.training.start import Start
-
-RUN = ("checkpoints", "logs", "model", "clock.json")
+    from strokediff.training.loop import StepReport
 
 
 def train(
@@ -64,96 +58,19 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train SDPM or SADPM; checkpoints are whole or not there, and --resume loses nothing."""
-    from strokediff.segmentation.model import resolve_device
-    from strokediff.training.trouble import explained
-
-    resolve_device(device)  # refused before anything is read
-    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
-    changes = {
-        "steps": steps,
-        "batch_size": batch_size,
-        "precision": precision,
-        "seed": seed,
-        "noise_loss": noise_loss,
-    }
-    with explained(f"{out}: training was not begun"):
-        run = prepared(
-            out,
-            data,
-            preset,
-            start_from,
-            changes=changes,
-            noise={key: value for key, value in asked.items() if value is not None},
-            settings=settings or [],
-            resume=resume,
-        )
-    run = replace(run, device=device, workers=workers, name=name or out.name)
-    follow(run, resume=resume, quiet=quiet)
-
-
-def prepared(
-    out: Path,
-    data: Path,
-    preset: str | None,
-    start_from: str | None,
-    *,
-    changes: dict[str, Any],
-    noise: dict[str, Any],
-    settings: list[str],
-    resume: bool,
-) -> Run:
-    """The run in `out`, its network and noise made; nothing is written yet."""
-    from strokediff.cohort.store import open_cohort
-    from strokediff.training.build import build_network, build_task
-    from strokediff.training.config import changed, with_settings
-    from strokediff.training.loop import Run
-    from strokediff.training.resume import noise_of_run
-    from strokediff.training.start import Start
-    from strokediff.weights import model_path
-
-    cohort = open_cohort(data)
-    start = Start.of(model_path(start_from)) if start_from else None
-    base = base_configuration(cohort, preset, start)
-    own = noise if "name" in noise else base.noise.model_dump() | noise
-    config = with_settings(changed(base, noise=own, **changes), settings)
-    fitted = noise_of_run(out, cohort, config, resume=resume)
-    module = build_network(config, cohort.grid.size)
-    if start:
-        start.load_into(module)
-    task, about = build_task(config, fitted), start.about if start else ""
-    return Run(out, cohort, config, task, module, name=out.name, started_from=about)
-
-
-def base_configuration(cohort: Cohort, preset: str | None, start: Start | None) -> TrainingConfig:
-    """The preset's configuration, or that of the model to start from; the grid must be its own."""
-    from strokediff.errors import UsageError
-    from strokediff.training.config import preset as training_preset
-
-    if start and preset:
-        raise UsageError("--from goes on with the model's own settings. Leave --preset out.")
-    name = preset or "tiny"
-    wanted = start.preset if start else training_preset(name)
-    own = cohort.grid
-    if (own.size, own.spacing_mm) != (wanted.size, wanted.spacing_mm):
-        what = f"the model {start.checkpoint.config.name}" if start else f"preset '{name}'"
-        advice = "the preset that the model was trained with" if start else f"--preset {name}"
-        raise UsageError(
-            f"{cohort.path}: prepared at {own.size} pixels of {own.spacing_mm} mm, and {what} "
-            f"expects {wanted.size} of {wanted.spacing_mm} mm. Prepare it with {advice}."
-        )
-    return wanted.training
-
-
-def follow(run: Run, *, resume: bool, quiet: bool) -> None:
-    """Run a training to its end: progress on the terminal, figures and pictures to TensorBoard."""
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
+    from strokediff.cohort.store import open_cohort
+    from strokediff.inference.compute import resolve_device
     from strokediff.training.board import board
+    from strokediff.training.config import changed, with_settings
     from strokediff.training.resume import checkpoints
-    from strokediff.util.files import refuse_others, sole
+    from strokediff.training.start import StartModel
+    from strokediff.training.train import configuration
+    from strokediff.training.train import train as train_in
+    from strokediff.training.trouble import explained
 
-    refuse_others(run.folder, RUN, "training run")
     console = Console()
 
     def tell(line: str) -> None:
@@ -162,15 +79,44 @@ def follow(run: Run, *, resume: bool, quiet: bool) -> None:
     def warn(line: str) -> None:
         typer.echo(f"strokediff: warning: {line}", err=True)
 
-    logged = board(run.folder / "logs", warn)
-    with sole(run.folder, "train"), progress_bar(quiet) as bar, logged as logs:
-        if resume and not checkpoints(run.folder):
-            tell(f"{run.folder}: no checkpoint to resume from, so training begins at step 0")
-        task = bar.add_task("training", total=run.config.steps)
-        for report in run.train(resume=resume):
+    resolve_device(device)  # refused before anything is read
+    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
+    given = {key: value for key, value in asked.items() if value is not None}
+    with explained(f"{out}: training was not begun"):
+        cohort = open_cohort(data)
+        start = StartModel.of(start_from) if start_from else None
+        base = configuration(cohort, preset, start=start)
+        config = changed(
+            base,
+            noise=given if noise else base.noise.model_dump() | given,
+            steps=steps,
+            batch_size=batch_size,
+            precision=precision,
+            seed=seed,
+            noise_loss=noise_loss,
+        )
+        config = with_settings(config, settings or [])
+    if resume and not checkpoints(out):
+        tell(f"{out}: no checkpoint to resume from, so training begins at step 0")
+    with progress_bar(quiet) as bar, board(out / "logs", warn) as logs:
+        task = bar.add_task("training", total=config.steps)
+
+        def follow(report: StepReport) -> None:
             bar.update(task, completed=report.step, description=f"loss {report.losses['loss']:.4f}")
             logs.log(report)
             if report.validation:
                 shown = ", ".join(f"{k} {v:.3f}" for k, v in report.validation.figures.items())
                 tell(f"step {report.step}: validation {shown}")
-    tell(f"model written to {run.folder / 'model'}")
+
+        model = train_in(
+            cohort,
+            out,
+            config,
+            start=start,
+            name=name,
+            device=device,
+            workers=workers,
+            resume=resume,
+            on_step=follow,
+        )
+    tell(f"model written to {model}")

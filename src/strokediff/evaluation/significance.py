@@ -14,7 +14,7 @@ from scipy import stats
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedTest:
     """A method against the reference: mean difference, p value, and p after Holm's correction.
 
     `rank_sum` is what the test is of: the sum of the ranks of the differences by size, each with
@@ -57,7 +57,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def against(
     pairs: Mapping[str, tuple[Sequence[float | None], Sequence[float | None]]],
-) -> dict[str, Difference]:
+) -> dict[str, PairedTest]:
     """Every method's difference from the reference, corrected for the number of methods.
 
     A pair is the values of the method and those of the reference, patient by patient.
@@ -67,7 +67,7 @@ def against(
     for (name, pair), raw, corrected in zip(pairs.items(), p, holm(p), strict=True):
         apart = _pairs(*pair)
         mean = float(apart.mean()) if len(apart) else float("nan")
-        out[name] = Difference(mean, _rank_sum(apart), len(apart), raw, corrected)
+        out[name] = PairedTest(mean, _rank_sum(apart), len(apart), raw, corrected)
     return out
 
 

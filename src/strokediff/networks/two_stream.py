@@ -74,7 +74,7 @@ class Decoder(nn.Module):
         return h
 
 
-class Head(nn.Module):
+class StreamHead(nn.Module):
     """Norm, SiLU and the last convolution of a stream."""
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
@@ -117,11 +117,11 @@ class TwoStreamUNet(nn.Module):
         noise_widths = [(config.noise_base or config.base) * m for m in config.multipliers]
         self.noise_decoder = Decoder(config, widths, noise_widths, c_time)
         self.label_decoder = Decoder(config, widths, widths, c_time)
-        self.noise_head = Head(noise_widths[0], config)
+        self.noise_head = StreamHead(noise_widths[0], config)
         self.label_attention = PooledAttention(
             widths[0], config.groups, _pool_factor(size // config.patch, config.head_attention_size)
         )
-        self.label_head = Head(widths[0], config)
+        self.label_head = StreamHead(widths[0], config)
         self.register_buffer("sqrt_alpha_bar", schedule.alpha_bar.sqrt().float(), persistent=False)
         self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
 

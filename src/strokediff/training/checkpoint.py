@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
 from strokediff import __version__
@@ -40,12 +40,19 @@ class CheckpointConfig(BaseModel):
     method: str
     scale: str = ""
     noise: str = "isotropic"
-    schedule: str = "sigmoid"
     grid: GridConfig
     training: TrainingConfig
     trained_on: str
     step: int = Field(ge=0)
     sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_schedule(cls, content: Any) -> Any:
+        """Version 0.1.0 named the schedule, of which there was one."""
+        if isinstance(content, dict) and content.get("schedule") == "sigmoid":
+            return {key: value for key, value in content.items() if key != "schedule"}
+        return content
 
 
 @dataclass(frozen=True)

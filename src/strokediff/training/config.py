@@ -12,7 +12,7 @@ from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 
-MAX_FEATURES = 2**16
+MAX_NOISE_FEATURES = 2**16
 """Of a noise: its covariance has the square of as many numbers."""
 
 
@@ -26,8 +26,8 @@ class NoiseConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Literal["isotropic", "fourier", "calibrated", "low-rank"] = "isotropic"
-    D: int | None = Field(None, ge=1, le=MAX_FEATURES)
-    rank: int | None = Field(None, ge=1, le=MAX_FEATURES)
+    D: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
+    rank: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
     shrinkage: float | None = Field(None, ge=0, le=1)
     margin: float = Field(0.1, ge=0, le=1)
 
@@ -77,7 +77,7 @@ class TrainingConfig(BaseModel):
         return self
 
 
-class Preset(BaseModel):
+class TrainingPreset(BaseModel):
     """A named training configuration and the grid it expects of a cohort."""
 
     model_config = ConfigDict(frozen=True)
@@ -106,8 +106,8 @@ _LABEL_FIRST = LossConfig(
     label_reading="linear",
 )
 
-PRESETS = {
-    "tiny": Preset(
+TRAINING_PRESETS = {
+    "tiny": TrainingPreset(
         size=96,
         spacing_mm=2.0,
         training=TrainingConfig(
@@ -119,7 +119,7 @@ PRESETS = {
             validate_every=500,
         ),
     ),
-    "small": Preset(
+    "small": TrainingPreset(
         size=192,
         spacing_mm=1.0,
         training=TrainingConfig(
@@ -131,7 +131,7 @@ PRESETS = {
             precision="bf16",
         ),
     ),
-    "paper": Preset(
+    "paper": TrainingPreset(
         size=448,
         spacing_mm=0.45,
         training=TrainingConfig(network=_PAPER, steps=200_000, batch_size=8),
@@ -139,11 +139,13 @@ PRESETS = {
 }
 
 
-def preset(name: str) -> Preset:
+def training_preset(name: str) -> TrainingPreset:
     """The preset of that name, or `UsageError` naming them all."""
-    if name not in PRESETS:
-        raise UsageError(f"no training preset '{name}'; expected one of: {', '.join(PRESETS)}")
-    return PRESETS[name]
+    if name not in TRAINING_PRESETS:
+        raise UsageError(
+            f"no training preset '{name}'; expected one of: {', '.join(TRAINING_PRESETS)}"
+        )
+    return TRAINING_PRESETS[name]
 
 
 def changed(config: TrainingConfig, **changes: Any) -> TrainingConfig:

@@ -27,7 +27,7 @@ from strokediff.training.checkpoint import (
 from strokediff.training.config import TrainingConfig
 from strokediff.training.noise import write_noise
 from strokediff.training.resume import check_own, checkpoints, history_of
-from strokediff.training.samples import Numbers, TrainingSamples
+from strokediff.training.samples import SampleNumbers, TrainingSamples
 from strokediff.training.start import STARTED_FROM
 from strokediff.training.state import Average, load_state, save_state
 from strokediff.training.tasks import Task
@@ -83,7 +83,7 @@ class Run:
 
         Raises `UsageError` where the system refuses (`trouble`), where the training diverges, and
         where the folder holds a run already and `resume` is false. Nothing else may train in the
-        folder meanwhile: who calls it holds it (`data.locks.sole`).
+        folder meanwhile: who calls it holds it (`util.locks.sole`).
         """
         with explained(f"{self.folder}: training stopped", then=self._whole):
             yield from self._train(resume)
@@ -163,7 +163,7 @@ class Run:
         loader: Any = torch.utils.data.DataLoader(
             samples,
             batch_size=size,
-            sampler=Numbers(start, self.config.steps, size),
+            sampler=SampleNumbers(start, self.config.steps, size),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
         )

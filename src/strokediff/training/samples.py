@@ -142,7 +142,7 @@ class Augmentation:
         return plain
 
 
-class Numbers(torch.utils.data.Sampler[int]):
+class SampleNumbers(torch.utils.data.Sampler[int]):
     """The numbers of the samples from step `start` to `stop`."""
 
     def __init__(self, start: int, stop: int, batch_size: int) -> None:

@@ -9,46 +9,56 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from strokediff.errors import InputError, UsageError
-from strokediff.training.checkpoint import Checkpoint, read_checkpoint
-from strokediff.training.config import Preset
+from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, read_config
+from strokediff.training.config import TrainingPreset
 from strokediff.training.weights import load_weights
+from strokediff.weights import model_path
 
 STARTED_FROM = "; started from "
 """Between what a model was trained on and the model that it started from."""
-
 
 SEES = "encoder.stem.weight"
 """The first convolution, (out, in, 3, 3): the slice itself, then what lies beside it."""
 
 
 @dataclass(frozen=True)
-class Start:
-    """The model to start from. Its configuration is that of the new run, unless changed."""
+class StartModel:
+    """The model to start from. Its configuration is that of the new run, unless changed.
 
-    checkpoint: Checkpoint
+    >>> start = StartModel.of("phantom-stroke")
+    >>> start.preset.size, start.preset.spacing_mm
+    (96, 2.0)
+    """
+
+    path: Path
+    config: CheckpointConfig
 
     @classmethod
-    def of(cls, path: Path) -> Start:
-        """Read it; `InputError` if it is corrupt or of a method that has other networks."""
-        found = read_checkpoint(path)
-        if found.config.method != "sdpm":
+    def of(cls, name_or_path: str | Path) -> StartModel:
+        """A bundled model by its name, or a checkpoint's folder; its weights are not read yet.
+
+        `InputError` if it is corrupt or of a method that has other networks.
+        """
+        path = model_path(str(name_or_path))
+        config = read_config(path)
+        if config.method != "sdpm":
             raise InputError(
-                f"{path}: a checkpoint of method '{found.config.method}'. Expected one that "
+                f"{path}: a checkpoint of method '{config.method}'. Expected one that "
                 "'strokediff train' wrote ('sdpm')."
             )
-        return cls(found)
+        return cls(path, config)
 
     @property
-    def preset(self) -> Preset:
+    def preset(self) -> TrainingPreset:
         """The model's own configuration, which names the weights to start from, and its grid."""
-        own = self.checkpoint.config
+        own = self.config
         training = own.training.model_copy(update={"start": own.sha256})
-        return Preset(size=own.grid.size, spacing_mm=own.grid.spacing_mm, training=training)
+        return TrainingPreset(size=own.grid.size, spacing_mm=own.grid.spacing_mm, training=training)
 
     @property
     def about(self) -> str:
         """The model and what it was trained on, for the card of what is made of it."""
-        own = self.checkpoint.config
+        own = self.config
         return f"{own.name} ({own.trained_on})"
 
     def load_into(self, module: nn.Module) -> None:
@@ -57,16 +67,14 @@ class Start:
         It may see more beside a slice (`neighbours`, `mirror`) than the model did: the weights of
         what is new are 0, so that the first step sees what the model saw.
         """
-        weights = dict(self.checkpoint.weights)
+        weights = dict(read_checkpoint(self.path).weights)
         wanted = module.state_dict().get(SEES)
         if SEES in weights and weights[SEES].ndim == 4 and wanted is not None:
             weights[SEES] = _widened(weights[SEES], wanted.shape[1])
         try:
             load_weights(module, weights, "its weights do not fit the network asked for")
         except InputError as error:
-            raise UsageError(
-                f"{self.checkpoint.path}: {error} Or leave its network as it is."
-            ) from None
+            raise UsageError(f"{self.path}: {error} Or leave its network as it is.") from None
 
 
 def _widened(weight: Tensor, channels: int) -> Tensor:
