@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 from scipy.ndimage import distance_transform_edt
 
+from strokediff.ct.axes import transposed
 from strokediff.ct.volume import CT
 
 COVERED = 1e-3
@@ -100,7 +101,7 @@ class SliceGrid:
         As many as make up the lesion's area in the mask, to half a pixel; of those covered alike
         the first.
         """
-        covered = np.transpose(self._cover(lesion), (2, 1, 0)) * self._m
+        covered = transposed(self._cover(lesion)) * self._m
         return np.stack([_most_covered(one) for one in covered])
 
     def to_volume(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -114,10 +115,10 @@ class SliceGrid:
         return np.where(self.brain & (weight > COVERED), value / np.maximum(weight, COVERED), 0.0)
 
     def _resample(self, array: NDArray[Any]) -> NDArray[np.float32]:
-        return np.ascontiguousarray(np.transpose(self._in(array), (2, 1, 0)))
+        return np.ascontiguousarray(transposed(self._in(array)))
 
     def _back(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._out(np.transpose(slices, (2, 1, 0)))
+        return self._out(transposed(slices))
 
 
 class _Separable:

@@ -1,8 +1,6 @@
-"""The one file that knows about axis order and RAS/LPS.
+"""A head CT: Hounsfield units on the axes closest to RAS+, so `hu[:, :, k]` is an axial slice.
 
-Everywhere else in the project an image is a `CT`: Hounsfield units on the axes closest to
-RAS+ (axis 0 to the patient's right, 1 to the front, 2 to the top), so `hu[:, :, k]` is an axial
-slice. `CT.to_source` undoes the reorientation exactly, voxel for voxel.
+`CT.to_source` undoes the reorientation exactly, voxel for voxel; `axes` knows the order of axes.
 """
 
 from __future__ import annotations
@@ -11,16 +9,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct import axes
 from strokediff.errors import InputError
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""Turns DICOM and ITK coordinates (LPS) into NIfTI's (RAS), and back: it is its own inverse."""
-
-RAS = nib.orientations.axcodes2ornt(("R", "A", "S"))
 
 
 @dataclass(frozen=True)
@@ -108,19 +101,18 @@ class CT:
         RAS position of stored voxel (0, 0, n). They follow the stored array's last axis, which
         must then be the one that becomes z.
         """
-        to_canonical = nib.orientations.io_orientation(source.affine)
-        if np.isnan(to_canonical).any():
+        if axes.drops_an_axis(source.affine):
             raise InputError(
                 f"{source.path}: the affine drops an axis. Expected three independent axes, "
                 f"got {np.array2string(source.affine, precision=3)}. Rewrite the file's sform."
             )
-        hu = nib.orientations.apply_orientation(array, to_canonical)
-        affine = source.affine @ nib.orientations.inv_ornt_aff(to_canonical, source.shape)
+        hu = axes.canonical(array, source.affine)
+        affine = axes.canonical_affine(source.affine, source.shape)
         uneven = slice_increments_mm is not None and slice_origins_mm is not None
         if slice_increments_mm is None or slice_origins_mm is None:
             increments, origins = even_increments_mm(affine, hu.shape[2]), None
         else:
-            order = _canonical_slice_order(to_canonical, source)
+            order = _slice_order(source)
             # In-plane flips move the first voxel of every slice by the same vector.
             shift = affine[:3, 3] - source.affine[:3, 3]
             shift = shift - (source.affine[:3, 2] * (source.shape[2] - 1) if order < 0 else 0)
@@ -141,9 +133,7 @@ class CT:
         """Bring an array on this volume's grid back to the stored axis order, losslessly."""
         if array.shape != self.hu.shape:
             raise ValueError(f"expected an array of shape {self.hu.shape}, got {array.shape}")
-        stored = nib.orientations.io_orientation(self.source.affine)
-        back = nib.orientations.ornt_transform(RAS, stored)
-        return np.ascontiguousarray(nib.orientations.apply_orientation(array, back))
+        return np.ascontiguousarray(axes.stored(array, self.source.affine))
 
     def index_to_world(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """RAS+ mm of canonical voxel indices (..., 3), right for uneven slices too.
@@ -162,8 +152,7 @@ class CT:
 
     def from_source(self, array: NDArray[Any]) -> NDArray[Any]:
         """Bring an array in the stored axis order to this volume's axes: undoes `to_source`."""
-        stored = nib.orientations.io_orientation(self.source.affine)
-        return np.ascontiguousarray(nib.orientations.apply_orientation(array, stored))
+        return np.ascontiguousarray(axes.canonical(array, self.source.affine))
 
     @property
     def pixel_spacing_mm(self) -> tuple[float, float]:
@@ -203,15 +192,15 @@ def even_increments_mm(affine: NDArray[np.float64], n_slices: int) -> NDArray[np
     return np.full(n_slices, abs(np.linalg.det(affine[:3, :3])) / pixel_area_mm2(affine))
 
 
-def _canonical_slice_order(to_canonical: NDArray[Any], source: Source) -> int:
+def _slice_order(source: Source) -> int:
     """1 where the stored last axis runs upwards, -1 where it runs downwards."""
-    axis, flip = to_canonical[2]
+    axis, order = axes.slice_axis(source.affine)
     if axis != 2:
         raise InputError(
             f"{source.path}: uneven slices that are not axial. Expected slices stacked from foot "
             f"to head; give an axial series."
         )
-    return -1 if flip < 0 else 1
+    return order
 
 
 def _through_first_slice(

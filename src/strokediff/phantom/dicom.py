@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from strokediff.ct.volume import LPS_TO_RAS
+from strokediff.ct.axes import as_scanned, lps_affine
 from strokediff.phantom.make import Phantom
 
 INTERCEPT = -1024
@@ -30,7 +30,7 @@ def write_dicom_series(
     lies beside the series, in a series of its own, as in a real study.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stored = np.ascontiguousarray(phantom.hu[::-1, ::-1].transpose(2, 1, 0))
+    stored = np.ascontiguousarray(as_scanned(phantom.hu))
     n = stored.shape[0]
     paths = []
     for k in range(n):
@@ -105,7 +105,7 @@ def set_geometry(
     dataset: FileDataset, affine: NDArray[np.float64], shape: tuple[int, ...], k: int
 ) -> None:
     """Position of the first stored pixel (the right front one) and direction of rows, columns."""
-    lps = LPS_TO_RAS @ affine
+    lps = lps_affine(affine)
     spacing = np.linalg.norm(affine[:3, :2], axis=0)
     first = lps @ np.array([shape[0] - 1, shape[1] - 1, k, 1.0])
     row, column = -lps[:3, 0] / spacing[0], -lps[:3, 1] / spacing[1]
@@ -130,14 +130,14 @@ def write_localizer(phantom: Phantom, path: Path, patient_id: str) -> None:
     attenuation = np.clip(phantom.hu.astype(np.float32) + 1000.0, 0, None).mean(axis=0)
     spacing = np.linalg.norm(phantom.affine[:3, 1:3], axis=0)
     repeat = max(round(float(spacing[1] / spacing[0])), 1)
-    scout = np.repeat(attenuation[::-1, ::-1].T, repeat, axis=0)
+    scout = np.repeat(as_scanned(attenuation), repeat, axis=0)
     scout = scout / max(float(scout.max()), 1.0) * 1200.0 - 200.0
     dataset = new_dataset(phantom, patient_id, "localizer", 1)
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
     dataset.SeriesDescription = "Scout"
     dataset.SeriesNumber = 1
     x, y, z = phantom.hu.shape
-    top = (LPS_TO_RAS @ phantom.affine @ np.array([(x - 1) / 2, y - 1, z - 1, 1.0]))[:3]
+    top = (lps_affine(phantom.affine) @ np.array([(x - 1) / 2, y - 1, z - 1, 1.0]))[:3]
     dataset.ImagePositionPatient = [decimal(v) for v in top]
     dataset.ImageOrientationPatient = ["0", "1", "0", "0", "0", "-1"]
     dataset.PixelSpacing = [decimal(spacing[1] / repeat), decimal(spacing[0])]

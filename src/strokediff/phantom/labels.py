@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct import axes
 from strokediff.errors import InputError
 from strokediff.phantom.anatomy import Atlas, assemble
 from strokediff.phantom.fields import Array, close_mask, smooth_field, soft_step
@@ -66,8 +67,8 @@ def label_atlases(folder: Path) -> tuple[LabelSource, ...]:
 @lru_cache(maxsize=2)
 def load_label_atlas(path: Path) -> Atlas:
     """Turn a label map into an `Atlas`; its cerebrum's box is scaled to the template's."""
-    image: Any = nib.as_closest_canonical(nib.load(path))
-    labels = np.asarray(image.dataobj).astype(np.int16)
+    image: Any = nib.load(path)
+    labels = axes.canonical(np.asarray(image.dataobj), image.affine).astype(np.int16)
     if labels.ndim != 3 or not np.isin((2, 41, CSF, SOFT, CORTICAL), labels).all():
         raise InputError(
             f"{path}: not a whole-head label map. Expected a 3D map at 1 mm with white matter "

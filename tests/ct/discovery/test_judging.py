@@ -1,4 +1,4 @@
-"""Laws: headers are read once and pixels only of what was chosen; what has changed is judged anew."""
+"""Laws: headers are read once, pixels only of what was chosen; what has changed is judged anew."""
 
 import os
 import zipfile

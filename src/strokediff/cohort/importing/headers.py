@@ -9,7 +9,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from strokediff.cohort.importing.names import by_number
-from strokediff.ct.volume import LPS_TO_RAS
+from strokediff.ct.axes import stack_affine
 from strokediff.util.quiet import quiet
 
 UNEVEN = 0.05
@@ -39,11 +39,9 @@ def stack_of(folders: list[Path]) -> tuple[list[Path], NDArray[np.float64] | Non
     if np.ptp(steps) > UNEVEN * np.median(steps) or np.median(steps) <= 0:
         return numbered, None
     positions = table[order, 8:]
-    lps = np.eye(4)
-    lps[:3, 0], lps[:3, 1] = row * along, column * down
-    lps[:3, 2] = (positions[-1] - positions[0]) / (len(positions) - 1)
-    lps[:3, 3] = positions[0]
-    return [numbered[i] for i in order], LPS_TO_RAS @ lps
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    affine = stack_affine((row, column), (down, along), step, positions[0])
+    return [numbered[i] for i in order], affine
 
 
 def _header(path: Path) -> NDArray[np.float64] | None:

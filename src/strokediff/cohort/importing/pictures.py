@@ -27,6 +27,7 @@ from strokediff.cohort.importing.names import (
     stem,
     strangers,
 )
+from strokediff.ct.axes import transposed
 from strokediff.ct.brain.windowed import put_back
 from strokediff.ct.checks.sanity import PIXEL_LIMITS_MM
 from strokediff.ct.volume import CT, Source
@@ -83,7 +84,7 @@ def read_colour(path: Path) -> NDArray[np.int32]:
 
 def upright(picture: NDArray[Any]) -> NDArray[Any]:
     """A picture with the front up, rows x columns, as a slice (X, Y) of `nominal_affine`."""
-    return picture.T
+    return transposed(picture)
 
 
 class PictureLayout(Layout):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct.axes import transposed
 from strokediff.ct.dicom.frames import SliceHeader
 from strokediff.ct.dicom.geometry import StackGeometry, in_time
 from strokediff.ct.dicom.pixels import PixelReader
@@ -34,7 +35,7 @@ def assemble_hu(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]
     warnings = _rescanned(geometry, again)
     if dropped:
         warnings.append(f"{dropped} duplicate slices (same position, same pixels) were dropped")
-    return stack.transpose(2, 1, 0), warnings + _of_values(geometry, reader)
+    return transposed(stack), warnings + _of_values(geometry, reader)
 
 
 def _rescanned(geometry: StackGeometry, again: list[tuple[SliceHeader, SliceHeader]]) -> list[str]:

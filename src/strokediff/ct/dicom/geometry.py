@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct.axes import lps_points, stack_affine
 from strokediff.ct.dicom.frames import SliceHeader
-from strokediff.ct.volume import LPS_TO_RAS
 
 SAME_POSITION_MM = 0.05
 EVEN_TOLERANCE = 0.05
@@ -149,20 +149,14 @@ class StackGeometry:
         header = self.groups[0][0]
         if header.orientation is None or header.spacing is None:
             raise ValueError("header without orientation or spacing")
-        between_rows, between_columns = header.spacing
         step = (self.origins[-1] - self.origins[0]) / (self.n_slices - 1)
         if not self.is_even:
             step *= np.median(self.increments_mm) / (step @ self.normal)
-        lps = np.eye(4)
-        lps[:3, 0] = header.orientation[0] * between_columns
-        lps[:3, 1] = header.orientation[1] * between_rows
-        lps[:3, 2] = step
-        lps[:3, 3] = self.origins[0]
-        return LPS_TO_RAS @ lps
+        return stack_affine(header.orientation, header.spacing, step, self.origins[0])
 
     def origins_ras(self) -> NDArray[np.float64]:
         """The first pixels' centres (N, 3), RAS+ mm."""
-        return self.origins @ LPS_TO_RAS[:3, :3].T
+        return lps_points(self.origins)
 
 
 def along(header: SliceHeader, direction: NDArray[np.float64]) -> float:

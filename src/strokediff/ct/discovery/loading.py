@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from strokediff.ct.dicom.read import common_folder, read_chosen, read_dicom_series
 from strokediff.ct.discovery.archives import unpacked
@@ -23,7 +22,8 @@ def load_case(case: Case, series_uid: str | None = None) -> CT:
     """Read a case; see `read_nifti` and `read_dicom_series` for what is refused.
 
     The series that `discover` chose is read, and no header of another file; where files have
-    changed since, or `series_uid` names another series, headers are read and judged anew. Of an archive only the case's own members are unpacked, and gone again afterwards; messages and
+    changed since, or `series_uid` names another series, headers are read and judged anew. Of an
+    archive only the case's own members are unpacked, and gone again afterwards; messages and
     `CT.source` name the archive. See `archives.unpacked` for what is refused there.
     """
     archive = case.archive

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct import axes
 from strokediff.ct.checks import sanity
 from strokediff.ct.checks.head_size import HeadSize
 from strokediff.ct.nifti.file import NiftiFile
@@ -42,8 +43,7 @@ class Placement:
 
     def stored_axis(self) -> int:
         """The stored axis along which the slices are stacked."""
-        orientation = nib.orientations.io_orientation(self.affine)
-        return int(np.flatnonzero(orientation[:, 0] == 2)[0])
+        return axes.slice_axis(self.affine)[0]
 
     def check(self, file: NiftiFile) -> None:
         """Refuse a voxel size that is no head CT's, unless the header has another that is."""
@@ -107,8 +107,8 @@ def shear_deg(affine: Affine) -> float:
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if not (np.isfinite(lengths).all() and lengths.min() > 0):
         return 0.0
-    axes = affine[:3, :3] / lengths
-    cosine = float(np.abs(np.triu(axes.T @ axes, 1)).max())
+    units = affine[:3, :3] / lengths
+    cosine = float(np.abs(np.triu(units.T @ units, 1)).max())
     return float(np.degrees(np.arcsin(min(cosine, 1.0)))) if cosine > SHEAR_TOLERANCE else 0.0
 
 
@@ -207,9 +207,7 @@ def _refusal(file: NiftiFile, affine: Affine) -> InputError | None:
     """Why the affine's voxel size is no head CT's, or None."""
     try:
         sanity.check_affine(file.path, affine)
-        orientation = nib.orientations.io_orientation(affine)
-        straight = affine @ nib.orientations.inv_ornt_aff(orientation, file.shape)
-        sanity.check_spacing(file.path, straight)
+        sanity.check_spacing(file.path, axes.canonical_affine(affine, file.shape))
     except InputError as problem:
         return problem
     return None

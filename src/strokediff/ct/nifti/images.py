@@ -10,12 +10,13 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from strokediff.ct import axes
 from strokediff.ct.checks import sanity
 from strokediff.ct.checks.hounsfield import as_hounsfield
 from strokediff.ct.nifti.file import NiftiFile, open_nifti
 from strokediff.ct.nifti.geometry import Placement, placement, shear_deg
 from strokediff.ct.regular_grid import RegularGrid, regular_grid
-from strokediff.ct.volume import CT, RAS, Source
+from strokediff.ct.volume import CT, Source
 from strokediff.util.files import atomic_path
 from strokediff.util.names import is_nifti_name, stem
 
@@ -79,7 +80,9 @@ def save_like(
         stored, affine = volume.to_source(array), volume.source.affine
     else:
         grid = regular_grid(volume)
-        stored, affine = _on_stored_axes(volume, grid, _resample(grid, array, dtype))
+        even = _resample(grid, array, dtype)
+        stored = axes.stored(even, volume.source.affine)
+        affine = axes.stored_affine(grid.affine, volume.source.affine, even.shape)
         description = f"{grid.describe()}; {description}"
     image = nib.Nifti1Image(_cast(stored, dtype), affine)
     image.set_sform(affine, code=1)
@@ -97,7 +100,7 @@ def _details(file: NiftiFile, placed: Placement) -> dict[str, Any]:
     return {
         "format": "NIfTI-2" if isinstance(header, nib.Nifti2Header) else "NIfTI-1",
         "dtype": str(file.dtype),
-        "orientation": "".join(nib.aff2axcodes(placed.affine)),
+        "orientation": axes.codes(placed.affine),
         "affine_from": placed.origin,
         "sform_code": int(header["sform_code"]),
         "qform_code": int(header["qform_code"]),
@@ -122,17 +125,6 @@ def mask_file_ml(volume: CT, mask: NDArray[np.bool_]) -> float:
 def _resample(grid: RegularGrid, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     is_label = dtype == np.bool_ or dtype.itemsize == 1
     return grid.nearest(array) if is_label else grid.linear(array)
-
-
-def _on_stored_axes(
-    volume: CT, grid: RegularGrid, array: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Bring a canonical array on `grid` to the source's axis order, with its affine."""
-    back = nib.orientations.ornt_transform(
-        RAS, nib.orientations.io_orientation(volume.source.affine)
-    )
-    affine = grid.affine @ nib.orientations.inv_ornt_aff(back, array.shape)
-    return nib.orientations.apply_orientation(array, back), affine
 
 
 def _cast(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

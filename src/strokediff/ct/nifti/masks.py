@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct import axes
 from strokediff.ct.checks.sanity import FARTHEST_MM
 from strokediff.ct.nifti.file import NiftiFile, open_nifti
 from strokediff.ct.nifti.header import UnreadableError
@@ -116,7 +117,7 @@ def check_same_grid(grid: Grid, reference: Grid) -> None:
     distance = float(np.linalg.norm(offset, axis=1).max())
     spacing = np.linalg.norm(reference.affine[:3, :3], axis=0)
     if distance > GRID_TOLERANCE * float(spacing.min()):
-        codes = ["".join(nib.aff2axcodes(g.affine)) for g in (grid, reference)]
+        codes = [axes.codes(g.affine) for g in (grid, reference)]
         raise InputError(
             f"{grid.path}: expected the grid of {reference.path}, but the same voxel lies up to "
             f"{distance:.3g} mm apart (axes {codes[0]} and {codes[1]}). "
