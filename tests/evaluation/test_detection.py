@@ -7,8 +7,6 @@ from scipy import ndimage
 from strokediff.evaluation.detection import (
     Detection,
     detect,
-    false_positives_a_patient,
-    sensitivity,
 )
 
 
@@ -55,15 +53,6 @@ def test_against_scipy_on_random_masks():
         found = detect(mask_pred=pred, mask_true=true)
         hit = [k for k in range(1, n + 1) if pred[labels == k].any()]
         assert (found.n_true, found.n_detected) == (n, len(hit))
-
-
-def test_rates_pool_lesions_and_average_over_patients():
-    rows = [Detection(3, 1, 0), Detection(1, 1, 4), Detection(0, 0, 2)]
-    assert sensitivity(rows) == pytest.approx(2 / 4)
-    assert false_positives_a_patient(rows) == pytest.approx(2.0)
-    assert sensitivity([Detection(0, 0, 1)]) is None
-    with pytest.raises(ValueError, match="at least one patient"):
-        false_positives_a_patient([])
 
 
 def test_other_shapes_are_refused():

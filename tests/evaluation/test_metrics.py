@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strokediff.evaluation.metrics import METRICS, area_under_roc, evaluate_case
+from strokediff.errors import UsageError
+from strokediff.evaluation.metrics import (
+    METRICS,
+    Confusion,
+    area_under_roc,
+    evaluate,
+    evaluate_case,
+)
 
 SPACING = (0.5, 0.5, 5.0)
 AFFINE = np.diag([*SPACING, 1.0])
@@ -195,3 +202,54 @@ def test_agrees_with_monai(seed):
     labels = true.ravel()[few]
     auc = compute_roc_auc(torch.from_numpy(prob.ravel()[few]), torch.from_numpy(labels).long())
     assert area_under_roc(prob=prob.ravel()[few], mask_true=labels) == pytest.approx(auc)
+
+
+def test_evaluate_is_the_row_of_a_spacing_or_of_its_affine():
+    pred, prob = np.roll(LESION, 1, axis=0), np.linspace(0, 1, LESION.size).reshape(SHAPE)
+    expected = evaluate_case("", mask_pred=pred, mask_true=LESION, affine=AFFINE, prob=prob)
+    assert evaluate(pred, LESION, spacing_mm=SPACING, prob=prob) == expected
+    assert evaluate(pred.astype(np.uint8), LESION.tolist(), affine=AFFINE, prob=prob) == expected
+    assert evaluate(pred, LESION, spacing_mm=SPACING).auc is None
+
+
+def test_evaluate_knows_an_oblique_affine():
+    """Turned by 30 degrees about z and sheared: distances are the world's, volume is |det|."""
+    angle = np.pi / 6
+    turned = AFFINE.copy()
+    turned[:2, :2] = 0.5 * np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )
+    turned[1, 2] = 1.5
+    one, other = np.zeros((2, *SHAPE), dtype=bool)
+    one[1, 1, 1], other[1, 1, 3] = True, True
+    found = evaluate(one, other, affine=turned)
+    assert found.hd_mm == pytest.approx(np.hypot(2 * 1.5, 2 * 5.0))
+    assert found.volume_pred_ml == pytest.approx(0.5 * 0.5 * 5.0 / 1000)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"spacing_mm": None}, "expected spacing_mm or affine, got neither"),
+        ({"affine": AFFINE}, "expected spacing_mm or affine, got both"),
+        ({"spacing_mm": (0.5, 0.5)}, "Expected three sizes above 0"),
+        ({"spacing_mm": (0.5, 0.0, 5.0)}, "Expected three sizes above 0"),
+        ({"spacing_mm": None, "affine": np.eye(3)}, r"affine: shape \(3, 3\). Expected \(4, 4\)"),
+        ({"spacing_mm": None, "affine": np.diag([1.0, 0, 1, 1])}, "three independent axes"),
+        ({"mask_pred": LESION[:, :, 3]}, r"mask_pred: shape \(6, 8\). Expected \(X, Y, Z\); a sin"),
+        ({"mask_true": LESION[None]}, r"mask_true: shape \(1, 6, 8, 12\). Expected \(X, Y, Z\)"),
+        ({"mask_true": LESION[1:]}, r"mask_true: shape \(5, 8, 12\). Expected that of mask_pred"),
+        ({"prob": np.zeros((6, 8, 1))}, r"prob: shape \(6, 8, 1\). Expected that of mask_pred"),
+    ],
+)
+def test_evaluate_says_what_it_expects(changed, said):
+    given = {"mask_pred": LESION, "mask_true": LESION, "spacing_mm": SPACING, **changed}
+    with pytest.raises(UsageError, match=said):
+        evaluate(**given)
+
+
+@given(masks, masks)
+def test_counts_have_the_volume_error_of_their_masks(pred, true):
+    counts = Confusion.of(pred, true)
+    assert counts.vdp == score(pred, true).vdp or counts.vdp == pytest.approx(score(pred, true).vdp)
+    assert counts.dice == score(pred, true).dice

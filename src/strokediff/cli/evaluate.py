@@ -56,7 +56,7 @@ def evaluate(
     from rich.markup import escape
 
     from strokediff.evaluation.summary import summarize
-    from strokediff.evaluation.tables import format_csv, format_json, is_summary
+    from strokediff.evaluation.tables import format_csv, format_json, is_metrics
     from strokediff.prediction.pairing import listed, pair_cases
     from strokediff.util.files import write_text
     from strokediff.util.plaintext import visible
@@ -64,7 +64,7 @@ def evaluate(
     if output.suffix != ".csv":
         raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
     output_json = output.with_suffix(".json")
-    if output_json.is_file() and not is_summary(output_json.read_bytes()):
+    if output_json.is_file() and not is_metrics(output_json.read_bytes()):
         raise UsageError(
             f"{output_json}: exists and is no summary of 'strokediff evaluate', which would "
             "replace it. Choose another name for the output."

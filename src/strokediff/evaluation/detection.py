@@ -10,7 +10,6 @@ true voxel. Size plays no part, so that a small infarct counts as much as a larg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +35,6 @@ def detect(*, mask_pred: NDArray[Any], mask_true: NDArray[Any]) -> Detection:
     n_true, n_detected = _touched(true, pred)
     n_pred, n_right = _touched(pred, true)
     return Detection(n_true=n_true, n_detected=n_detected, n_false=n_pred - n_right)
-
-
-def sensitivity(found: Sequence[Detection]) -> float | None:
-    """Detected over true lesions of all patients; `None` if there is no true lesion."""
-    total = sum(d.n_true for d in found)
-    return sum(d.n_detected for d in found) / total if total else None
-
-
-def false_positives_a_patient(found: Sequence[Detection]) -> float:
-    """False lesions over patients; raises `ValueError` without patients."""
-    if not found:
-        raise ValueError("a rate needs at least one patient")
-    return sum(d.n_false for d in found) / len(found)
 
 
 def _touched(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[int, int]:

@@ -22,13 +22,14 @@ truth is empty or fills the image: a binary mask has no ranks to speak of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from strokediff.errors import UsageError
 from strokediff.evaluation.surface import box_diagonal_mm, surface_distances
 from strokediff.evaluation.unit import Unit
 
@@ -51,8 +52,9 @@ METRICS = (
 class CaseMetrics:
     """One patient's row; `None` where a value does not exist (see the policy above).
 
-    Where `unit` is PX (spacing unknown), `hd_mm` and `hd95_mm` hold pixels and the volumes counts
-    of voxels; tables name them so (`Unit.column`).
+    `hd_mm` and `hd95_mm` are distances in mm, `volume_pred_ml` and `volume_true_ml` volumes in mL,
+    all others are shares, of which 1 is best, and of `vdp` 0. Where `unit` is PX (spacing unknown)
+    distances are pixels and volumes counts of voxels; tables name them so (`Unit.column`).
     """
 
     case: str
@@ -86,7 +88,12 @@ class CaseMetrics:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of voxels: true positives, false positives, false negatives."""
+    """Counts of voxels: true positives, false positives, false negatives.
+
+    >>> counts = Confusion(tp=6, fp=2, fn=4)
+    >>> round(counts.dice, 3), counts.vdp
+    (0.667, 0.2)
+    """
 
     tp: int
     fp: int
@@ -119,11 +126,82 @@ class Confusion:
         """TP / (TP + FP)."""
         return self._share(self.tp, self.tp + self.fp)
 
+    @property
+    def vdp(self) -> float | None:
+        """|FP - FN| / (TP + FN), the VDP of masks whose voxels are of one size."""
+        return volume_difference(volume_pred_ml=self.tp + self.fp, volume_true_ml=self.tp + self.fn)
+
     def _share(self, part: int, whole: int) -> float:
         """part / whole; 0 / 0 is 1 where nothing is wrong and 0 where something is."""
         if whole:
             return part / whole
         return 0.0 if self.fp or self.fn else 1.0
+
+
+def evaluate(
+    mask_pred: ArrayLike,
+    mask_true: ArrayLike,
+    *,
+    spacing_mm: Sequence[float] | None = None,
+    affine: ArrayLike | None = None,
+    prob: ArrayLike | None = None,
+) -> CaseMetrics:
+    """All metrics of a predicted lesion mask against the true one, in 3D.
+
+    The masks are (X, Y, Z) on one grid and not 0 in the lesion. The grid is told by `spacing_mm`,
+    the voxel's size along the three axes, or by `affine` (4, 4), which takes indices to mm and may
+    be oblique or sheared; give one of the two. `prob` (X, Y, Z) is the probability of lesion; the
+    AUC needs it. Formulas and what holds for empty masks are at the top of this module.
+
+    Raises `UsageError` for masks that are not 3D, for shapes that differ, and unless exactly one of
+    `spacing_mm` and `affine` is given.
+
+    >>> import numpy as np
+    >>> true, pred = np.zeros((2, 10, 10, 4), dtype=bool)
+    >>> true[2:6, 2:6, 1:3] = True
+    >>> pred[3:7, 2:6, 1:3] = True
+    >>> found = evaluate(pred, true, spacing_mm=(0.5, 0.5, 5.0))
+    >>> found.dice, found.hd_mm, found.volume_true_ml
+    (0.75, 0.5, 0.04)
+    """
+    arrays = {"mask_pred": np.asarray(mask_pred), "mask_true": np.asarray(mask_true)}
+    if prob is not None:
+        arrays["prob"] = np.asarray(prob)
+    for name, array in arrays.items():
+        if array.ndim != 3:
+            raise UsageError(
+                f"{name}: shape {array.shape}. Expected (X, Y, Z); a single slice is "
+                f"{name}[:, :, None], and of many patients each is evaluated alone."
+            )
+        if array.shape != arrays["mask_pred"].shape:
+            raise UsageError(
+                f"{name}: shape {array.shape}. Expected that of mask_pred, "
+                f"{arrays['mask_pred'].shape}: bring both to one grid."
+            )
+    return evaluate_case("", affine=_grid_of(spacing_mm, affine), **arrays)
+
+
+def _grid_of(spacing_mm: Sequence[float] | None, affine: ArrayLike | None) -> NDArray[np.float64]:
+    """The affine (4, 4) of a spacing, or the one that was given."""
+    if (spacing_mm is None) == (affine is None):
+        given = "neither" if affine is None else "both"
+        raise UsageError(
+            f"evaluate: expected spacing_mm or affine, got {given}. Give the voxel's size in mm, "
+            "e.g. spacing_mm=(0.5, 0.5, 5.0), or the affine that takes indices to mm."
+        )
+    if spacing_mm is not None:
+        sides = np.asarray(spacing_mm, dtype=np.float64)
+        if sides.shape != (3,) or not (np.isfinite(sides).all() and (sides > 0).all()):
+            raise UsageError(
+                f"spacing_mm: {spacing_mm!r}. Expected three sizes above 0, along x, y and z."
+            )
+        return np.diag([*sides, 1.0])
+    grid = np.asarray(affine, dtype=np.float64)
+    if grid.shape != (4, 4) or not np.isfinite(grid).all() or np.linalg.det(grid[:3, :3]) == 0:
+        raise UsageError(
+            f"affine: shape {grid.shape}. Expected (4, 4), finite, of three independent axes."
+        )
+    return grid
 
 
 def evaluate_case(

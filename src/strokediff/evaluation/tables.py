@@ -35,7 +35,7 @@ def format_json(summary: Summary) -> str:
     return json.dumps(summary.to_dict(), indent=2, allow_nan=False) + "\n"
 
 
-def is_summary(content: bytes) -> bool:
+def is_metrics(content: bytes) -> bool:
     """Whether `format_json` wrote this."""
     try:
         found = json.loads(content)

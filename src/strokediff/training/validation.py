@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from strokediff.cohort.store import Cohort, Patient
 from strokediff.ct.surroundings import ALONE, Surroundings
+from strokediff.evaluation.metrics import Confusion
 from strokediff.training.tasks import Task
 
 BATCH = 32
@@ -41,11 +42,11 @@ def validate(
         patient = cohort.read(name)
         x, m = network_sees(patient, surroundings, cohort.slice_spacing_mm(name))
         y_0 = torch.cat([_label(task, module, a, b, device) for a, b in _batches(x, m)])
-        found, truth = (y_0[:, 0] > 0).numpy(), patient.y > 0
-        total = int(found.sum() + truth.sum())
-        dice.append(2.0 * float((found & truth).sum()) / total if total else 1.0)
-        if truth.any():
-            vdp.append(abs(float(found.sum()) - float(truth.sum())) / float(truth.sum()))
+        truth = patient.y > 0
+        counts = Confusion.of((y_0[:, 0] > 0).numpy(), truth)
+        dice.append(counts.dice)
+        if counts.vdp is not None:
+            vdp.append(counts.vdp)
             if not picture.size:
                 k = int(truth.sum(axis=(1, 2)).argmax())
                 shown = [patient.x[k], 2.0 * patient.y[k] - 1.0, y_0[k, 0].clamp(-1, 1).numpy()]
