@@ -15,7 +15,8 @@ from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.suites import Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
-from strokediff.inference.presets import METHODS, Choice
+from strokediff.inference.compute import Compute
+from strokediff.inference.estimation import METHODS, Estimation
 from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.peer import load_peer
 from strokediff.prediction.prediction import Predictor
@@ -55,19 +56,23 @@ class Arm(Protocol):
         """The training in `folder`, ready to start or to go on."""
         ...
 
-    def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
         """The trained method."""
         ...
 
 
 @dataclass(frozen=True)
 class _SynchronousArm:
-    """One network of images and labels, whose estimates are rows of their own."""
+    """One network of images and labels, whose estimates are rows of their own.
+
+    `settings` change the preset, as `train --set` takes them.
+    """
 
     name: str
     title: str
     methods: Sequence[str] = METHODS
     ours: bool = True
+    settings: Sequence[str] = ()
 
     @property
     def rows(self) -> Mapping[str, str]:
@@ -76,18 +81,17 @@ class _SynchronousArm:
             return {self.methods[0]: self.title}
         return {method: f"{self.title} {ESTIMATES[method]}" for method in self.methods}
 
-    def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
         """All estimates at the preset `fast`."""
-        choices = [Choice(method) for method in self.methods]
-        return DiffusionPredictor(load_model(checkpoint, device), choices)
+        estimations = [Estimation(method) for method in self.methods]
+        return DiffusionPredictor(load_model(checkpoint, compute), estimations)
 
 
 @dataclass(frozen=True)
 class DiffusionArm(_SynchronousArm):
-    """SDPM, or SADPM by its noise; `settings` change the preset, as `train --set` takes them."""
+    """SDPM, or SADPM by its noise."""
 
     noise: NoiseConfig = field(default_factory=NoiseConfig)
-    settings: Sequence[str] = ()
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
         """Where its settings are not the budget's own: it would be another arm again."""
@@ -105,7 +109,6 @@ class FineTunedArm(_SynchronousArm):
     """SDPM that goes on from a bundled model, which has seen phantoms that the others have not."""
 
     start: str = DEFAULT
-    settings: Sequence[str] = ()
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
         """On real patients, on the grid of the model."""
@@ -160,12 +163,12 @@ class PeerArm:
             scale=budget.scale,
         )
 
-    def predictor(self, checkpoint: Path, device: torch.device) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
         """The trained network."""
-        return load_peer(checkpoint, device)
+        return load_peer(checkpoint, compute)
 
 
-_ANISOTROPIC = NoiseConfig(name="fourier", D=3000)
+PRINTED_NOISE = NoiseConfig(name="fourier", D=3000)
 _PRINTED = (
     "time_sampler=uniform",
     "network.label_form=noisy",
@@ -191,14 +194,14 @@ _ALL: tuple[Arm, ...] = (
     ),
     DiffusionArm("sdpm", "SDPM"),
     FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
-    DiffusionArm("sadpm", "SADPM", noise=_ANISOTROPIC),
+    DiffusionArm("sadpm", "SADPM", noise=PRINTED_NOISE),
     DiffusionArm("sdpm-printed", "SDPM as printed", settings=_PRINTED),
-    DiffusionArm("sadpm-printed", "SADPM as printed", noise=_ANISOTROPIC, settings=_PRINTED),
+    DiffusionArm("sadpm-printed", "SADPM as printed", noise=PRINTED_NOISE, settings=_PRINTED),
     DiffusionArm(
         "sadpm-max",
         f"SADPM, max pooling {ESTIMATES['avg']}",
         methods=("avg",),
-        noise=_ANISOTROPIC,
+        noise=PRINTED_NOISE,
         settings=("network.pooling=max",),
     ),
 )

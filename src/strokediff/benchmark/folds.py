@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from strokediff.benchmark.scores import RowScore
-from strokediff.cohort.store import Cohort
+from strokediff.cohort.store import Cohort, split_patients
 from strokediff.errors import UsageError
 
 Split = dict[str, list[str]]
@@ -49,6 +49,34 @@ class Fold:
         test = sorted(name for i in mine for name in scans[patients[i]])
         train = {*split["train"], *split["test"]} - {*test}
         return {**split, "train": sorted(train), "test": test}
+
+
+@dataclass(frozen=True)
+class HeldOut(Fold):
+    """A share of the patients who are not there to test is scored; who tests is left alone.
+
+    Options are chosen by this, so that no test patient is read.
+    """
+
+    share: float = 0.25
+
+    def split(self, cohort: Cohort) -> Split:
+        """Lesions of every size are held out alike."""
+        scans = cohort.by_patient([*cohort.split["train"], *cohort.split["val"]])
+        volumes = {
+            patient: sum(float(cohort.patients[name]["volume_ml"]) for name in names)
+            for patient, names in scans.items()
+        }
+        drawn = split_patients(
+            {patient: ("", ml) for patient, ml in volumes.items()},
+            val=self.share,
+            test=0.0,
+            seed=0,
+        )
+        train, held = (
+            sorted(n for p in drawn[part] for n in scans[p]) for part in ("train", "val")
+        )
+        return {"train": train, "val": [], "test": held}
 
 
 def joined(folds: Sequence[Mapping[str, Sequence[RowScore]]]) -> dict[str, list[RowScore]]:

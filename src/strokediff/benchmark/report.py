@@ -20,9 +20,9 @@ from strokediff.benchmark.runner import Benchmark, rows_of
 from strokediff.benchmark.scores import RowScores
 from strokediff.benchmark.tables import markdown, to_csv
 from strokediff.cohort.store import Cohort
+from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import InputError, UsageError
-from strokediff.prediction.prediction import as_slices
 from strokediff.util.files import write_bytes, write_json, write_text
 
 
@@ -133,7 +133,7 @@ def _cases(benchmark: Benchmark, cohort: Cohort, scores: RowScores) -> list[figu
                 folder = benchmark.predictions(arm, first.seed) / method / "masks"
                 file = folder / f"{name}.nii.gz"
                 if file.is_file():  # scores that were published come without masks
-                    found[row] = as_slices(read_mask(file).array)[k] > 0
+                    found[row] = transposed(read_mask(file).array)[k] > 0
                     dice[row] = first.patients[index].metrics.dice
         image = (patient.x[k] * patient.m[k]).astype(np.float32)
         image = np.where(patient.m[k] > 0, image, -1.0)

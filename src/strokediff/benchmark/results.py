@@ -59,7 +59,10 @@ def rows_of_table(
     """
     check_patients(scores)
     single = [metric for metric in (*PAPERS, *CALIBRATION) if metric != "vc"]
-    values = {name: {m: _scans(found, m) for m in single} for name, found in scores.items()}
+    values = {
+        name: {metric: values_of_scans(found, metric) for metric in single}
+        for name, found in scores.items()
+    }
     known = [name for name in peers if name in values]
     best = max(known, key=lambda name: _mean(values[name]["dice"]), default=None)
     differences = {} if best is None else _differences(scores, best)
@@ -100,7 +103,7 @@ def _differences(
 
 def _metric(found: Sequence[RowScore], metric: str) -> list[float | None]:
     """A value a patient, the mean over seeds and over their scans."""
-    values = _scans(found, metric)
+    values = values_of_scans(found, metric)
     own = scans_of(p.patient for p in found[0].patients).values()
     means = [_mean(values[index]) for index in own]
     return [None if np.isnan(v) else v for v in means]
@@ -151,7 +154,7 @@ def _row(
     differences: dict[str, PairedTest],
     is_reference: bool,
 ) -> TableRow:
-    statistics = {metric: _mean_of(own) for metric, own in values.items()}
+    statistics = {metric: mean_of_scans(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
     counted = [Counted.of(seed.patients) for seed in found]
     for figure, statistic in TOGETHER.items():
@@ -184,7 +187,7 @@ def _row(
     )
 
 
-def _scans(found: Sequence[RowScore], metric: str) -> np.ndarray:
+def values_of_scans(found: Sequence[RowScore], metric: str) -> np.ndarray:
     """The metric of every scan, the mean over seeds; NaN where no seed has one."""
     return _nanmean(np.array([[_value(p, metric) for p in s.patients] for s in found], float))
 
@@ -208,7 +211,8 @@ def _mean(values: np.ndarray) -> float:
     return float(there.mean()) if len(there) else float("nan")
 
 
-def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], float]:
+def mean_of_scans(values: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The mean of the scans with given indices, as `bootstrap` asks for it; NaN are left out."""
     return lambda index: _mean(values[index])
 
 

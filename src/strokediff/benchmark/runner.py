@@ -34,8 +34,8 @@ from strokediff.benchmark.suites import Progress, Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.evaluation.unit import Unit
+from strokediff.inference.compute import Compute, resolve_device
 from strokediff.prediction.folder import predict_cohort, read_record
-from strokediff.segmentation.model import resolve_device
 from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
 from strokediff.util.jsonfile import read_json
@@ -143,7 +143,7 @@ class Benchmark:
         minutes = training["seconds"] / 60
         self.tell(f"{arm.name} seed {seed}: trained, {minutes:.1f} min on {training['machine']}")
         names, out = cohort.split["test"], self.predictions(arm, seed)
-        predictor = arm.predictor(folder / "model", resolve_device(self.device))
+        predictor = arm.predictor(folder / "model", Compute.of(self.device))
         done = iter(range(1, len(names) + 1))
 
         def on_patient(name: str) -> None:

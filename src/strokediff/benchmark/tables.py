@@ -83,16 +83,21 @@ def _about(about: Mapping[str, Any]) -> str:
     )
 
 
+def ruled(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def told(own: Interval, digits: int = 3) -> str:
+    """A figure with its interval, as far as they exist."""
+    return "-" if own.value is None else f"{own.value:.{digits}f}{_interval(own, digits)}"
+
+
 def _table(rows: Sequence[TableRow], columns: Mapping[str, str]) -> list[str]:
-    lines = [
-        f"| method | {' | '.join(_titled(rows, columns))} |",
-        f"| --- |{' --- |' * len(columns)}",
-    ]
     tops = {name: _top(rows, name) for name in columns}
-    for row in rows:
-        cells = [_cell(row, name, tops[name]) for name in columns]
-        lines.append(f"| {row.title} | {' | '.join(cells)} |")
-    return lines
+    cells = [[row.title, *(_cell(row, name, tops[name]) for name in columns)] for row in rows]
+    return ruled(["method", *_titled(rows, columns)], cells)
 
 
 def _titled(rows: Sequence[TableRow], columns: Mapping[str, str]) -> list[str]:
@@ -135,19 +140,15 @@ def _interval(own: Interval, digits: int) -> str:
 
 
 def _costs(rows: Sequence[TableRow]) -> list[str]:
-    lines = [
-        "| method | seeds | parameters, M | GMACs an evaluation | evaluations a slice | "
-        "training, min | s a head |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ("method", "seeds", "parameters, M", "GMACs an evaluation", "evaluations a slice")
+    cells = []
     for row in rows:
         c = row.costs
-        lines.append(
-            f"| {row.title} | {len(row.seeds)} | {c['parameters'] / 1e6:.2f} | {c['gmacs']:.2f} | "
-            f"{c['evaluations_a_slice']:.0f} | {c['train_seconds'] / 60:.1f} | "
-            f"{c['seconds_a_head']:.2f} |"
-        )
-    return lines
+        size = [f"{c['parameters'] / 1e6:.2f}", f"{c['gmacs']:.2f}"]
+        spent = [f"{c['train_seconds'] / 60:.1f}", f"{c['seconds_a_head']:.2f}"]
+        asked = f"{c['evaluations_a_slice']:.0f}"
+        cells.append([row.title, str(len(row.seeds)), *size, asked, *spent])
+    return ruled([*columns, "training, min", "s a head"], cells)
 
 
 def _machines(rows: Sequence[TableRow]) -> list[str]:

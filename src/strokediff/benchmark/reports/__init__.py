@@ -1,0 +1,1 @@
+"""Reports on what a benchmark or a model has done: `python -m strokediff.benchmark.reports`."""

@@ -1,0 +1,184 @@
+"""`python -m strokediff.benchmark.reports REPORT ...`: figures of what was trained and scored.
+
+SCORES is the `scores` of `strokediff benchmark`, or published ones (docs/benchmark/SUITE/scores);
+PREDICTIONS its `predictions`, or those of an ablation. Lists are given with commas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from strokediff.benchmark.reports.estimates import Subjects
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+
+ScoresPath = Annotated[Path, typer.Argument(metavar="SCORES")]
+ScoresPaths = Annotated[list[Path], typer.Argument(metavar="SCORES...")]
+PredictionsPath = Annotated[Path, typer.Argument(metavar="PREDICTIONS")]
+Rows = Annotated[str, typer.Option(help="These rows alone.")]
+Seeds = Annotated[str, typer.Option(help="These seeds alone.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for table and figures.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")]
+Data = Annotated[Path, typer.Option(help="A prepared cohort.")]
+Split = Annotated[str, typer.Option(help="train, val or test.")]
+Most = Annotated[int | None, typer.Option("--patients", min=1, help="That many, evenly spaced.")]
+
+
+@app.command()
+def by_size(scores: ScoresPath, rows: Rows = "", seeds: Seeds = "") -> None:
+    """Dice of every row by the size of the lesion; what is missed or invented."""
+    from strokediff.benchmark.reports.by_size import by_size
+    from strokediff.benchmark.reports.reading import read_scores
+
+    _print(by_size(read_scores([scores], _names(rows), _numbers(seeds))))
+
+
+@app.command()
+def between_seeds(scores: ScoresPaths) -> None:
+    """How often two trainings of one method differ by the test that tells methods apart."""
+    from strokediff.benchmark.reports.between_seeds import between_seeds
+    from strokediff.benchmark.reports.reading import read_scores
+
+    _print(between_seeds({str(own.resolve().parent.name): read_scores([own]) for own in scores}))
+
+
+@app.command()
+def patients(
+    scores: ScoresPaths,
+    metric: str = "dice",
+    reference: str = "unet",
+    rows: Rows = "",
+    seeds: Seeds = "",
+) -> None:
+    """Whether methods differ or patients do; differences from a row, and what could be found."""
+    from strokediff.benchmark.reports.patients import patients_or_methods
+    from strokediff.benchmark.reports.reading import read_scores
+
+    found = read_scores(scores, _names(rows), _numbers(seeds))
+    _print(patients_or_methods(found, metric, reference))
+
+
+@app.command()
+def cuts(predictions: PredictionsPath, out: Out, rows: Rows = "", seeds: Seeds = "") -> None:
+    """Every row at many cuts of its probability: OUT/cuts.md and cuts.png."""
+    from strokediff.benchmark.figures import png
+    from strokediff.benchmark.reports import cuts as report
+    from strokediff.util.files import write_bytes, write_text
+
+    curves = report.cut_curves(predictions, _names(rows), _numbers(seeds))
+    lines = report.cuts_table(curves)
+    write_text(out / "cuts.md", "\n".join(lines) + "\n")
+    write_bytes(out / "cuts.png", png(report.cuts_figure(curves)))
+    _print(lines)
+
+
+@app.command()
+def lone_pixels(predictions: PredictionsPath, seed: int = 0) -> None:
+    """What SDPM's filter of lone pixels would do for the methods of others."""
+    from strokediff.benchmark.reports.lone_pixels import lone_pixels
+
+    _print(lone_pixels(predictions, seed))
+
+
+@app.command()
+def labels(cohort: Annotated[Path, typer.Argument(metavar="COHORT")]) -> None:
+    """How fine a cohort's labels are for its grid."""
+    from strokediff.benchmark.reports.labels import label_fineness
+    from strokediff.cohort.store import open_cohort
+
+    _print(label_fineness(open_cohort(cohort)))
+
+
+@app.command()
+def curves(
+    model: ModelPath,
+    data: Data,
+    out: Out,
+    split: Split = "test",
+    most: Most = 20,
+    slices: Annotated[int, typer.Option(min=0, help="Of each patient; 0: all.")] = 8,
+    reference_draws: int = 4,
+    device: str = "cpu",
+) -> None:
+    """What every estimate is worth for its evaluations: OUT/curves.md, .json and .png.
+
+    What was estimated is kept in OUT/patients: the same command goes on where it was stopped.
+    """
+    from strokediff.benchmark.figures import png
+    from strokediff.benchmark.reports import curves as report
+    from strokediff.benchmark.reports.estimates import write_figures
+    from strokediff.util.files import write_bytes
+
+    subjects = _subjects(model, data, split, most, device)
+    chosen = report.curves(subjects.model.process.T, reference_draws)
+    table, lines = report.worth(subjects, chosen, slices, out / "patients")
+    _print(write_figures(out, "curves", lines, table))
+    write_bytes(out / "curves.png", png(report.curves_figure(table)))
+
+
+@app.command()
+def tolerance(
+    model: ModelPath,
+    data: Data,
+    out: Out,
+    split: Split = "val",
+    most: Most = 10,
+    tolerances: Annotated[str, typer.Option(help="mL.")] = "4,2,1",
+    evaluations: Annotated[int, typer.Option("--most", help="Evaluations a slice.")] = 128,
+    device: str = "cpu",
+) -> None:
+    """What --tolerance-ml spends, and whether it keeps what it says: OUT/tolerance.md and .json."""
+    from strokediff.benchmark.reports.estimates import write_figures
+    from strokediff.benchmark.reports.tolerance import spent
+
+    subjects = _subjects(model, data, split, most, device)
+    found, lines = spent(subjects, [float(x) for x in _names(tolerances)], evaluations)
+    _print(write_figures(out, "tolerance", lines, found))
+
+
+@app.command()
+def fusion(
+    model: ModelPath,
+    data: Data,
+    out: Out,
+    split: Split = "val",
+    folds: Annotated[int, typer.Option(min=2)] = 5,
+    device: str = "cpu",
+) -> None:
+    """Which fusion of the three estimates is best: OUT/fusion.md and .json."""
+    from strokediff.benchmark.reports.estimates import write_figures
+    from strokediff.benchmark.reports.fusion import fusions
+
+    subjects = _subjects(model, data, split, None, device)
+    rows, lines = fusions(subjects, out / "estimates", folds)
+    _print(write_figures(out, "fusion", lines, rows))
+
+
+def _subjects(model: Path, data: Path, split: str, most: int | None, device: str) -> Subjects:
+    from strokediff.benchmark.reports.estimates import Subjects
+    from strokediff.cohort.store import open_cohort
+    from strokediff.inference.compute import Compute
+    from strokediff.segmentation.model import load_model
+
+    return Subjects(load_model(model, Compute.of(device)), open_cohort(data), split, most)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in _names(text)]
+
+
+def _print(lines: Iterable[str]) -> None:
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    app()
