@@ -69,6 +69,12 @@ def images() -> Images:
     return make_images()
 
 
+def share_clipped(mean: Tensor, L: Tensor) -> float:
+    """Of arguments mean + L u of arccos, those outside [-1, 1]."""
+    u = torch.randn(2000, len(L), generator=torch.Generator().manual_seed(0))
+    return float(((mean + u @ L.T).abs() > 1).float().mean())
+
+
 Fit = Callable[..., Any]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from strokediff.noise.fourier import FourierNoise
 
-from .conftest import SHAPE, Fit, Images
+from .conftest import SHAPE, Fit, Images, share_clipped
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,8 @@ def test_broken_law_the_noise_is_nearly_white(fourier: FourierNoise, images: Ima
 def test_arccos_arguments_beyond_one_are_clipped(fit: Fit, images: Images) -> None:
     """Few features make omega^T x large, as 448 x 448 pixels do: arguments leave [-1, 1]."""
     model = fit("fourier", D=12)
-    assert 0 < model.clipped() < 0.2
+    L = model.tensors()["L"]
+    assert 0 < share_clipped(torch.zeros(len(L)), L * (len(L) / 2) ** 0.5) < 0.2
     assert bool(model.draw(range(200), SHAPE).isfinite().all())
 
 

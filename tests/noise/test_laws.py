@@ -191,13 +191,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         noise_family("pink")
 
 
-def dense(model: Any, images: Images, m: Tensor, *, inverse: bool = False) -> Tensor:
-    """V (or V^-1) of the pixels inside m, column by column."""
+def dense(model: Any, m: Tensor) -> Tensor:
+    """V of the pixels inside m, column by column."""
     inside = m.flatten() > 0
     unit = torch.eye(SIDE * SIDE)[inside].reshape(-1, *SHAPE)
     masks = m.expand(len(unit), 1, -1, -1)
-    operate = model.colour if inverse else model.whiten
-    return operate(unit, masks).flatten(1)[:, inside].T.double()
+    return model.whiten(unit, masks).flatten(1)[:, inside].T.double()
 
 
 @pytest.mark.parametrize("name", WHITENING)
@@ -209,7 +208,7 @@ def test_whitening_gives_covariance_identity(
     m = images.brain if part == "all brain" else images.m[4] > 0
     m = m & (torch.arange(SIDE) > 4)
     sigma = closed_covariance(models[name], images)[m[images.brain]][:, m[images.brain]]
-    V = dense(models[name], images, m.float())
+    V = dense(models[name], m.float())
     torch.testing.assert_close(V @ sigma @ V.T, torch.eye(len(V)).double(), atol=1e-3, rtol=0)
     torch.testing.assert_close(V.T @ V @ sigma, torch.eye(len(V)).double(), atol=5e-3, rtol=0)
 
@@ -223,19 +222,6 @@ def test_whitened_draws_are_white(models: dict[str, Any], images: Images, name: 
     found = torch.cov(white[:, images.brain].double().T)
     n = len(found)
     assert float((found - torch.eye(n)).norm()) < 1.2 * (n * (n + 1) / 3000) ** 0.5
-
-
-@pytest.mark.parametrize("name", FACTORS)
-def test_colour_undoes_whiten(models: dict[str, Any], images: Images, name: str) -> None:
-    m = images.m[4:6, None]
-    eps = models[name].draw([1, 2], SHAPE) * m
-    there = models[name].whiten(eps, m)
-    torch.testing.assert_close(models[name].colour(there, m), eps, atol=1e-4, rtol=0)
-    V, back = (dense(models[name], images, m[0, 0], inverse=flag) for flag in (False, True))
-    sigma = closed_covariance(models[name], images)
-    inside = m[0, 0][images.brain] > 0
-    torch.testing.assert_close(back @ back.T, sigma[inside][:, inside], atol=1e-3, rtol=0)
-    torch.testing.assert_close(V @ back, torch.eye(len(V)).double(), atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize("name", WHITENING)

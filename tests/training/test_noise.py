@@ -11,9 +11,8 @@ import torch
 from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
-from strokediff.segmentation.model import load_model
 from strokediff.training.build import build_network, build_task
-from strokediff.training.checkpoint import read_checkpoint
+from strokediff.training.checkpoint import read_checkpoint, read_config
 from strokediff.training.config import NoiseConfig, TrainingConfig, changed
 from strokediff.training.loop import Run, StepReport
 from strokediff.training.noise import check_noise, fit_noise, read_noise, write_noise
@@ -70,7 +69,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_every_checkpoint_holds_the_noise_and_the_model_reads_it(
+def test_every_checkpoint_holds_the_noise_that_was_fitted(
     tmp_path: Path, cohort: Cohort, config: TrainingConfig, name: str
 ) -> None:
     config = changed(config, noise=NOISES[name].model_dump())
@@ -78,10 +77,7 @@ def test_every_checkpoint_holds_the_noise_and_the_model_reads_it(
     expected = fit_noise(config, cohort).draw([1, 2], (1, 16, 16))
     for folder in (*checkpoints(tmp_path / "run"), tmp_path / "run" / "model"):
         assert torch.equal(read_noise(folder, config).draw([1, 2], (1, 16, 16)), expected)
-    model = load_model(tmp_path / "run" / "model", torch.device("cpu"))
-    assert torch.equal(model.noise.draw([1, 2], (1, 16, 16)), expected)
-    assert model.card["noise"] == name
-    assert model.card["noise_settings"] == model.noise.settings()
+        assert read_config(folder).noise == name
 
 
 def test_resuming_reads_the_noise_and_does_not_fit_it_again(

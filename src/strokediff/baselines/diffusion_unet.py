@@ -42,7 +42,7 @@ class Widths:
     @property
     def stride(self) -> int:
         """The sides of the grid must be multiples of this."""
-        return 2 ** (len(self.multipliers) - 1)
+        return 1 << (len(self.multipliers) - 1)
 
     def attends(self, level: int) -> bool:
         """Whether a level has attention."""

@@ -42,7 +42,8 @@ class FFParser(nn.Module):
         """(B, channels, side, side) -> the same shape, in float32: no half-precision transform."""
         spectrum = torch.fft.rfft2(h.float(), norm="ortho")
         filtered = spectrum * torch.complex(self.real, self.imaginary)
-        return torch.fft.irfft2(filtered, s=h.shape[-2:], norm="ortho")
+        found: Tensor = torch.fft.irfft2(filtered, s=h.shape[-2:], norm="ortho")
+        return found
 
 
 def attentive(image: Tensor, mask: Tensor) -> Tensor:

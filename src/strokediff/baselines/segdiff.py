@@ -45,7 +45,8 @@ class DenseBlock(nn.Module):
         seen = h
         for layer in self.layers[:-1]:
             seen = torch.cat([seen, F.leaky_relu(layer(seen), 0.2)], dim=1)
-        return h + RESIDUAL * self.layers[-1](seen)
+        found: Tensor = h + RESIDUAL * self.layers[-1](seen)
+        return found
 
 
 class ImageEncoder(nn.Module):

@@ -24,7 +24,10 @@ from strokediff.core.schedule import Schedule
 
 @dataclass(frozen=True)
 class ExactWeights:
-    """The weights of equation (13) as printed, (T + 1,) float64; they hold for t >= 2."""
+    """The weights of equation (13) as printed, (T + 1,) float64; they hold for t >= 2.
+
+    `d1` is that of |y_0 - y_0_hat|^2 and `d2` that of |eps - eps_hat|^2.
+    """
 
     d1: Tensor
     d2: Tensor
@@ -36,6 +39,13 @@ def exact_weights(schedule: Schedule) -> ExactWeights:
     d1 = abar[t-1] / (2 sigma^2), of |y_0 - y_0_hat|^2;
     d2 = alpha[t] gamma[t-1]^2 / (2 sigma^2 gamma[t]), of |eps - eps_hat|^2.
     Their ratio tends to SNR[t] as beta -> 0, which is the common factor that the P2 form drops.
+
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> schedule = sigmoid_schedule(T=500)
+    >>> weights = exact_weights(schedule)
+    >>> ratio = (weights.d1 / weights.d2 / schedule.snr)[[50, 250, 450]]
+    >>> [round(value, 2) for value in ratio.tolist()]
+    [1.06, 1.03, 1.05]
     """
     bar, gamma, alpha = schedule.alpha_bar, schedule.gamma, schedule.alpha
     sigma2 = schedule.beta[1:] * gamma[:-1] / gamma[1:]
@@ -52,6 +62,13 @@ class P2:
     L_d2 is lambda |e_eps|^2. L_d1 is lambda SNR |y_0 - y_0_hat|^2 = lambda |r|^2 / gamma with
     r = e_y - sqrt(gamma) e_eps. For k = g = 1, lambda = gamma, so L_d1 = |r|^2 for every t,
     t = 0 included, where its limit is taken.
+
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> schedule = sigmoid_schedule(T=500)
+    >>> P2().d1(schedule)[[0, 250, 500]].tolist()
+    [1.0, 1.0, 1.0]
+    >>> P2().d2(schedule).allclose(schedule.gamma)
+    True
     """
 
     k: float = 1.0
@@ -98,6 +115,10 @@ class Mahalanobis:
 
     `whiten` maps a residual and masks m to Sigma_m^-1/2 residual, Sigma_m being the covariance of
     the pixels inside m. For Sigma = I it is `squared_error`.
+
+    >>> residual, m = torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    >>> Mahalanobis(lambda residual, m: residual / 2)(residual, m).tolist()
+    [0.25]
     """
 
     whiten: Callable[[Tensor, Tensor], Tensor]

@@ -31,7 +31,11 @@ class LossConfig(BaseModel):
     `label_likelihood` is the law of L_d0; it and the Dice term see a probability, read from y_0_hat
     as `label_reading` says: "linear" needs a label in [-1, 1] (`label_form` "clean").
 
-    `label_window` and `dice_window` are T_p and T_i as fractions of T.
+    `label_window` and `dice_window` are T_p and T_i as fractions of T. The defaults are those of
+    the papers.
+
+    >>> LossConfig(dice=0.0, label_window=0.25).p
+    1.0
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -52,6 +56,18 @@ class Objective:
     """Equations (9), (13), (14) put together.
 
     L = d1 L_d1 + d2 L_d2 + p L_p + d0 L_d0 + dice L_Dice; `noise_error` is the norm in L_d2.
+
+    A network that knows the truth has the least of it: what is left is Dice's, as -1 and +1 read
+    as probabilities of 0.27 and 0.73.
+
+    >>> from strokediff.core.oracle import Oracle
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> process = SynchronousProcess(sigmoid_schedule(T=500))
+    >>> x_0, eps, y_0, m = torch.zeros(1, 1, 2, 2), *torch.ones(3, 1, 1, 2, 2)
+    >>> oracle = Oracle(process, x_0, y_0)
+    >>> losses = Objective(process, LossConfig())(oracle, x_0, y_0, m, eps, torch.tensor([50]))
+    >>> {name: round(float(value), 2) for name, value in losses.items()}
+    {'loss': 0.14, 'd1': 0.0, 'd2': 0.0, 'p': 0.0, 'd0': 0.0, 'dice': 0.14}
     """
 
     process: SynchronousProcess
@@ -64,6 +80,8 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Every term and their weighted sum under "loss"; scalars.
 
+        x_0, y_0, m and eps are (B, 1, H, W) and t is (B,) int64 in 0..T; `predict` is the network,
+        (x_t, t) -> (eps_hat, y_t_hat).
         L_d1 and L_d2 hold for t >= 2, L_p for t <= T_p, L_d0 for t <= 1 and Dice for t <= T_i;
         each is a mean over the whole batch, with 0 for the samples that it leaves out.
         """

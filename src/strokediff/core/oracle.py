@@ -14,6 +14,15 @@ class Oracle:
     """(x_t, t) -> (eps, y_t), exact for the image and label that it was given.
 
     eps = (x_t - sqrt(abar) x_0) / sqrt(gamma), 0 at t = 0; y_t follows by equation (11).
+
+    >>> import torch
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> process = SynchronousProcess(sigmoid_schedule(T=500))
+    >>> x_0, y_0, eps = torch.zeros(3, 1, 1, 2, 2).unbind()
+    >>> t = torch.tensor([250])
+    >>> eps_hat, _ = Oracle(process, x_0, y_0)(process.noised(x_0, eps + 1, t), t)
+    >>> eps_hat.allclose(eps + 1)
+    True
     """
 
     process: SynchronousProcess

@@ -26,7 +26,19 @@ class Diffused:
 
 
 class SynchronousProcess:
-    """q(x_t, y_t | x_0, y_0), the posterior and the changes of variable between estimates."""
+    """q(x_t, y_t | x_0, y_0), the posterior and the changes of variable between estimates.
+
+    >>> import torch
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> process = SynchronousProcess(sigmoid_schedule(T=500))
+    >>> x_0, y_0, eps = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    >>> t = torch.tensor([250])
+    >>> drawn = process.diffuse(x_0, y_0, eps, t)
+    >>> round(float(drawn.x_t.mean()), 4), round(float(drawn.y_t.mean()), 4)
+    (0.7071, 1.4142)
+    >>> process.clean(drawn.y_t, drawn.eps, t).allclose(y_0)
+    True
+    """
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule

@@ -19,7 +19,12 @@ class Schedule:
     """The quantities of equation (2), each of shape (T + 1,), float64.
 
     alpha_bar[t] = prod_{k<=t} alpha[k];  gamma = 1 - alpha_bar;  beta = 1 - alpha.
-    alpha[0] = 1 and beta[0] = 0 by convention.
+    alpha[0] = 1 and beta[0] = 0 by convention. Raises `ValueError` unless alpha_bar is float64,
+    starts at 1, falls strictly and stays positive.
+
+    >>> schedule = Schedule(torch.tensor([1.0, 0.75, 0.25], dtype=torch.float64))
+    >>> schedule.T, schedule.gamma.tolist(), schedule.snr[1:].tolist()
+    (2, [0.0, 0.25, 0.75], [3.0, 0.3333333333333333])
     """
 
     alpha_bar: Tensor
@@ -59,7 +64,11 @@ class Schedule:
 
 
 def from_betas(beta: Tensor) -> Schedule:
-    """Schedule with transition variances beta[1..T] (shape (T,)), clipped to 0.999."""
+    """Schedule with transition variances beta[1..T] (shape (T,)), clipped to 0.999.
+
+    >>> from_betas(torch.tensor([0.5, 0.5])).alpha_bar.tolist()
+    [1.0, 0.5, 0.25]
+    """
     alpha = 1.0 - beta.double().clamp(max=MAX_BETA)
     return Schedule(torch.cat([alpha.new_ones(1), alpha.cumprod(0)]))
 
@@ -71,6 +80,9 @@ def sigmoid_schedule(
 
     alpha_bar(u) = (s(end) - s(start + u (end - start))) / (s(end) - s(start)), u = t / T,
     s(v) = 1 / (1 + exp(-v / tau)).
+
+    >>> sigmoid_schedule(T=500).alpha_bar[[0, 125, 250, 375]].round(decimals=3).tolist()
+    [1.0, 0.851, 0.5, 0.149]
     """
 
     def sigmoid(v: float) -> float:

@@ -18,7 +18,11 @@ BINS = 15
 
 
 def brier(*, prob: NDArray[Any], mask_true: NDArray[Any]) -> float:
-    """Mean squared error of the probabilities of lesion; 0 is perfect."""
+    """Mean squared error of the probabilities of lesion; 0 is perfect.
+
+    >>> brier(prob=np.array([0.5, 1.0]), mask_true=np.array([True, True]))
+    0.125
+    """
     p, y = _flat(prob, mask_true)
     return float(np.mean((p - y) ** 2))
 

@@ -28,7 +28,13 @@ class Detection:
 
 
 def detect(*, mask_pred: NDArray[Any], mask_true: NDArray[Any]) -> Detection:
-    """Count the lesions of two masks (X, Y, Z) on one grid; raises `ValueError` on other shapes."""
+    """Count the lesions of two masks (X, Y, Z) on one grid; raises `ValueError` on other shapes.
+
+    >>> true, pred = np.zeros((2, 9, 9, 1), dtype=bool)
+    >>> true[0:2, 0:2] = true[6:8, 6:8] = pred[1:3, 1:3] = pred[5, 0] = True
+    >>> detect(mask_pred=pred, mask_true=true)
+    Detection(n_true=2, n_detected=1, n_false=1)
+    """
     if mask_pred.shape != mask_true.shape:
         raise ValueError(f"expected masks of one shape, got {mask_pred.shape}, {mask_true.shape}")
     pred, true = mask_pred.astype(bool), mask_true.astype(bool)

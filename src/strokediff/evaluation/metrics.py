@@ -55,6 +55,11 @@ class CaseMetrics:
     `hd_mm` and `hd95_mm` are distances in mm, `volume_pred_ml` and `volume_true_ml` volumes in mL,
     all others are shares, of which 1 is best, and of `vdp` 0. Where `unit` is PX (spacing unknown)
     distances are pixels and volumes counts of voxels; tables name them so (`Unit.column`).
+
+    >>> nothing = np.zeros((4, 4, 2), dtype=bool)
+    >>> found = evaluate(nothing, nothing, spacing_mm=(1, 1, 5))
+    >>> found.dice, found.hd_mm, found.vdp, found.truth_empty
+    (1.0, 0.0, None, True)
     """
 
     case: str
@@ -164,9 +169,11 @@ def evaluate(
     >>> found.dice, found.hd_mm, found.volume_true_ml
     (0.75, 0.5, 0.04)
     """
-    arrays = {"mask_pred": np.asarray(mask_pred), "mask_true": np.asarray(mask_true)}
-    if prob is not None:
-        arrays["prob"] = np.asarray(prob)
+    arrays: dict[str, NDArray[Any]] = {
+        "mask_pred": np.asarray(mask_pred),
+        "mask_true": np.asarray(mask_true),
+        **({} if prob is None else {"prob": np.asarray(prob)}),
+    }
     for name, array in arrays.items():
         if array.ndim != 3:
             raise UsageError(
@@ -178,7 +185,13 @@ def evaluate(
                 f"{name}: shape {array.shape}. Expected that of mask_pred, "
                 f"{arrays['mask_pred'].shape}: bring both to one grid."
             )
-    return evaluate_case("", affine=_grid_of(spacing_mm, affine), **arrays)
+    return evaluate_case(
+        "",
+        mask_pred=arrays["mask_pred"],
+        mask_true=arrays["mask_true"],
+        affine=_grid_of(spacing_mm, affine),
+        prob=arrays.get("prob"),
+    )
 
 
 def _grid_of(spacing_mm: Sequence[float] | None, affine: ArrayLike | None) -> NDArray[np.float64]:

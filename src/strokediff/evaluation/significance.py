@@ -37,6 +37,9 @@ def paired_p(values: Sequence[float | None], reference: Sequence[float | None]) 
     """Two-sided p of Wilcoxon's signed-rank test over patients that have both values.
 
     1 where no pair differs. Raises `ValueError` if the lists differ in length.
+
+    >>> paired_p([0.6, 0.7, 0.8, None], [0.5, 0.5, 0.5, 0.5])
+    0.25
     """
     apart = _pairs(values, reference)
     if not len(apart) or not np.any(apart):

@@ -57,7 +57,16 @@ class Summary:
 
 
 def summarize(cases: Sequence[CaseMetrics]) -> Summary:
-    """Summarise one row per patient; raises `ValueError` if there is none, or units differ."""
+    """Summarise one row per patient; raises `ValueError` if there is none, or units differ.
+
+    >>> from strokediff.evaluation.metrics import evaluate
+    >>> truth = np.zeros((8, 8, 2), dtype=bool)
+    >>> truth[2:4, 2:4] = True
+    >>> rows = [evaluate(found, truth, spacing_mm=(1, 1, 5)) for found in (truth, ~truth)]
+    >>> found = summarize(rows)
+    >>> found.mean["dice"], found.n["vdp"], found.vc_note
+    (0.5, 2, 'all true volumes are equal, so a correlation does not exist')
+    """
     if not cases:
         raise ValueError("a summary needs at least one patient")
     unit = unit_of(cases)

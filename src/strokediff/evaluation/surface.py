@@ -55,7 +55,7 @@ def surface_points_mm(mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> N
     inside = mask[box]
     surface = inside & ~ndimage.binary_erosion(inside, border_value=0)
     indices = np.argwhere(surface) + [s.start for s in box]
-    return indices @ affine[:3, :3].T + affine[:3, 3]
+    return np.asarray(indices @ affine[:3, :3].T + affine[:3, 3])
 
 
 def box_diagonal_mm(shape: tuple[int, ...], affine: NDArray[np.float64]) -> float:

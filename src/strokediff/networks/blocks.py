@@ -40,7 +40,8 @@ class ResBlock(nn.Module):
         scale, shift = self.time(emb)[:, :, None, None].chunk(2, dim=1)
         out = self.conv1(F.silu(self.norm1(h)))
         out = self.norm2(out) * (1 + scale) + shift
-        return self.skip(h) + self.conv2(F.silu(out))
+        found: Tensor = self.skip(h) + self.conv2(F.silu(out))
+        return found
 
 
 class Attention(nn.Module):
@@ -67,7 +68,8 @@ class SelfAttention(Attention):
             for part in self.qkv(self.norm(h)).chunk(3, dim=1)
         )
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return h + self.out(mixed.transpose(2, 3).reshape(b, c, height, width))
+        found: Tensor = h + self.out(mixed.transpose(2, 3).reshape(b, c, height, width))
+        return found
 
 
 class LinearAttention(Attention):
@@ -82,7 +84,8 @@ class LinearAttention(Attention):
         )
         context = torch.bmm(k.softmax(dim=2), v.transpose(1, 2))
         mixed = torch.bmm(context.transpose(1, 2), q.softmax(dim=1))
-        return h + self.out(mixed.reshape(b, c, height, width))
+        found: Tensor = h + self.out(mixed.reshape(b, c, height, width))
+        return found
 
 
 class PooledAttention(nn.Module):

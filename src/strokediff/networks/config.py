@@ -24,6 +24,9 @@ class NetworkConfig(BaseModel):
 
     The bounds of single fields keep their products countable; what a network may take as a whole
     is bounded where it is built (`networks/bounds.py`).
+
+    >>> NetworkConfig(base=16, multipliers=(1, 2, 4), neighbours=1, mirror=True).channels
+    4
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,4 +66,4 @@ class NetworkConfig(BaseModel):
     @property
     def stride(self) -> int:
         """The side of the network's grid must be a multiple of this."""
-        return self.patch * 2 ** (len(self.multipliers) - 1)
+        return self.patch << (len(self.multipliers) - 1)

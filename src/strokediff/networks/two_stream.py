@@ -84,14 +84,22 @@ class StreamHead(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, patch^2, H, W)."""
-        return self.conv(F.silu(self.norm(h)))
+        found: Tensor = self.conv(F.silu(self.norm(h)))
+        return found
 
 
 class TwoStreamUNet(nn.Module):
     """(x_t, t) -> (eps_hat, y_t_hat), each (B, 1, H, W).
 
     x_t is (B, config.channels, H, W): the noisy slice, then what lies beside it, clean. The grid's
-    sides must be multiples of `config.stride`.
+    sides must be multiples of `config.stride`; `UsageError` if `size`, its side, is none.
+
+    >>> from strokediff.core.schedule import sigmoid_schedule
+    >>> config = NetworkConfig(base=8, multipliers=(1, 2))
+    >>> network = TwoStreamUNet(config, sigmoid_schedule(T=500), size=16)
+    >>> eps_hat, y_t_hat = network(torch.zeros(3, 1, 16, 16), torch.tensor([0, 1, 500]))
+    >>> eps_hat.shape, y_t_hat.shape
+    (torch.Size([3, 1, 16, 16]), torch.Size([3, 1, 16, 16]))
     """
 
     sqrt_alpha_bar: Tensor

@@ -51,17 +51,11 @@ def arccos_law(mean: Tensor, deviation: Tensor) -> ArccosLaw:
     weight = weight / weight.sum()
     projector = (_hermite(u) * weight).T
     coefficients, variance = [], []
-    for mu, s in zip(mean.double().split(CHUNK), deviation.double().split(CHUNK), strict=True):
+    for mu, s in zip(*(torch.split(v.double(), CHUNK) for v in (mean, deviation)), strict=True):
         a = torch.arccos((mu[:, None] + s[:, None] * u).clamp(-1, 1))
         coefficients.append(a @ projector)
         variance.append((a**2) @ weight - (a @ weight) ** 2)
     return ArccosLaw(torch.cat(coefficients), torch.cat(variance).clamp(min=0))
-
-
-def clipped(mean: Tensor, deviation: Tensor) -> float:
-    """The share of arccos arguments outside [-1, 1]."""
-    mu, s = mean.double(), deviation.double().clamp(min=1e-300) * sqrt(2)
-    return float((torch.erfc((1 - mu) / s) + torch.erfc((1 + mu) / s)).mean() / 2)
 
 
 def _hermite(u: Tensor) -> Tensor:

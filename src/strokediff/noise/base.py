@@ -36,6 +36,10 @@ class NoiseModel(Protocol):
     The classes have besides: `fit(batches, **settings)`, which streams and may start over
     several times; `load(settings, tensors)`, which undoes the two methods below; and `derived`,
     the tensors that `load` makes again from the settings, so that no file holds them.
+
+    >>> from strokediff.noise.registry import NOISE_MODELS
+    >>> sorted(NOISE_MODELS)
+    ['calibrated', 'fourier', 'isotropic', 'low-rank']
     """
 
     @property

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from strokediff.errors import UsageError
-from strokediff.noise.arccos import arccos_law, clipped
+from strokediff.noise.arccos import arccos_law
 from strokediff.noise.base import Batches, generator
 from strokediff.noise.factor import FactorNoise, factor_tensors
 from strokediff.noise.linear import Spread, products
@@ -43,6 +43,12 @@ class CalibratedFourierNoise(FactorNoise):
 
     It is not Gaussian, since arccos is not linear; its covariance is known exactly all the same,
     so `whiten` gives covariance I.
+
+    >>> x = torch.randn(32, 8, 8, generator=torch.Generator().manual_seed(0)).cumsum(1) / 8
+    >>> noise = CalibratedFourierNoise.fit(lambda: [(x, torch.ones_like(x))], D=32, rank=4)
+    >>> eps = noise.draw([1], (1, 8, 8))
+    >>> eps.shape, noise.moments((1, 8, 8)).variance.unique().tolist()
+    (torch.Size([1, 1, 8, 8]), [1.0])
     """
 
     name: ClassVar[str] = "calibrated"
@@ -88,11 +94,6 @@ class CalibratedFourierNoise(FactorNoise):
     ) -> CalibratedFourierNoise:
         """Undo `settings` and `tensors`."""
         return cls(settings, tensors)
-
-    def clipped(self) -> float:
-        """The share of arccos arguments outside [-1, 1]."""
-        deviation = self._tensors["L"].cpu().square().sum(1).sqrt()
-        return clipped(self._tensors["mean_z"].cpu(), deviation)
 
     def _coefficients(
         self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread

@@ -4,12 +4,11 @@ G is (p, k) over the brain's p pixels and Psi = diag(1 - |G_i|^2), so that every
 variance exactly. G is held in float16; Psi is made from the rounded G, so nothing is lost by it.
 Around the brain, inside the support, Sigma is the identity; outside the support it is 0.
 
-Sigma has a square root, and its inverse, without any d x d matrix. With H = Psi^-1/2 G and the
+Sigma^-1 has a square root without any d x d matrix. With H = Psi^-1/2 G and the
 Cholesky factor C C^T = I + H^T H (k x k), Woodbury's identity
 Sigma^-1 = Psi^-1/2 (I - H (C C^T)^-1 H^T) Psi^-1/2 has the square root of Andrews (1968)
 
     V = (I - H (C^T + I)^-1 C^-1 H^T) Psi^-1/2,       V^T V = Sigma^-1,
-    V^-1 = Psi^1/2 (I + H (C + I)^-1 H^T),
 
 which costs O(p k^2).
 """
@@ -112,16 +111,9 @@ class FactorNoise(ABC):
 
     def whiten(self, eps: Tensor, m: Tensor | None = None) -> Tensor:
         """V eps inside m, for eps (B, 1, H, W); differentiable in eps."""
-        return self._each(eps, m, inverse=False)
-
-    def colour(self, z: Tensor, m: Tensor | None = None) -> Tensor:
-        """V^-1 z, which undoes `whiten`: white z (B, 1, H, W) gets covariance Sigma."""
-        return self._each(z, m, inverse=True)
-
-    def _each(self, values: Tensor, m: Tensor | None, *, inverse: bool) -> Tensor:
-        self._place(values.device)
+        self._place(eps.device)
         if m is None:
-            m = self._tensors["support"].expand(len(values), 1, -1, -1)
+            m = self._tensors["support"].expand(len(eps), 1, -1, -1)
         psi = torch.ones_like(self._white)
         psi[self._pixels] = self._white[self._pixels] ** 2
         if float(psi.min()) < SMALLEST_PSI:
@@ -129,11 +121,11 @@ class FactorNoise(ABC):
                 f"{self.name} noise of shrinkage {self._settings['shrinkage']} cannot be whitened: "
                 "some pixels hold no white noise. Fit it with a shrinkage above 0, e.g. 0.1."
             )
-        rows = []
-        for value, mask in zip(values.flatten(1), m.flatten(1), strict=True):
-            square_root = SquareRoot.of(self._tensors["basis"], psi, mask.float(), self._pixels)
-            rows.append(square_root.colour(value) if inverse else square_root.whiten(value))
-        return torch.stack(rows).reshape(values.shape)
+        rows = [
+            InverseRoot.of(self._tensors["basis"], psi, mask.float(), self._pixels).whiten(value)
+            for value, mask in zip(eps.flatten(1), m.flatten(1), strict=True)
+        ]
+        return torch.stack(rows).reshape(eps.shape)
 
     def _place(self, device: torch.device) -> None:
         """Hold everything on `device`, and there alone."""
@@ -141,7 +133,7 @@ class FactorNoise(ABC):
         if self._white.device == self._tensors["basis"].device and len(self._white):
             return
         self._pixels = self._tensors["brain"].flatten().nonzero()[:, 0]
-        parts = self._tensors["basis"].split(8192)
+        parts = torch.split(self._tensors["basis"], 8192)
         correlated = torch.cat([part.float().square().sum(1) for part in parts])
         self._where = self._tensors["support"].flatten().nonzero()[:, 0]
         psi = self._tensors["support"].flatten().float()
@@ -155,7 +147,7 @@ class FactorNoise(ABC):
 
 
 @dataclass(frozen=True)
-class SquareRoot:
+class InverseRoot:
     """V of the pixels inside one mask, for flat images (d,)."""
 
     H: Tensor
@@ -166,7 +158,7 @@ class SquareRoot:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, basis: Tensor, psi: Tensor, mask: Tensor, pixels: Tensor) -> SquareRoot:
+    def of(cls, basis: Tensor, psi: Tensor, mask: Tensor, pixels: Tensor) -> InverseRoot:
         """From G (p, k), psi and mask (d,), and the p pixels' places among the d."""
         H = basis.float() * (mask / psi.sqrt())[pixels, None]
         eye = torch.eye(H.shape[1], dtype=torch.float64, device=H.device)
@@ -180,11 +172,3 @@ class SquareRoot:
         inner = torch.linalg.solve_triangular(self.C, inner, upper=False)
         inner = torch.linalg.solve_triangular(self.C.T + eye, inner, upper=True)
         return z.index_add(0, self.pixels, self.H @ inner[:, 0].float(), alpha=-1)
-
-    def colour(self, z: Tensor) -> Tensor:
-        """V^-1 z."""
-        z = z * self.mask
-        eye = torch.eye(len(self.C), dtype=self.C.dtype, device=self.C.device)
-        inner = (self.H.T @ z[self.pixels]).double()[:, None]
-        inner = torch.linalg.solve_triangular(self.C + eye, inner, upper=False)
-        return self.psi.sqrt() * z.index_add(0, self.pixels, self.H @ inner[:, 0].float())

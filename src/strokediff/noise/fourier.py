@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from strokediff.errors import InputError
-from strokediff.noise.arccos import ArccosLaw, arccos_law, clipped
+from strokediff.noise.arccos import ArccosLaw, arccos_law
 from strokediff.noise.base import CPU, Batches, Moments, check_shape, generator, with_margin
 from strokediff.noise.linear import products, workers
 from strokediff.noise.statistics import RunningCovariance, cholesky
@@ -32,6 +32,13 @@ class FourierNoise:
 
     W is (D, d), d = H W, and only one copy of it exists: drawing on a device moves it there. It
     is made again from its seed when the model is loaded, so that no file need hold it.
+
+    >>> x = torch.randn(32, 8, 8, generator=torch.Generator().manual_seed(0)).cumsum(1) / 8
+    >>> noise = FourierNoise.fit(lambda: [(x, torch.ones_like(x))], D=100)
+    >>> noise.draw([1], (1, 8, 8)).shape
+    torch.Size([1, 1, 8, 8])
+    >>> bool(noise.moments((1, 8, 8)).variance.mean() < 0.1)  # that of isotropic noise is 1
+    True
     """
 
     name: ClassVar[str] = "fourier"
@@ -106,7 +113,8 @@ class FourierNoise:
         law, covariance = self._arccos()
         W, b, support = (self._tensors[key].cpu() for key in ("W", "b", "support"))
         mean = W.T @ (law.mean - b.double()).float()
-        variance = [(part * (covariance.float() @ part)).sum(0) for part in W.split(COLUMNS, dim=1)]
+        parts = torch.split(W, COLUMNS, dim=1)
+        variance = [(part * (covariance.float() @ part)).sum(0) for part in parts]
         inside = support.flatten().float()
         return Moments(
             (mean * inside).reshape(shape[1:]), (torch.cat(variance) * inside).reshape(shape[1:])
@@ -117,20 +125,12 @@ class FourierNoise:
         W = self._tensors["W"].cpu()[:, self._tensors["support"].cpu().flatten() > 0].double()
         return W.T @ self._arccos()[1] @ W
 
-    def clipped(self) -> float:
-        """The share of arccos arguments outside [-1, 1]."""
-        _, deviation = self._arguments()
-        return clipped(torch.zeros_like(deviation), deviation)
-
     def _arccos(self) -> tuple[ArccosLaw, Tensor]:
-        covariance, deviation = self._arguments()
-        law = arccos_law(torch.zeros_like(deviation), deviation)
-        return law, law.covariance(covariance / deviation[:, None] / deviation)
-
-    def _arguments(self) -> tuple[Tensor, Tensor]:
         L = self._tensors["L"].cpu().double()
         covariance = L @ L.T * (len(L) / 2)
-        return covariance, covariance.diagonal().sqrt()
+        deviation = covariance.diagonal().sqrt()
+        law = arccos_law(torch.zeros_like(deviation), deviation)
+        return law, law.covariance(covariance / deviation[:, None] / deviation)
 
     @property
     def _grid(self) -> tuple[int, int]:

@@ -12,7 +12,14 @@ from strokediff.noise.base import CPU, Batches, Moments, generator
 
 
 class IsotropicNoise:
-    """White Gaussian noise on every pixel of any grid; there is nothing to fit."""
+    """White Gaussian noise on every pixel of any grid; there is nothing to fit.
+
+    >>> eps = IsotropicNoise().draw([1, 2], (1, 64, 64))
+    >>> eps.shape, round(float(eps.std()), 2)
+    (torch.Size([2, 1, 64, 64]), 1.0)
+    >>> torch.equal(eps[1:], IsotropicNoise().draw([2], (1, 64, 64)))
+    True
+    """
 
     name: ClassVar[str] = "isotropic"
     symmetric: ClassVar[bool] = True

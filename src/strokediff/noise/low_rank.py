@@ -25,6 +25,12 @@ class LowRankNoise(FactorNoise):
 
     What lies beyond the rank r stays in C as white noise, so C has a unit diagonal; see
     `FactorNoise`. The noise is Gaussian, and a draw costs O(d r).
+
+    >>> x = torch.randn(32, 8, 8, generator=torch.Generator().manual_seed(0)).cumsum(1) / 8
+    >>> noise = LowRankNoise.fit(lambda: [(x, torch.ones_like(x))], rank=4)
+    >>> eps = noise.draw([1], (1, 8, 8))
+    >>> eps.shape, noise.moments((1, 8, 8)).variance.unique().tolist()
+    (torch.Size([1, 1, 8, 8]), [1.0])
     """
 
     name: ClassVar[str] = "low-rank"

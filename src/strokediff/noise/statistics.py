@@ -87,9 +87,10 @@ def cholesky(covariance: Tensor) -> Tensor:
     scale = float(covariance.diagonal().mean()) or 1.0
     eye = torch.eye(len(covariance), dtype=covariance.dtype)
     for jitter in (0.0, *(10.0**power for power in range(-9, 0))):
-        factor, failed = torch.linalg.cholesky_ex(covariance + scale * jitter * eye)
-        if not bool(failed):
-            return factor
+        result = torch.linalg.cholesky_ex(covariance + scale * jitter * eye)
+        if not bool(result.info):
+            found: Tensor = result.L
+            return found
     raise ValueError("expected a covariance, got a matrix that is far from positive definite")
 
 
@@ -163,5 +164,5 @@ def _signed(columns: Tensor) -> Tensor:
 
 
 def _orthonormal(columns: Tensor) -> Tensor:
-    q, _ = torch.linalg.qr(columns)
+    q: Tensor = torch.linalg.qr(columns).Q
     return q

@@ -31,7 +31,8 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    placed: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
 
 
 def surroundings_of(config: NetworkConfig) -> Surroundings:

@@ -73,7 +73,22 @@ def write_checkpoint(
     split: dict[str, list[str]],
     metrics: dict[str, Any],
 ) -> None:
-    """Write the files of a checkpoint into an existing folder (its owner renames it)."""
+    """Write the files of a checkpoint into an existing folder (its owner renames it).
+
+    `split` names the patients of "train", "val" and "test"; `metrics` are plain JSON values.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from strokediff.training.config import training_preset
+    >>> config = CheckpointConfig(
+    ...     name="mine", method="sdpm", grid=GridConfig(), trained_on="phantoms", step=5,
+    ...     training=training_preset("tiny").training,
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_checkpoint(Path(folder), config, {"w": torch.ones(2)}, split={}, metrics={})
+    ...     read_checkpoint(Path(folder)).weights
+    {'w': tensor([1., 1.])}
+    """
     digest = write_tensors(folder / "model.safetensors", weights)
     stamped = config.model_copy(update={"sha256": digest})
     (folder / "config.json").write_text(stamped.model_dump_json(indent=1))
@@ -82,7 +97,12 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read and verify a checkpoint folder; `InputError` says what is wrong with it."""
+    """Read and verify a checkpoint folder; `InputError` says what is wrong with it.
+
+    >>> from strokediff.weights import model_path
+    >>> sum(w.numel() for w in read_checkpoint(model_path("phantom-stroke")).weights.values())
+    1350186
+    """
     config = read_config(path)
     weights = read_tensors(
         path / "model.safetensors", config.sha256, whole="checkpoint", named_in="config.json"
@@ -91,7 +111,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_config(path: Path) -> CheckpointConfig:
-    """What a checkpoint says that it is; its weights are neither read nor verified."""
+    """What a checkpoint says that it is; its weights are neither read nor verified.
+
+    >>> from strokediff.weights import model_path
+    >>> read_config(model_path("phantom-stroke")).grid.spacing_mm
+    2.0
+    """
     if path.suffix in PICKLES and not path.is_dir():
         raise InputError(
             f"{path}: a pickled checkpoint, which could run code when loaded. Expected a "

@@ -41,7 +41,12 @@ class TrainingConfig(BaseModel):
     """One training run.
 
     `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
-    `start` is the sha256 of the weights that the run starts from, "" for random ones.
+    `start` is the sha256 of the weights that the run starts from, "" for random ones. The defaults
+    are the papers', but for `steps` and `batch_size`.
+
+    >>> config = TrainingConfig(network=NetworkConfig(base=16), steps=1000)
+    >>> changed(config, lr=1e-3, seed=None).lr
+    0.001
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -78,7 +83,7 @@ class TrainingConfig(BaseModel):
 
 
 class TrainingPreset(BaseModel):
-    """A named training configuration and the grid it expects of a cohort."""
+    """A named training configuration and the grid it expects of a cohort: pixels, and mm each."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -140,7 +145,11 @@ TRAINING_PRESETS = {
 
 
 def training_preset(name: str) -> TrainingPreset:
-    """The preset of that name, or `UsageError` naming them all."""
+    """The preset of that name, or `UsageError` naming them all.
+
+    >>> training_preset("tiny").size, training_preset("paper").training.steps
+    (96, 200000)
+    """
     if name not in TRAINING_PRESETS:
         raise UsageError(
             f"no training preset '{name}'; expected one of: {', '.join(TRAINING_PRESETS)}"
@@ -159,6 +168,10 @@ def with_settings(config: TrainingConfig, settings: Sequence[str]) -> TrainingCo
 
     A field inside another has a dot; a value is read as JSON where it is JSON, and as text where
     not. `UsageError` if a field does not exist or does not take the value.
+
+    >>> tiny = training_preset("tiny").training
+    >>> with_settings(tiny, ["network.mirror=true", "lr=0.002"]).network.channels
+    2
     """
     content = config.model_dump()
     for setting in settings:

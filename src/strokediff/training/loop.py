@@ -254,4 +254,5 @@ class Run:
 def learning_rate(step: int, config: TrainingConfig) -> float:
     """SDPM section 3: lr (1 - i/i_max)^0.9 + lr_min (i/i_max)^0.9."""
     done = step / config.steps
-    return config.lr * (1 - done) ** 0.9 + config.lr_min * done**0.9
+    rate: float = config.lr * (1 - done) ** 0.9 + config.lr_min * done**0.9
+    return rate

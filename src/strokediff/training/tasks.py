@@ -81,8 +81,8 @@ class DiffusionTask:
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
         """The direct estimate, t = 0."""
         t = torch.zeros(len(x_0), dtype=torch.long, device=x_0.device)
-        _, y_t_hat = module(x_0, t)
-        return y_t_hat * m
+        found: Tensor = module(x_0, t)[1] * m
+        return found
 
 
 def _noise_error(config: TrainingConfig, noise: NoiseModel) -> NoiseError:
