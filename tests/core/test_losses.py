@@ -127,6 +127,15 @@ def test_bernoulli_likelihood_by_hand(reading: str, p: float) -> None:
     assert float(elsewhere) == pytest.approx(-math.log(1 - p))
 
 
+@pytest.mark.parametrize("reading", LABEL_READINGS.values())
+def test_bernoulli_likelihood_is_finite_however_sure_the_network_is(reading: LabelReading) -> None:
+    """Also of what lies outside the mask, where 0 times infinity would be no number."""
+    y_0 = torch.tensor([[[[1.0, -1.0, 1.0]]]])
+    m = torch.tensor([[[[1.0, 1.0, 0.0]]]])
+    wrong = LABEL_LIKELIHOODS["bernoulli"](-1e4 * y_0, y_0, m, reading)
+    assert 10 < float(wrong) < 20
+
+
 def test_read_linearly_every_loss_of_the_label_is_least_at_the_true_label() -> None:
     """y_0_hat = y_0 in {-1, +1} is the optimum of L_d0, of Dice and of the squared error alike."""
     y_0 = torch.full((1, 1, 4, 4), -1.0)

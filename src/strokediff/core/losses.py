@@ -161,7 +161,7 @@ def bernoulli_label(y_0_hat: Tensor, y_0: Tensor, m: Tensor, reading: LabelReadi
 
     As DDPM decodes its last step by a discrete law, since y_0 is discrete.
     """
-    p = reading(y_0_hat)
+    p = reading(y_0_hat).clamp(CERTAIN, 1.0 - CERTAIN)
     return masked_mean(-torch.where(y_0 > 0, p.log(), torch.log1p(-p)), m)
 
 
