@@ -11,7 +11,7 @@ import layout_factory as make
 import pytest
 
 from strokediff.cohort.prepare import prepare
-from strokediff.cohort.sources import Record, Sources, spacing_known_beside
+from strokediff.cohort.sources import FolderRecord, Sources, spacing_known_beside
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
@@ -21,7 +21,7 @@ GRID = GridConfig(size=64, spacing_mm=4.0)
 
 def sources(**meta: Any) -> Sources:
     people = meta.pop("patients", {})
-    return Sources({Path("src"): Record("made up", split=meta, patient=people)})
+    return Sources({Path("src"): FolderRecord("made up", split=meta, patient=people)})
 
 
 def scans(*names: str) -> dict[str, tuple[str, float]]:

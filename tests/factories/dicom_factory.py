@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from strokediff.ct.dicom.frames import SliceHeader, slices_of
+from strokediff.ct.dicom.frames import SliceHeader, headers_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -69,7 +69,7 @@ def write_series(
 def headers(*, prefix: str = "", **bend: Any) -> list[SliceHeader]:
     """The records of `datasets(...)`, as if they had been written and scanned."""
     made = enumerate(datasets(prefix=prefix, **bend))
-    return [h for k, ds in made for h in slices_of(Path(f"{prefix}{k:03d}.dcm"), ds)]
+    return [h for k, ds in made for h in headers_of(Path(f"{prefix}{k:03d}.dcm"), ds)]
 
 
 def datasets(

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from strokediff.errors import UsageError
 from strokediff.phantom import make_phantom
-from strokediff.phantom.params import draw
+from strokediff.phantom.params import draw_parameters
 
 
 def test_the_same_seed_gives_the_same_bytes(infarct):
@@ -21,9 +21,9 @@ def test_the_same_seed_gives_the_same_bytes(infarct):
 
 
 def test_another_index_is_another_patient(infarct):
-    """Seeds (s, i) and (s, j) draw different parameters."""
+    """Seeds (s, i) and (s, j) draw_parameters different parameters."""
     rng = [np.random.default_rng(np.random.SeedSequence((3, i))) for i in (0, 1)]
-    assert draw("infarct", rng[0]) != draw("infarct", rng[1])
+    assert draw_parameters("infarct", rng[0]) != draw_parameters("infarct", rng[1])
 
 
 def test_grid_is_canonical_and_covers_the_head(infarct):

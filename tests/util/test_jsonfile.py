@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from strokediff import jsonfile
 from strokediff.errors import InputError
+from strokediff.util import jsonfile
 from strokediff.util.jsonfile import read_json
 
 WHAT = "a box's description"
@@ -69,7 +69,7 @@ def test_the_deepest_that_is_read(tmp_path: Path) -> None:
 
 
 def test_the_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonfile, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(jsonfile, "MAX_JSON_BYTES", 2**20)
     fits = b'{"a": "' + b"x" * (2**20 - 9) + b'"}'
     assert len(read_json(written(tmp_path, fits), WHAT)["a"]) == 2**20 - 9
     with pytest.raises(InputError, match="more than 1 MB"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strokediff.util.names import (
-    MAX_BYTES,
+    MAX_NAME_BYTES,
     name_below,
     original_below,
     safe_name,
@@ -78,7 +78,7 @@ def test_what_cannot_stay_is_replaced(text: str, name: str) -> None:
 def test_every_name_can_name_a_file(text: str, tmp_path: Path) -> None:
     name = safe_name(text)
     assert safe_name(name) == name and name == unicodedata.normalize("NFC", name)
-    assert 0 < len(name.encode()) <= MAX_BYTES
+    assert 0 < len(name.encode()) <= MAX_NAME_BYTES
     assert name[0] not in ".-=+@' " and name[-1] not in ". "
     assert not set('/\\:*?"<>|\n\r\t\0\x1b') & set(name) and ".." not in name
     (tmp_path / name).mkdir()

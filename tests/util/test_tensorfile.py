@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from strokediff import tensorfile
 from strokediff.errors import InputError
+from strokediff.util import tensorfile
 from strokediff.util.tensorfile import read_tensors, write_tensors
 
 
@@ -96,7 +96,7 @@ def test_weights_that_are_no_numbers_are_refused(
 def test_a_file_beyond_the_bound_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tensorfile, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(tensorfile, "MAX_TENSOR_BYTES", 2**20)
     with (tmp_path / "t").open("wb") as file:
         file.truncate(2**20 + 1)
     monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("read"))

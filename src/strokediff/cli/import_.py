@@ -57,7 +57,7 @@ def import_(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.cohort.importing.base import Lesion
+    from strokediff.cohort.importing.base import LesionClasses
     from strokediff.cohort.importing.convert import convert, require_new
     from strokediff.cohort.importing.registry import open_layout
     from strokediff.cohort.importing.survey import survey
@@ -66,7 +66,7 @@ def import_(
     require_new(out)
     opened = open_layout(layout, source, pixel_mm=pixel_mm)
     chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
-    Lesion.chosen(opened, chosen)  # a wrong choice is told before the reading starts
+    LesionClasses.chosen(opened, chosen)  # a wrong choice is told before the reading starts
     with progress_bar(quiet) as bar:
         task = bar.add_task("checking", total=None)
 

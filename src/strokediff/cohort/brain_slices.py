@@ -12,12 +12,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from strokediff.cohort.store import Cohort
+from strokediff.ct.grid import COVERED
 from strokediff.errors import InputError
 
 MIN_BRAIN_PIXELS = 64
 """A slice with fewer, on the cohort's grid, is left out, as in training and inference."""
-COVERED = 1e-3
-"""Share of a pixel that must lie in the mask for a normalised value to be trusted."""
 
 
 class BrainSlices:

@@ -29,7 +29,7 @@ from strokediff.ct.nifti.masks import check_same_grid, read_mask
 from strokediff.errors import InputError, UsageError
 from strokediff.util.files import atomic_directory, write_json
 
-PARTS = {"train": "Tr", "val": "Tr", "test": "Ts"}
+_PARTS = {"train": "Tr", "val": "Tr", "test": "Ts"}
 DATASET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -56,9 +56,9 @@ def export_nnunet(
     if target.exists():
         raise UsageError(f"{target}: exists already. Choose another --id or --name, or remove it.")
     scans = _matched(source, cohort)
-    part_of = {n: PARTS[split] for split, names in cohort.split.items() for n in names}
+    part_of = {n: _PARTS[split] for split, names in cohort.split.items() for n in names}
     with atomic_directory(target) as folder:
-        for part in dict.fromkeys(PARTS.values()):
+        for part in dict.fromkeys(_PARTS.values()):
             (folder / f"images{part}").mkdir()
             (folder / f"labels{part}").mkdir()
         for done, (case, scan) in enumerate(sorted(scans.items())):

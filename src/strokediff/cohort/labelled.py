@@ -17,7 +17,7 @@ from strokediff.errors import InputError
 from strokediff.util.names import safe_name, same_name
 from strokediff.util.plaintext import escaped
 
-LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
+_LAYOUTS = (("images", "labels", ""), ("imagesTr", "labelsTr", "_0000"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def find_scans(source: Path) -> list[LabelledScan]:
     folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
     scans: list[LabelledScan] = []
     for folder in folders:
-        for images, labels, ending in LAYOUTS:
+        for images, labels, ending in _LAYOUTS:
             scans += _scans_in(folder / images, folder / labels, ending)
         _refuse_declared_test(folder)
     if not scans:

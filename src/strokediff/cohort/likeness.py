@@ -22,11 +22,11 @@ from strokediff.ct.volume import CT
 
 LOW_HU, HIGH_HU = -200, 300
 """Air, padding and bone beyond are often cut or replaced, and say little of whose head it is."""
-TISSUE_HU = (0.0, 80.0)
-HEAD_HU, HEAD_SHARE = 10.0, 0.002
+_TISSUE_HU = (0.0, 80.0)
+_BRIGHT_HU, _BRIGHT_SHARE = 10.0, 0.002
 """A plane belongs to the head if this share of it is brighter."""
 LOOK = (32, 32, 16)
-ALIKE = 0.95
+_ALIKE = 0.95
 """Correlation of two looks from which on one scan was made of the other.
 
 No two patients of CT-ICH (62) or PHE-SICH-CT-IDS (95) reach 0.67, phantoms of one anatomy 0.92;
@@ -91,16 +91,16 @@ def _close(looks: list[NDArray[np.float16]]) -> Iterator[tuple[int, int]]:
         rows = np.stack(looks[start : start + BLOCK]).astype(np.float32)
         for other in range(start, len(looks), BLOCK):
             columns = np.stack(looks[other : other + BLOCK]).astype(np.float32)
-            for i, j in np.argwhere(rows @ columns.T >= ALIKE):
+            for i, j in np.argwhere(rows @ columns.T >= _ALIKE):
                 if start + i < other + j:
                     yield int(start + i), int(other + j)
 
 
 def _look(hu: NDArray[np.float32]) -> NDArray[np.float16]:
     """Tissue within the head's box on `LOOK` cells, less what is smooth in it; flat."""
-    head = hu > HEAD_HU
-    box = _box([head.mean(axis=others) > HEAD_SHARE for others in _OTHERS])
-    cells = np.clip(hu[box], *TISSUE_HU)
+    head = hu > _BRIGHT_HU
+    box = _box([head.mean(axis=others) > _BRIGHT_SHARE for others in _OTHERS])
+    cells = np.clip(hu[box], *_TISSUE_HU)
     for axis, size in enumerate(LOOK):
         mean = _means(cells.shape[axis], size)
         cells = np.moveaxis(np.tensordot(mean, cells, (1, axis)), 0, axis)

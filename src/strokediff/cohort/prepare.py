@@ -33,14 +33,14 @@ from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig, SliceGrid
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import Grid, check_same_grid, read_mask
+from strokediff.ct.nifti.masks import StoredArray, check_same_grid, read_mask
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory, refuse_others
 from strokediff.util.plaintext import escaped
 from strokediff.util.processes import in_processes
 
-SHOWN = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _findings(
         ),
     ]
     return [
-        f"{len(found)} {what}: {', '.join(found[:SHOWN])}{', ...' * (len(found) > SHOWN)}"
+        f"{len(found)} {what}: {', '.join(found[:_SHOWN])}{', ...' * (len(found) > _SHOWN)}"
         for what, found in told
         if found
     ]
@@ -229,6 +229,8 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
 def mask_on(path: Path, volume: CT) -> NDArray[np.bool_]:
     """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
     mask = read_mask(path)
-    stored = Grid(volume.source.path, volume.to_source(volume.hu), volume.source.plain_affine)
+    stored = StoredArray(
+        volume.source.path, volume.to_source(volume.hu), volume.source.plain_affine
+    )
     check_same_grid(mask, stored)
     return volume.from_source(mask.array)

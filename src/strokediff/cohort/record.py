@@ -18,12 +18,10 @@ from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
 from strokediff.util.plaintext import visible
 
-FORMAT = 2
+COHORT_FORMAT = 2
 SPLITS = ("train", "val", "test")
-MAX_SIDE = 2048
+_MAX_SIDE = 2048
 """Pixels along a side of the network's grid."""
-MAX_VOXELS = 512 * 512 * 1200
-"""Of one patient on the network's grid: as of a head that is read."""
 COUNTS = ("slices", "lesion_slices", "brain_slices")
 AGAIN = "Copy the whole cohort again, or prepare it again with: strokediff prepare SRC COHORT"
 
@@ -40,12 +38,12 @@ class Contents:
     left_out: dict[str, str]
 
 
-def read_record(file: Path) -> Contents:
+def read_cohort_record(file: Path) -> Contents:
     """Read and check a cohort.json; `InputError` says what is not as it should be."""
     meta = read_json(file, "the description of a prepared cohort", remedy=AGAIN)
-    if meta.get("format") != FORMAT or "split" not in meta:
+    if meta.get("format") != COHORT_FORMAT or "split" not in meta:
         raise InputError(
-            f"{file}: expected a prepared cohort of format {FORMAT}, got format "
+            f"{file}: expected a prepared cohort of format {COHORT_FORMAT}, got format "
             f"{_short(meta.get('format'))}. {AGAIN}"
         )
     try:
@@ -94,7 +92,7 @@ def _grid(fields: dict[str, Any]) -> GridConfig:
     except (TypeError, ValueError) as error:
         raise _Unfit(f"its grid does not fit ({' '.join(str(error).split())[:200]})") from None
     numbers = (grid.spacing_mm, grid.window_level, grid.window_width)
-    _expect(grid.size <= MAX_SIDE, f"a grid of at most {MAX_SIDE} pixels a side", grid.size)
+    _expect(grid.size <= _MAX_SIDE, f"a grid of at most {_MAX_SIDE} pixels a side", grid.size)
     _expect(all(map(isfinite, numbers)), "finite numbers in its grid", numbers)
     return grid
 

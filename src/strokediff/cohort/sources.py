@@ -16,12 +16,12 @@ from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
 from strokediff.util.plaintext import visible
 
-WHAT = "the record of a folder of scans, as 'import' and 'phantom' write it"
-REMEDY = "Make the folder again, or take the file out."
+_WHAT = "the record of a folder of scans, as 'import' and 'phantom' write it"
+_REMEDY = "Make the folder again, or take the file out."
 
 
 @dataclass(frozen=True)
-class Record:
+class FolderRecord:
     """One folder's cohort.json.
 
     `split` maps a scan to the part that its data set declares for it, `patient` to whom it is of
@@ -38,12 +38,12 @@ class Record:
     patient: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, file: Path) -> Record | None:
+    def read(cls, file: Path) -> FolderRecord | None:
         """Read a cohort.json; `InputError` if it is damaged or a scan is in two splits.
 
         None for a prepared cohort that lies among the scans.
         """
-        meta = read_json(file, WHAT, remedy=REMEDY)
+        meta = read_json(file, _WHAT, remedy=_REMEDY)
         if "grid" in meta:
             return None
         try:
@@ -57,21 +57,21 @@ class Record:
                 patient=_people(_object(meta, "patients")),
             )
         except (KeyError, TypeError) as error:
-            raise InputError(f"{file}: {error}. Expected {WHAT}. {REMEDY}") from error
+            raise InputError(f"{file}: {error}. Expected {_WHAT}. {_REMEDY}") from error
 
 
 @dataclass(frozen=True)
 class Sources:
     """The records of a folder of scans, or of a folder of such folders, by folder."""
 
-    records: Mapping[Path, Record]
+    records: Mapping[Path, FolderRecord]
 
     @classmethod
     def of(cls, source: Path) -> Sources:
         """Read every cohort.json at `source` and one level below."""
         folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
         files = [folder / "cohort.json" for folder in folders]
-        found = {file.parent: Record.read(file) for file in files if file.is_file()}
+        found = {file.parent: FolderRecord.read(file) for file in files if file.is_file()}
         return cls({folder: record for folder, record in found.items() if record is not None})
 
     def spacing_known(self, folder: Path) -> bool:
@@ -177,7 +177,7 @@ def spacing_known_beside(folder: Path) -> bool:
     """Whether no cohort.json in `folder` or its parent says that spacing is unknown."""
     for file in (folder / "cohort.json", folder.absolute().parent / "cohort.json"):
         try:
-            meta = read_json(file, WHAT)
+            meta = read_json(file, _WHAT)
         except InputError:
             continue  # none, or none of ours
         if not _spacing_known(meta):

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.arrays import DTYPES, check_array
-from strokediff.cohort.record import FORMAT, MAX_VOXELS, is_own_name, read_record
+from strokediff.cohort.record import COHORT_FORMAT, is_own_name, read_cohort_record
 from strokediff.cohort.record import SPLITS as SPLITS
+from strokediff.ct.checks.sanity import MAX_VOXELS
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.util.extras import require
@@ -132,7 +133,7 @@ def open_cohort(path: Path) -> Cohort:
             f"{path}: not a prepared cohort (no cohort.json with a grid). "
             "Make one with: strokediff prepare SRC COHORT"
         )
-    found = read_record(file)
+    found = read_cohort_record(file)
     return Cohort(
         path=path,
         grid=found.grid,
@@ -178,7 +179,7 @@ class CohortWriter:
     ) -> None:
         """Write cohort.json; the cohort is then complete."""
         meta = {
-            "format": FORMAT,
+            "format": COHORT_FORMAT,
             "grid": self.grid.model_dump(),
             "origin": origin,
             "split": split,

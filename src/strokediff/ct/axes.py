@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-Affine = NDArray[np.float64]
+from strokediff.ct.arrays import Affine
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """Its own inverse."""
@@ -33,7 +33,7 @@ def lps_points(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def stack_affine(
-    directions: Sequence[NDArray[np.float64]],
+    directions: Sequence[NDArray[np.float64]] | NDArray[np.float64],
     spacing_mm: tuple[float, float],
     step: NDArray[np.float64],
     origin: NDArray[np.float64],

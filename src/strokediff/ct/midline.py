@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
-Array = NDArray[np.float32]
+from strokediff.ct.arrays import Array
 
-ANGLES = np.arange(-24.0, 24.1, 4.0)
-OFFSETS = np.arange(-0.08, 0.081, 0.02)
+_ANGLES = np.arange(-24.0, 24.1, 4.0)
+_OFFSETS = np.arange(-0.08, 0.081, 0.02)
 """Where the search starts, in degrees and in sides of the grid."""
 SEARCHED = 10
 """Slices that are compared, evenly spaced over those with brain."""
@@ -62,7 +62,7 @@ def find_midline(x: NDArray[Any], m: NDArray[Any]) -> Midline:
     f = ((1.0 + x[used]) * m[used]).astype(np.float32)
     small, f = (_smaller(f, max(1, f.shape[-1] // side)) for side in (COARSE, FINE))
     start = min(
-        ((angle, offset, 0.0) for angle in ANGLES for offset in OFFSETS),
+        ((angle, offset, 0.0) for angle in _ANGLES for offset in _OFFSETS),
         key=lambda line: _unlikeness(line, small, along),
     )
     simplex = np.array([start] + [_moved(start, axis) for axis in range(3)])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from strokediff.ct.volume import CT
 
 MAX_SLICES = 400
-ROUNDED = 0.02
+_ROUNDED = 0.02
 """Slices of a micrometre more or less than the others are no reason for one more."""
 
 
@@ -62,7 +62,7 @@ def regular_grid(volume: CT) -> RegularGrid:
     along = slice_coordinates_mm(volume)
     steps = np.diff(along)
     bottom, top = along[0] - steps[0] / 2, along[-1] + steps[-1] / 2
-    count = min(int(np.ceil((top - bottom) / steps.min() - ROUNDED)), MAX_SLICES)
+    count = min(int(np.ceil((top - bottom) / steps.min() - _ROUNDED)), MAX_SLICES)
     increment = float((top - bottom) / count)
     new = bottom + increment * (np.arange(count) + 0.5)
     travel = (volume.slice_origins_mm[-1] - volume.slice_origins_mm[0]) / (along[-1] - along[0])

@@ -10,7 +10,7 @@ from scipy import fft, ndimage
 
 from strokediff.phantom.anatomy import FORAMEN_MAGNUM_MM, Atlas
 from strokediff.phantom.deform import CENTRE_MM, atlas_coordinates, displacement, head_matrix
-from strokediff.phantom.fields import Array
+from strokediff.phantom.fields import Field
 from strokediff.phantom.params import Parameters, Scanner
 from strokediff.phantom.tissue import Painted
 
@@ -19,7 +19,7 @@ VERTEX_MM = 86.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class AcquiredGrid:
     """The acquired grid: `affine` (index to RAS mm), `shape`, sub-slices per slice."""
 
     affine: NDArray[np.float64]
@@ -44,7 +44,7 @@ def plan(
     thickness_mm: float,
     tilt_deg: float,
     slices: int | None,
-) -> Grid:
+) -> AcquiredGrid:
     """Slices from just below the foramen magnum to above the vertex, centred on the head."""
     pixel = parameters.scanner.fov_mm / matrix
     head, shift = head_matrix(parameters.subject)
@@ -63,10 +63,10 @@ def plan(
     affine[:3, 2] = (0, 0, step)
     middle = affine[:3, :2] @ np.full(2, (matrix - 1) / 2)
     affine[:3, 3] = np.array([0, 0, low]) - middle
-    return Grid(affine, (matrix, matrix, n), max(2, round(thickness_mm / 1.67)))
+    return AcquiredGrid(affine, (matrix, matrix, n), max(2, round(thickness_mm / 1.67)))
 
 
-def sample(painted: Painted, atlas: Atlas, parameters: Parameters, grid: Grid) -> Painted:
+def sample(painted: Painted, atlas: Atlas, parameters: Parameters, grid: AcquiredGrid) -> Painted:
     """Average the warped head over each slice's thickness; sub-slices see only the head's box."""
     import torch
     from torch.nn.functional import grid_sample, interpolate
@@ -109,7 +109,7 @@ def sample(painted: Painted, atlas: Atlas, parameters: Parameters, grid: Grid) -
     return Painted(*out)
 
 
-def content_box(voxel: Array, content: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+def content_box(voxel: Field, content: NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """The part of a coarse slice (x, y, sub, 3) that looks up something other than air."""
     at = np.clip(np.round(voxel / 4).astype(int), 0, np.array(content.shape) - 1)
     seen = content[at[..., 0], at[..., 1], at[..., 2]].any(axis=2)
@@ -123,7 +123,7 @@ def content_box(voxel: Array, content: NDArray[np.bool_]) -> tuple[slice, slice]
     return x, y
 
 
-def expose(hu: Array, cavity: Array, scanner: Scanner, grid: Grid) -> NDArray[np.int16]:
+def expose(hu: Field, cavity: Field, scanner: Scanner, grid: AcquiredGrid) -> NDArray[np.int16]:
     """Blur, headrest, noise, rounding to int16."""
     pixel = float(np.linalg.norm(grid.affine[:3, 0]))
     sigma = scanner.psf_mm / 2.355 / pixel
@@ -154,7 +154,7 @@ def noise_spectrum(
 
 def ct_noise(
     rng: np.random.Generator, shape: tuple[int, ...], pixel: float, cutoff: float
-) -> Array:
+) -> Field:
     """Independent slices of noise with the spectrum of `noise_spectrum`.
 
     The variance is 1 minus what lies beyond the pixel grid's Nyquist frequency.
@@ -168,7 +168,7 @@ def ct_noise(
     return np.ascontiguousarray(np.moveaxis(noise, 0, 2), dtype=np.float32)
 
 
-def noise_map(hu: Array, pixel: float) -> Array:
+def noise_map(hu: Field, pixel: float) -> Field:
     """Relative noise: photons starve in the middle of a thick head and behind much bone."""
     mass = np.clip(hu / 1000.0 + 1.0, 0.0, 2.5)
     width = 55.0 / pixel
@@ -180,7 +180,7 @@ def noise_map(hu: Array, pixel: float) -> Array:
     return np.asarray(np.clip((relative / max(centre, 0.3)) ** 0.7, 0.25, 1.2), dtype=np.float32)
 
 
-def add_headrest(hu: Array, pixel: float) -> Array:
+def add_headrest(hu: Field, pixel: float) -> Field:
     """A thin U-shaped shell below the head."""
     n = hu.shape[0]
     x = (np.arange(n, dtype=np.float32)[:, None] - (n - 1) / 2) * pixel

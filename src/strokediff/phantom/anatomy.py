@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.phantom.fields import Array, close_mask, signed_distance, upsample
-from strokediff.phantom.params import Subject
+from strokediff.ct.brain.shapes import signed_distance
+from strokediff.phantom.fields import Field, close_mask, upsample
+from strokediff.phantom.params import DrawnHead
 
 FORAMEN_MAGNUM_MM = -64.0
 """Height (MNI z) at which the intracranial cavity is cut from the spinal canal."""
@@ -22,7 +23,7 @@ LOWEST_MM, HIGHEST_MM, FRONT_MM, SIDE_MM = -98, 100, 114, 92
 class Outside(Protocol):
     """Everything that is not inside the inner table: skull, scalp, face, air."""
 
-    def paint(self, atlas: Atlas, subject: Subject) -> Array:
+    def paint(self, atlas: Atlas, subject: DrawnHead) -> Field:
         """HU (X, Y, Z) on the atlas grid; values inside the skull are ignored."""
         ...
 
@@ -37,16 +38,16 @@ class Atlas:
     """
 
     name: str
-    x: Array
-    y: Array
-    z: Array
-    grey: Array
-    white: Array
-    deep: Array
-    ventricle: Array
-    ventricle_distance: Array
-    depth: Array
-    cavity: Array
+    x: Field
+    y: Field
+    z: Field
+    grey: Field
+    white: Field
+    deep: Field
+    ventricle: Field
+    ventricle_distance: Field
+    depth: Field
+    cavity: Field
     outside: Outside
 
     @cached_property
@@ -101,11 +102,11 @@ class Atlas:
 class CoarseAtlas:
     """What a lesion needs to know of the anatomy: coordinates, parenchyma, ventricles."""
 
-    x: Array
-    y: Array
-    z: Array
-    tissue: Array
-    ventricle: Array
+    x: Field
+    y: Field
+    z: Field
+    tissue: Field
+    ventricle: Field
     voxel_mm: float
 
 
@@ -151,10 +152,10 @@ def wheel_atlas() -> Atlas:
         np.asarray(axis + start, dtype=np.float32)
         for axis, start in zip((x, y, z), (-SIDE_MM, int(origin[1]), LOWEST_MM), strict=True)
     )
-    return assemble(WheelSource.name, x, y, z, grey, white, None, ProceduralHead())
+    return build_atlas(WheelSource.name, x, y, z, grey, white, None, ProceduralHead())
 
 
-def extend(data: Array, origin: NDArray[np.float64]) -> Array:
+def extend(data: Field, origin: NDArray[np.float64]) -> Field:
     """Crop and pad the template so that face, vertex and neck fit."""
     low = int(origin[2]) - LOWEST_MM
     top = HIGHEST_MM - LOWEST_MM + 1
@@ -166,17 +167,17 @@ def extend(data: Array, origin: NDArray[np.float64]) -> Array:
     return out
 
 
-def assemble(
+def build_atlas(
     name: str,
-    x: Array,
-    y: Array,
-    z: Array,
-    grey: Array,
-    white: Array,
+    x: Field,
+    y: Field,
+    z: Field,
+    grey: Field,
+    white: Field,
     cavity: NDArray[np.bool_] | None,
     outside: Outside,
-    deep: Array | None = None,
-    ventricle: Array | None = None,
+    deep: Field | None = None,
+    ventricle: Field | None = None,
 ) -> Atlas:
     """Derive cavity, ventricles and deep grey from tissue maps; heavy steps run at 2 mm."""
     half = (slice(None, None, 2),) * 3
@@ -190,7 +191,7 @@ def assemble(
     coarse_depth = ndimage.gaussian_filter(coarse_depth, 0.8)
     shape = grey.shape
     odd = tuple(2 * ((n + 1) // 2) - 1 for n in shape)
-    depth = fit(upsample(coarse_depth, odd), shape)
+    depth = pad_to(upsample(coarse_depth, odd), shape)
     inside = (depth < 0) & (z > FORAMEN_MAGNUM_MM)
     if ventricle is None:
         ventricle = find_ventricles(grey, white, depth, x, y, z)
@@ -206,19 +207,19 @@ def assemble(
         white=white,
         deep=deep,
         ventricle=ventricle,
-        ventricle_distance=fit(upsample(distance.astype(np.float32), odd), shape),
+        ventricle_distance=pad_to(upsample(distance.astype(np.float32), odd), shape),
         depth=depth,
         cavity=inside.astype(np.float32),
         outside=outside,
     )
 
 
-def fit(data: Array, shape: tuple[int, ...]) -> Array:
+def pad_to(data: Field, shape: tuple[int, ...]) -> Field:
     """Pad at the far end by repeating the last layer."""
     return np.pad(data, [(0, n - m) for n, m in zip(shape, data.shape, strict=True)], mode="edge")
 
 
-def find_ventricles(grey: Array, white: Array, depth: Array, x: Array, y: Array, z: Array) -> Array:
+def find_ventricles(grey: Field, white: Field, depth: Field, x: Field, y: Field, z: Field) -> Field:
     """Fluid deep inside the brain and close to the middle: lateral, third, fourth ventricle."""
     fluid = np.clip(1.0 - grey - white, 0, 1)
     lateral = (depth < -18) & (np.abs(x) < 42) & (y > -62) & (y < 42) & (z > -22) & (z < 36)
@@ -229,9 +230,11 @@ def find_ventricles(grey: Array, white: Array, depth: Array, x: Array, y: Array,
     return fluid * ((lateral & ~sylvian & ~cisterns) | fourth)
 
 
-def deep_grey(grey: Array, depth: Array, x: Array, y: Array, z: Array) -> Array:
+def deep_grey(grey: Field, depth: Field, x: Field, y: Field, z: Field) -> Field:
     """Basal ganglia and thalamus: grey matter in a central box, away from cortex and insula."""
     box = (np.abs(x) < 36) & (y > -36) & (y < 26) & (z > -12) & (z < 24) & (depth < -28)
     soft = ndimage.gaussian_filter(box[::2, ::2, ::2].astype(np.float32), 1.0)
     odd = tuple(2 * n - 1 for n in soft.shape)
-    return fit(upsample(soft, odd)[: grey.shape[0], : grey.shape[1], : grey.shape[2]], grey.shape)
+    return pad_to(
+        upsample(soft, odd)[: grey.shape[0], : grey.shape[1], : grey.shape[2]], grey.shape
+    )

@@ -18,7 +18,7 @@ from strokediff.errors import UsageError
 from strokediff.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.make import THICKNESS_MM, Phantom, make_phantom
-from strokediff.phantom.params import Kind
+from strokediff.phantom.params import LesionKind
 from strokediff.util.files import atomic_path, write_json
 from strokediff.util.processes import in_processes
 
@@ -29,7 +29,7 @@ FOLDERS = ("images", "labels", "brain")
 class CohortSettings:
     """What all phantoms of a cohort share; two runs into one folder must agree on it."""
 
-    kind: Kind
+    kind: LesionKind
     seed: int
     matrix: int = 512
     slices: int | None = None
@@ -54,7 +54,7 @@ class CohortSettings:
 
 def write_cohort(
     n: int,
-    kind: Kind,
+    kind: LesionKind,
     out: Path,
     seed: int = 0,
     *,
@@ -80,7 +80,7 @@ def write_cohort(
         raise UsageError(f"the number of phantoms is {n}: expected 1 or more")
     settings = CohortSettings(kind, seed, matrix, slices, thickness_mm, empty_fraction)
     described = settings.as_dict(atlases, shapes)
-    cases = open_cohort(out, described)
+    cases = finished_cases(out, described)
     names = [f"{kind}_{index:04d}" for index in range(n)]
     missing = [i for i, name in enumerate(names) if not (name in cases and _is_whole(out, name))]
     make = partial(_make_case, out=out, settings=settings, atlases=atlases, shapes=shapes)
@@ -120,7 +120,7 @@ def _make_case(
     return phantom.meta
 
 
-def open_cohort(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def finished_cases(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Create the folders, or read the finished cases of the same cohort."""
     index = out / "cohort.json"
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from strokediff.phantom.anatomy import Atlas
-from strokediff.phantom.fields import Array, soft_step
+from strokediff.phantom.fields import Field, soft_step
 from strokediff.phantom.params import Confounders
 
 
-def add_calcifications(hu: Array, atlas: Atlas, confounders: Confounders) -> Array:
+def add_calcifications(hu: Field, atlas: Atlas, confounders: Confounders) -> Field:
     """Small dense balls: pineal gland, choroid plexus, pallidum."""
     for x, y, z, radius, value in confounders.calcified:
         box = tuple(
@@ -22,7 +22,7 @@ def add_calcifications(hu: Array, atlas: Atlas, confounders: Confounders) -> Arr
     return hu
 
 
-def add_beam_hardening(hu: Array, atlas: Atlas, confounders: Confounders) -> Array:
+def add_beam_hardening(hu: Field, atlas: Atlas, confounders: Confounders) -> Field:
     """Cupping under the vault, the dark band between the petrous bones, streaks behind them."""
     rng = np.random.default_rng([confounders.seed, 3])
     hu = hu + confounders.cupping_hu * np.exp(np.minimum(atlas.depth, 0) / 7.0)

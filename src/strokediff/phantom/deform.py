@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from strokediff.phantom.anatomy import Atlas
-from strokediff.phantom.fields import Array, smooth_field
-from strokediff.phantom.params import Parameters, Subject
+from strokediff.phantom.fields import Field, smooth_field
+from strokediff.phantom.params import DrawnHead, Parameters
 
 WARP_STEP = 4
 
@@ -26,12 +26,12 @@ CENTRE_MM = np.array([0.0, -8.0, 0.0])
 """The point of the head, in MNI mm, about which it turns and that lies in the gantry's centre."""
 
 
-def head_matrix(subject: Subject) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def head_matrix(subject: DrawnHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(M, b) with world_mm = M (mni_mm - centre) + b."""
     return rotation(subject.rotation_deg) @ np.diag(subject.scale), np.array(subject.shift_mm)
 
 
-def displacement(atlas: Atlas, parameters: Parameters, lesion: Array) -> Array:
+def displacement(atlas: Atlas, parameters: Parameters, lesion: Field) -> Field:
     """Displacement (3, x, y, z) in mm on every `WARP_STEP`-th atlas voxel.
 
     It is added to the position that is looked up, so a vector that points to a structure makes
@@ -59,7 +59,7 @@ def displacement(atlas: Atlas, parameters: Parameters, lesion: Array) -> Array:
     return np.asarray(field, dtype=np.float32)
 
 
-def toward(mask: Array, reach_mm: float) -> Array:
+def toward(mask: Field, reach_mm: float) -> Field:
     """Unit-size vectors that point to a soft mask and fade with distance."""
     smooth = ndimage.gaussian_filter(mask, reach_mm / WARP_STEP)
     gradient = np.stack(np.gradient(smooth))
@@ -68,8 +68,8 @@ def toward(mask: Array, reach_mm: float) -> Array:
 
 
 def atlas_coordinates(
-    world_mm: NDArray[np.float64], atlas: Atlas, parameters: Parameters, warp: Array
-) -> Array:
+    world_mm: NDArray[np.float64], atlas: Atlas, parameters: Parameters, warp: Field
+) -> Field:
     """Fractional atlas indices (..., 3) of points in scanner space (..., 3)."""
     matrix, shift = head_matrix(parameters.subject)
     mni = (world_mm - shift) @ np.linalg.inv(matrix).T + CENTRE_MM

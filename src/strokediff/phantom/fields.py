@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Array = NDArray[np.floating[Any]]
+Field = NDArray[np.floating[Any]]
 
 
-def upsample(coarse: Array, shape: tuple[int, ...]) -> Array:
+def upsample(coarse: Field, shape: tuple[int, ...]) -> Field:
     """Trilinear interpolation of (x, y, z) onto `shape`; corners map to corners."""
     import torch
     from torch.nn.functional import interpolate
 
     tensor = torch.from_numpy(np.ascontiguousarray(coarse, dtype=np.float32))[None, None]
     fine = interpolate(tensor, size=tuple(shape), mode="trilinear", align_corners=True)
-    result: Array = fine[0, 0].numpy()
+    result: Field = fine[0, 0].numpy()
     return result
 
 
-def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], length: float) -> Array:
+def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], length: float) -> Field:
     """Zero-mean, unit-variance Gaussian field whose correlation length is `length` voxels."""
     step = max(length / 2.0, 1.0)
     coarse_shape = [int(np.ceil(n / step)) + 3 for n in shape]
@@ -34,18 +34,11 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], length: float
     return coarse if tuple(coarse_shape) == tuple(shape) else upsample(coarse, shape)
 
 
-def soft_step(distance: Array, width: float = 1.0) -> Array:
+def soft_step(distance: Field, width: float = 1.0) -> Field:
     """Fraction of a voxel on the positive side of a surface `distance` away: 0 ... 1."""
     fraction = np.asarray(distance / width, dtype=np.float32)
     fraction += 0.5
     return np.clip(fraction, 0.0, 1.0, out=fraction)
-
-
-def signed_distance(mask: NDArray[np.bool_], spacing: float) -> Array:
-    """Distance to the mask's surface in mm: positive outside, negative inside."""
-    outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    inside = ndimage.distance_transform_edt(mask, sampling=spacing)
-    return np.asarray(outside - inside, dtype=np.float32)
 
 
 def close_mask(mask: NDArray[np.bool_], radius: float, spacing: float) -> NDArray[np.bool_]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.phantom.fields import Array, smooth_field, soft_step, upsample
-from strokediff.phantom.params import Subject
+from strokediff.phantom.fields import Field, smooth_field, soft_step, upsample
+from strokediff.phantom.params import DrawnHead
 
 if TYPE_CHECKING:
     from strokediff.phantom.anatomy import Atlas
@@ -25,17 +25,17 @@ class Shapes(NamedTuple):
     tell where the temporal muscle and the skull base are.
     """
 
-    face: Array
-    base: Array
-    air: Array
-    mastoid: Array
-    orbit: Array
-    globe: Array
-    lens: Array
-    canal: Array
-    depth: Array
-    temporalis: Array
-    low: Array
+    face: Field
+    base: Field
+    air: Field
+    mastoid: Field
+    orbit: Field
+    globe: Field
+    lens: Field
+    canal: Field
+    depth: Field
+    temporalis: Field
+    low: Field
     where: NDArray[np.bool_]
 
 
@@ -45,13 +45,13 @@ class ProceduralHead:
     def __init__(self) -> None:
         self._shapes: Shapes | None = None
 
-    def paint(self, atlas: Atlas, subject: Subject) -> Array:
+    def paint(self, atlas: Atlas, subject: DrawnHead) -> Field:
         """HU on the atlas grid: air, scalp, bone, orbits, sinuses, neck."""
         shapes = self._shapes = self._shapes or build_shapes(atlas)
         rng = np.random.default_rng([subject.seed, 1])
         depth, low, temporalis = shapes.depth, shapes.low, shapes.temporalis
 
-        def field(length: float) -> Array:
+        def field(length: float) -> Field:
             return smooth_field(rng, atlas.shape, length)[shapes.where]
 
         skull = subject.skull_mm * (1 + 0.16 * field(40.0))
@@ -67,7 +67,7 @@ class ProceduralHead:
         soft = soft + near * ((1 - muscle_scalp) * (FAT - soft) + muscle_scalp * (MUSCLE - soft))
         soft = soft + under_skin * (1 - near) * (FAT - soft)
         soft = soft + soft_step(1.6 - skin) * (SKIN - soft)
-        hu: Array = AIR + soft_step(skin) * (soft - AIR)
+        hu: Field = AIR + soft_step(skin) * (soft - AIR)
 
         hu = self._bone(hu, subject, shapes, skull, mottle)
         hu = blend(hu, soft_step(shapes.orbit), FAT)
@@ -82,7 +82,7 @@ class ProceduralHead:
         return out
 
     @staticmethod
-    def _bone(hu: Array, subject: Subject, shapes: Shapes, skull: Array, mottle: Array) -> Array:
+    def _bone(hu: Field, subject: DrawnHead, shapes: Shapes, skull: Field, mottle: Field) -> Field:
         """Two tables with diploe between them; the base and the walls of sinuses are solid."""
         middle = shapes.depth - skull / 2
         diploe = soft_step(skull / 2 - 1.7 - np.abs(middle), 1.0) * soft_step(skull - 5.0, 2.0)
@@ -94,23 +94,23 @@ class ProceduralHead:
         return blend(hu, solid, 0.75 * subject.bone_hu + 160 * mottle)
 
 
-def blend(hu: Array, weight: Array, value: Array | float) -> Array:
+def blend(hu: Field, weight: Field, value: Field | float) -> Field:
     """Replace `weight` of each voxel with `value`."""
     return hu + weight * (value - hu)
 
 
-def temporal_muscle(atlas: Atlas) -> Array:
+def temporal_muscle(atlas: Atlas) -> Field:
     """Where the temporal muscle thickens the scalp, 0 ... 1."""
     bump = ((atlas.y - 22) / 34) ** 2 + ((atlas.z + 12) / 30) ** 2
     return np.asarray(np.exp(-(bump**2)) * (np.abs(atlas.x) > 40), dtype=np.float32)
 
 
-def ball(
+def ellipsoid_distance(
     atlas: Atlas,
     centre: tuple[float, float, float],
     radii: tuple[float, float, float],
     mirrored: bool = False,
-) -> Array:
+) -> Field:
     """Approximate signed distance of an ellipsoid, positive inside; optionally on both sides.
 
     Beyond `FAR_MM` from it the value is -FAR_MM: nothing depends on it there.
@@ -134,7 +134,7 @@ def ball(
     return out
 
 
-def union(*shapes: Array) -> Array:
+def _union(*shapes: Field) -> Field:
     """Union of signed distances that are positive inside."""
     out = shapes[0]
     for shape in shapes[1:]:
@@ -151,42 +151,42 @@ def build_shapes(atlas: Atlas) -> Shapes:
         ),
         atlas.shape,
     )
-    face = union(
-        ball(atlas, (0, 42, -62), (66, 52, 62)),
-        ball(atlas, (0, 78, -58), (36, 26, 44)),
-        ball(atlas, (0, 98, -62), (11, 16, 22)),
-        ball(atlas, (0, -35, -88), (72, 66, 60)),
-        ball(atlas, (76, -18, -40), (14, 9, 20), mirrored=True),
+    face = _union(
+        ellipsoid_distance(atlas, (0, 42, -62), (66, 52, 62)),
+        ellipsoid_distance(atlas, (0, 78, -58), (36, 26, 44)),
+        ellipsoid_distance(atlas, (0, 98, -62), (11, 16, 22)),
+        ellipsoid_distance(atlas, (0, -35, -88), (72, 66, 60)),
+        ellipsoid_distance(atlas, (76, -18, -40), (14, 9, 20), mirrored=True),
     )
-    petrous = union(
-        ball(atlas, (42, -26, -42), (26, 11, 11), mirrored=True),
-        ball(atlas, (24, -18, -40), (16, 8, 9), mirrored=True),
-        ball(atlas, (56, -34, -50), (15, 16, 18), mirrored=True),
+    petrous = _union(
+        ellipsoid_distance(atlas, (42, -26, -42), (26, 11, 11), mirrored=True),
+        ellipsoid_distance(atlas, (24, -18, -40), (16, 8, 9), mirrored=True),
+        ellipsoid_distance(atlas, (56, -34, -50), (15, 16, 18), mirrored=True),
     )
-    base = union(
+    base = _union(
         petrous,
-        ball(atlas, (0, -8, -42), (13, 8, 20)),
-        ball(atlas, (0, 8, -26), (9, 6, 9)),
-        ball(atlas, (44, 26, -34), (7, 20, 20), mirrored=True),
-        ball(atlas, (40, 36, -64), (14, 14, 10), mirrored=True),
-        ball(atlas, (0, 60, -92), (36, 26, 14)),
-        ball(atlas, (0, -44, -92), (40, 26, 12)),
+        ellipsoid_distance(atlas, (0, -8, -42), (13, 8, 20)),
+        ellipsoid_distance(atlas, (0, 8, -26), (9, 6, 9)),
+        ellipsoid_distance(atlas, (44, 26, -34), (7, 20, 20), mirrored=True),
+        ellipsoid_distance(atlas, (40, 36, -64), (14, 14, 10), mirrored=True),
+        ellipsoid_distance(atlas, (0, 60, -92), (36, 26, 14)),
+        ellipsoid_distance(atlas, (0, -44, -92), (40, 26, 12)),
     )
-    sinuses = union(
-        ball(atlas, (0, 22, -40), (13, 12, 9)),
-        ball(atlas, (7, 48, -38), (6, 24, 12), mirrored=True),
-        ball(atlas, (27, 46, -66), (15, 17, 16), mirrored=True),
-        ball(atlas, (9, 78, -18), (9, 4, 9), mirrored=True),
-        ball(atlas, (6, 52, -68), (5, 34, 18), mirrored=True),
-        ball(atlas, (0, 0, -84), (11, 12, 24)),
+    sinuses = _union(
+        ellipsoid_distance(atlas, (0, 22, -40), (13, 12, 9)),
+        ellipsoid_distance(atlas, (7, 48, -38), (6, 24, 12), mirrored=True),
+        ellipsoid_distance(atlas, (27, 46, -66), (15, 17, 16), mirrored=True),
+        ellipsoid_distance(atlas, (9, 78, -18), (9, 4, 9), mirrored=True),
+        ellipsoid_distance(atlas, (6, 52, -68), (5, 34, 18), mirrored=True),
+        ellipsoid_distance(atlas, (0, 0, -84), (11, 12, 24)),
     )
-    mastoid = union(
-        ball(atlas, (54, -36, -48), (12, 14, 16), mirrored=True),
-        ball(atlas, (44, -24, -42), (6, 5, 5), mirrored=True),
+    mastoid = _union(
+        ellipsoid_distance(atlas, (54, -36, -48), (12, 14, 16), mirrored=True),
+        ellipsoid_distance(atlas, (44, -24, -42), (6, 5, 5), mirrored=True),
     )
-    orbit = union(
-        ball(atlas, (32, 62, -36), (17, 19, 16), mirrored=True),
-        ball(atlas, (24, 42, -34), (11, 20, 11), mirrored=True),
+    orbit = _union(
+        ellipsoid_distance(atlas, (32, 62, -36), (17, 19, 16), mirrored=True),
+        ellipsoid_distance(atlas, (24, 42, -34), (11, 20, 11), mirrored=True),
     )
     across = np.sqrt(atlas.x**2 + (atlas.y + 46 + 0.15 * (atlas.z + 64)) ** 2)
     canal = np.asarray(np.minimum(11.0 - across, -58 - atlas.z), dtype=np.float32)
@@ -196,8 +196,8 @@ def build_shapes(atlas: Atlas) -> Shapes:
         "air": sinuses + 4.0 * bumps,
         "mastoid": mastoid,
         "orbit": orbit,
-        "globe": ball(atlas, (33, 70, -36), (12, 12, 12), True),
-        "lens": ball(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True),
+        "globe": ellipsoid_distance(atlas, (33, 70, -36), (12, 12, 12), True),
+        "lens": ellipsoid_distance(atlas, (33, 79, -36), (4.5, 2.2, 4.5), True),
         "canal": canal,
         "depth": atlas.depth,
         "temporalis": temporal_muscle(atlas),

@@ -20,13 +20,36 @@ from scipy import ndimage
 
 from strokediff.ct import axes
 from strokediff.errors import InputError
-from strokediff.phantom.anatomy import Atlas, assemble
-from strokediff.phantom.fields import Array, close_mask, smooth_field, soft_step
+from strokediff.phantom.anatomy import Atlas, build_atlas
+from strokediff.phantom.fields import Field, close_mask, smooth_field, soft_step
 from strokediff.phantom.head import AIR, FAT, GLOBE, MUSCLE, SKIN
-from strokediff.phantom.params import Subject
+from strokediff.phantom.params import DrawnHead
 
-GREY = (3, 8, 10, 11, 12, 13, 17, 18, 26, 42, 47, 49, 50, 51, 52, 53, 54, 58, 136, 137, 163, 164)
-WHITE = (2, 7, 16, 28, 41, 46, 60, 77, 85, 251, 252, 253, 254, 255)
+GREY_MATTER = (
+    3,
+    8,
+    10,
+    11,
+    12,
+    13,
+    17,
+    18,
+    26,
+    42,
+    47,
+    49,
+    50,
+    51,
+    52,
+    53,
+    54,
+    58,
+    136,
+    137,
+    163,
+    164,
+)
+WHITE_MATTER = (2, 7, 16, 28, 41, 46, 60, 77, 85, 251, 252, 253, 254, 255)
 DEEP = (10, 11, 12, 13, 26, 49, 50, 51, 52, 58)
 VENTRICLE = (4, 5, 14, 15, 43, 44, 72)
 CSF, SOFT, SKIN_LABEL, VEIN, CORTICAL, CANCELLOUS, EYE = 24, 507, 511, 514, 515, 516, 506
@@ -80,7 +103,7 @@ def load_label_atlas(path: Path) -> Atlas:
     x, y, z = mni_axes(np.isin(labels, (2, 3, 41, 42)))
     keep = z > -100.0
     labels, z = labels[:, :, keep], z[keep]
-    contents = is_in(labels, (*GREY, *WHITE, *VENTRICLE, CSF))
+    contents = is_in(labels, (*GREY_MATTER, *WHITE_MATTER, *VENTRICLE, CSF))
     cavity = close_mask(contents[::2, ::2, ::2], 4.0, 2.0)
     cavity = np.repeat(np.repeat(np.repeat(cavity, 2, 0), 2, 1), 2, 2)
     cavity = cavity[tuple(slice(n) for n in labels.shape)] | contents
@@ -88,13 +111,13 @@ def load_label_atlas(path: Path) -> Atlas:
     soft = {
         name: soften(is_in(labels, ids))
         for name, ids in (
-            ("grey", GREY),
-            ("white", WHITE),
+            ("grey", GREY_MATTER),
+            ("white", WHITE_MATTER),
             ("deep", DEEP),
             ("ventricle", VENTRICLE),
         )
     }
-    return assemble(
+    return build_atlas(
         path.name.split(".nii")[0],
         x[:, None, None],
         y[None, :, None],
@@ -115,12 +138,12 @@ def is_in(labels: NDArray[np.int16], ids: Iterable[int]) -> NDArray[np.bool_]:
     return table[labels]
 
 
-def soften(mask: NDArray[np.bool_]) -> Array:
+def soften(mask: NDArray[np.bool_]) -> Field:
     """A binary mask with edges of about a voxel."""
     return ndimage.gaussian_filter(mask.astype(np.float32), 0.6)
 
 
-def mni_axes(cerebrum: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+def mni_axes(cerebrum: NDArray[np.bool_]) -> tuple[Field, Field, Field]:
     """MNI coordinates of each voxel along x, y, z from the cerebrum's bounding box."""
     box = ndimage.find_objects(cerebrum.astype(np.uint8))[0]
     axes, steps = [], []
@@ -141,7 +164,7 @@ class LabelHead:
     def __init__(self, labels: NDArray[np.int16]) -> None:
         self._labels = labels
 
-    def paint(self, atlas: Atlas, subject: Subject) -> Array:
+    def paint(self, atlas: Atlas, subject: DrawnHead) -> Field:
         """HU on the atlas grid."""
         rng = np.random.default_rng([subject.seed, 1])
         table = np.full(1024, AIR, dtype=np.float32)

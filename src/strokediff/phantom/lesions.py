@@ -1,4 +1,4 @@
-"""Lesion shapes on the atlas grid: thresholded random fields inside vascular territories."""
+"""DrawnLesion shapes on the atlas grid: thresholded random fields inside vascular territories."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.phantom.anatomy import Atlas, CoarseAtlas, fit
-from strokediff.phantom.fields import Array, smooth_field, soft_step, upsample
-from strokediff.phantom.params import Lesion
+from strokediff.phantom.anatomy import Atlas, CoarseAtlas, pad_to
+from strokediff.phantom.fields import Field, smooth_field, soft_step, upsample
+from strokediff.phantom.params import DrawnLesion
 
 
 class LesionShapes(Protocol):
@@ -21,7 +21,7 @@ class LesionShapes(Protocol):
         """What `cohort.json` calls it."""
         ...
 
-    def shape(self, lesion: Lesion, atlas: Atlas) -> Array:
+    def shape(self, lesion: DrawnLesion, atlas: Atlas) -> Field:
         """Soft mask (X, Y, Z) in [0, 1] on the atlas grid; 0.5 is the outline."""
         ...
 
@@ -31,7 +31,7 @@ class ProceduralShapes:
 
     name = "procedural"
 
-    def shape(self, lesion: Lesion, atlas: Atlas) -> Array:
+    def shape(self, lesion: DrawnLesion, atlas: Atlas) -> Field:
         """Soft mask whose 0.5 level encloses `lesion.volume_ml` at the template's scale."""
         coarse = atlas.coarse(2)
         rng = np.random.default_rng(lesion.seed)
@@ -42,15 +42,15 @@ class ProceduralShapes:
         return level_to_mask(level, lesion.edge_mm, atlas)
 
 
-def level_to_mask(level_mm: Array, edge_mm: float, atlas: Atlas) -> Array:
+def level_to_mask(level_mm: Field, edge_mm: float, atlas: Atlas) -> Field:
     """Soft mask from a level in mm (positive inside) on the 2 mm grid."""
     odd = tuple(2 * n - 1 for n in level_mm.shape)
     fine = upsample(level_mm, odd)[tuple(slice(n) for n in atlas.shape)]
-    mask = soft_step(fit(fine, atlas.shape), edge_mm)
+    mask = soft_step(pad_to(fine, atlas.shape), edge_mm)
     return mask * mask * (3 - 2 * mask)
 
 
-def blob(lesion: Lesion, atlas: CoarseAtlas, region: Array, rng: np.random.Generator) -> Array:
+def blob(lesion: DrawnLesion, atlas: CoarseAtlas, region: Field, rng: np.random.Generator) -> Field:
     """Level in mm, positive inside: -|x - c| + roughness, penalised outside region and tissue."""
     radius = (3000.0 * lesion.volume_ml / (4.0 * np.pi)) ** (1.0 / 3.0)
     weight = np.where(atlas.tissue > 0.6, region, 0.0).ravel().astype(np.float64) ** 2
@@ -71,7 +71,7 @@ def blob(lesion: Lesion, atlas: CoarseAtlas, region: Array, rng: np.random.Gener
     return at_volume(level, lesion.volume_ml, mm)
 
 
-def at_volume(level: Array, volume_ml: float, voxel_mm: float) -> Array:
+def at_volume(level: Field, volume_ml: float, voxel_mm: float) -> Field:
     """Shift a level so that its zero encloses the volume."""
     count = max(round(volume_ml * 1000.0 / voxel_mm**3), 1)
     flat = level.ravel()
@@ -89,7 +89,7 @@ def largest_parts(mask: NDArray[np.bool_], fraction: float = 0.08) -> NDArray[np
     return np.isin(labels, np.flatnonzero(sizes >= fraction * sizes.max()))
 
 
-def territory(name: str, side: int, atlas: CoarseAtlas, rng: np.random.Generator) -> Array:
+def territory(name: str, side: int, atlas: CoarseAtlas, rng: np.random.Generator) -> Field:
     """Soft region of an artery (or site of a bleed) on one side; its borders vary by 5 mm."""
     shape = atlas.tissue.shape
     half = soft_step(atlas.x * side - 2.0, 6.0)
@@ -105,7 +105,7 @@ def territory(name: str, side: int, atlas: CoarseAtlas, rng: np.random.Generator
     deep = ellipsoid(x, y, z, (24, 0, 4), (15, 24, 19))
     thalamus = ellipsoid(x, y, z, (12, -19, 7), (10, 13, 10))
     brainstem = ellipsoid(x, y, z, (4, -26, -32), (13, 13, 24))
-    region: Array
+    region: Field
     if name == "mca":
         region = (1 - posterior) * (1 - anterior) * (1 - lower) * soft_step(x - 14, 8)
         region = region * (1 - brainstem)
@@ -129,20 +129,20 @@ def territory(name: str, side: int, atlas: CoarseAtlas, rng: np.random.Generator
     return np.asarray(region * half * np.ones_like(atlas.tissue), dtype=np.float32)
 
 
-def medial_temporal(x: Array, y: Array, z: Array) -> Array:
+def medial_temporal(x: Field, y: Field, z: Field) -> Field:
     """The part of the temporal lobe that the posterior cerebral artery feeds."""
     return soft_step(34.0 - x, 8) * soft_step(-y - 14, 8) * soft_step(-2 - z, 8)
 
 
 def ellipsoid(
-    x: Array, y: Array, z: Array, centre: tuple[float, ...], radii: tuple[float, ...]
-) -> Array:
+    x: Field, y: Field, z: Field, centre: tuple[float, ...], radii: tuple[float, ...]
+) -> Field:
     """Soft ellipsoid with a rim of about 4 mm."""
     r = np.sqrt(sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), centre, radii, strict=True)))
     return soft_step((1 - r) * min(radii), 4.0)
 
 
-def ventricular_blood(lesion: Lesion, atlas: Atlas) -> Array:
+def ventricular_blood(lesion: DrawnLesion, atlas: Atlas) -> Field:
     """Blood that settles in the dependent part of the ventricle on the lesion's side."""
     rng = np.random.default_rng([lesion.seed, 2])
     fill = lesion.ventricular

@@ -13,7 +13,7 @@ from strokediff.errors import UsageError
 from strokediff.phantom.acquisition import expose, plan, sample
 from strokediff.phantom.anatomy import AtlasSource, WheelSource
 from strokediff.phantom.lesions import LesionShapes, ProceduralShapes
-from strokediff.phantom.params import Kind, draw
+from strokediff.phantom.params import LesionKind, draw_parameters
 from strokediff.phantom.tissue import paint
 
 THICKNESS_MM: dict[str, float] = {"infarct": 5.0, "hemorrhage": 2.5}
@@ -35,7 +35,7 @@ class Phantom:
 
 
 def make_phantom(
-    kind: Kind,
+    kind: LesionKind,
     seed: int | Sequence[int],
     *,
     matrix: int = 512,
@@ -59,7 +59,7 @@ def make_phantom(
     if matrix < 32:
         raise UsageError(f"matrix is {matrix}: expected at least 32 pixels along a row")
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    parameters = draw(kind, rng, empty_fraction=empty_fraction)
+    parameters = draw_parameters(kind, rng, empty_fraction=empty_fraction)
     atlas = atlases[int(rng.integers(len(atlases)))].load()
     shapes = shapes or ProceduralShapes()
     thickness = thickness_mm or THICKNESS_MM[kind]

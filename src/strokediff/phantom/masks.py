@@ -1,4 +1,4 @@
-"""Lesion outlines from real masks in MNI space, chosen by volume and arterial territory."""
+"""DrawnLesion outlines from real masks in MNI space, chosen by volume and arterial territory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from strokediff.errors import InputError
 from strokediff.phantom.anatomy import Atlas
-from strokediff.phantom.fields import Array
-from strokediff.phantom.params import Lesion
+from strokediff.phantom.fields import Field
+from strokediff.phantom.params import DrawnLesion
 
 CANDIDATES = 8
 ARTERIES = {
@@ -54,12 +54,12 @@ class MaskShapes:
             )
         return cls(folder.name, tuple(masks), atlas[0] if atlas else None)
 
-    def shape(self, lesion: Lesion, atlas: Atlas) -> Array:
+    def shape(self, lesion: DrawnLesion, atlas: Atlas) -> Field:
         """Soft mask on the atlas grid; 0.5 is the outline."""
         rng = np.random.default_rng(lesion.seed)
         picks = rng.choice(len(self.paths), min(CANDIDATES, len(self.paths)), replace=False)
         mask, affine = min(
-            (read_mask(self.paths[i]) for i in picks),
+            (_read_outline(self.paths[i]) for i in picks),
             key=lambda item: self._misfit(item[0], item[1], lesion),
         )
         middle = ndimage.center_of_mass(mask) @ affine[:3, :3].T + affine[:3, 3]
@@ -86,7 +86,7 @@ class MaskShapes:
         return np.asarray(warped * np.clip(2.0 * tissue, 0, 1), dtype=np.float32)
 
     def _misfit(
-        self, mask: NDArray[np.bool_], affine: NDArray[np.float64], lesion: Lesion
+        self, mask: NDArray[np.bool_], affine: NDArray[np.float64], lesion: DrawnLesion
     ) -> float:
         """|log(volume / wanted)| plus the share of the mask outside the territory."""
         volume = np.count_nonzero(mask) * abs(np.linalg.det(affine[:3, :3])) / 1000.0
@@ -99,7 +99,7 @@ class MaskShapes:
         return misfit
 
 
-def smooth_outline(mask: NDArray[np.bool_], sigma: float) -> Array:
+def smooth_outline(mask: NDArray[np.bool_], sigma: float) -> Field:
     """Blur a mask and rescale it so that its 0.5 level still encloses its volume."""
     soft = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
     count = np.count_nonzero(mask)
@@ -109,7 +109,7 @@ def smooth_outline(mask: NDArray[np.bool_], sigma: float) -> Array:
     return np.clip(soft * (0.5 / max(outline, 1e-3)), 0.0, 1.0, dtype=np.float32)
 
 
-def read_mask(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _read_outline(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """A binary mask and its affine."""
     try:
         image: Any = nib.load(path)

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-Kind = Literal["infarct", "hemorrhage"]
+LesionKind = Literal["infarct", "hemorrhage"]
 
 
 @dataclass(frozen=True)
-class Subject:
+class DrawnHead:
     """The head: its size, pose and tissue. Lengths in mm, angles in degrees, values in HU."""
 
     scale: tuple[float, float, float]
@@ -33,7 +33,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Lesion:
+class DrawnLesion:
     """One lesion: territory, volume at the template's scale, contrast, edge, mass effect."""
 
     territory: str
@@ -53,7 +53,7 @@ class Lesion:
 class Confounders:
     """What fools a reader and is never labelled."""
 
-    old_infarcts: tuple[Lesion, ...]
+    old_infarcts: tuple[DrawnLesion, ...]
     leukoaraiosis_hu: float
     leukoaraiosis_mm: float
     calcified: tuple[tuple[float, float, float, float, float], ...]
@@ -86,9 +86,9 @@ class Scanner:
 class Parameters:
     """All that distinguishes one phantom from another."""
 
-    kind: Kind
-    subject: Subject
-    lesions: tuple[Lesion, ...]
+    kind: LesionKind
+    subject: DrawnHead
+    lesions: tuple[DrawnLesion, ...]
     confounders: Confounders
     scanner: Scanner
 
@@ -97,7 +97,9 @@ class Parameters:
         return asdict(self)
 
 
-def draw(kind: Kind, rng: np.random.Generator, *, empty_fraction: float = 0.0) -> Parameters:
+def draw_parameters(
+    kind: LesionKind, rng: np.random.Generator, *, empty_fraction: float = 0.0
+) -> Parameters:
     """Draw a patient of `kind`; with probability `empty_fraction` one without a lesion."""
     subject = draw_subject(rng)
     empty = rng.random() < empty_fraction
@@ -111,11 +113,11 @@ def draw(kind: Kind, rng: np.random.Generator, *, empty_fraction: float = 0.0) -
     )
 
 
-def draw_subject(rng: np.random.Generator) -> Subject:
+def draw_subject(rng: np.random.Generator) -> DrawnHead:
     """Elderly heads: ICV about 1.45 L on average, some atrophy."""
     size = rng.normal(0.925, 0.03)
     grey = rng.normal(37.0, 1.3)
-    return Subject(
+    return DrawnHead(
         scale=tuple(float(size * (1 + e)) for e in rng.normal(0, 0.025, 3)),  # type: ignore[arg-type]
         rotation_deg=(
             float(rng.normal(8, 6)),
@@ -162,7 +164,7 @@ INFARCT_TERRITORIES = {
 HAEMATOMA_SITES = {"putamen": 0.42, "thalamus": 0.22, "lobar": 0.26, "cerebellum": 0.10}
 
 
-def choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
+def draw_one(rng: np.random.Generator, weights: dict[str, float]) -> str:
     """One key, with probability proportional to its weight."""
     names = list(weights)
     p = np.array(list(weights.values()))
@@ -179,12 +181,12 @@ INFARCT_VOLUME_ML = {
 }
 
 
-def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, ...]:
+def draw_infarcts(rng: np.random.Generator, subject: DrawnHead) -> tuple[DrawnLesion, ...]:
     """One acute or subacute infarct, sometimes with a satellite in the same hemisphere."""
-    territory = choose(rng, INFARCT_TERRITORIES)
+    territory = draw_one(rng, INFARCT_TERRITORIES)
     side = int(rng.choice((-1, 1)))
     contrast = -float(np.clip(12.0 * np.exp(0.32 * rng.standard_normal()), 3.0, 20.0))
-    first = Lesion(
+    first = DrawnLesion(
         territory=territory,
         side=side,
         volume_ml=draw_volume(rng, *INFARCT_VOLUME_ML[territory]),
@@ -197,7 +199,7 @@ def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, .
         rim_mm=0.0,
         seed=draw_seed(rng),
     )
-    satellite = Lesion(
+    satellite = DrawnLesion(
         territory="mca",
         side=side,
         volume_ml=draw_volume(rng, 2.0, 0.8, 0.3, 8.0),
@@ -213,12 +215,12 @@ def draw_infarcts(rng: np.random.Generator, subject: Subject) -> tuple[Lesion, .
     return (first, satellite) if rng.random() < 0.2 else (first,)
 
 
-def draw_haematoma(rng: np.random.Generator) -> tuple[Lesion, ...]:
+def draw_haematoma(rng: np.random.Generator) -> tuple[DrawnLesion, ...]:
     """One spontaneous haematoma with its oedema; deep ones may break into a ventricle."""
-    site = choose(rng, HAEMATOMA_SITES)
+    site = draw_one(rng, HAEMATOMA_SITES)
     opens = site in ("putamen", "thalamus") and rng.random() < (0.45 if site == "thalamus" else 0.2)
     return (
-        Lesion(
+        DrawnLesion(
             territory=site,
             side=int(rng.choice((-1, 1))),
             volume_ml=draw_volume(
@@ -245,13 +247,13 @@ def draw_haematoma(rng: np.random.Generator) -> tuple[Lesion, ...]:
 SMALL_OLD, LARGE_OLD = ("mca_deep", "lacune"), ("mca", "pca", "cerebellum")
 
 
-def draw_confounders(rng: np.random.Generator, subject: Subject) -> Confounders:
+def draw_confounders(rng: np.random.Generator, subject: DrawnHead) -> Confounders:
     """Old infarcts, leukoaraiosis, calcification, beam hardening."""
     old = []
     for _ in range(int(rng.choice(4, p=(0.62, 0.22, 0.11, 0.05)))):
         small = rng.random() < 0.6
         old.append(
-            Lesion(
+            DrawnLesion(
                 territory=str(rng.choice(SMALL_OLD if small else LARGE_OLD)),
                 side=int(rng.choice((-1, 1))),
                 volume_ml=draw_volume(rng, *((0.4, 0.6, 0.1, 2.0) if small else (8, 0.8, 1, 40))),

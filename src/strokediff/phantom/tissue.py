@@ -7,30 +7,30 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from strokediff.phantom.anatomy import Atlas, fit
+from strokediff.phantom.anatomy import Atlas, pad_to
 from strokediff.phantom.confounders import add_beam_hardening, add_calcifications
-from strokediff.phantom.fields import Array, smooth_field, soft_step, upsample
+from strokediff.phantom.fields import Field, smooth_field, soft_step, upsample
 from strokediff.phantom.lesions import LesionShapes, ProceduralShapes, ventricular_blood
-from strokediff.phantom.params import Lesion, Parameters, Subject
+from strokediff.phantom.params import DrawnHead, DrawnLesion, Parameters
 
 
 class Painted(NamedTuple):
     """A head on the atlas grid: `hu`, the labelled `lesion` and the `cavity`, soft in [0, 1]."""
 
-    hu: Array
-    lesion: Array
-    cavity: Array
+    hu: Field
+    lesion: Field
+    cavity: Field
 
 
 class Tissue(NamedTuple):
     """HU and fraction of grey and white matter; the rest of the cavity is fluid."""
 
-    grey: Array
-    white: Array
-    grey_hu: Array
-    white_hu: Array
+    grey: Field
+    white: Field
+    grey_hu: Field
+    white_hu: Field
 
-    def mix(self, fluid_hu: float) -> Array:
+    def mix(self, fluid_hu: float) -> Field:
         """HU of the mixture."""
         fluid = 1 - self.grey - self.white
         return self.grey * self.grey_hu + self.white * self.white_hu + fluid * fluid_hu
@@ -50,7 +50,7 @@ def paint(atlas: Atlas, parameters: Parameters, shapes: LesionShapes) -> Painted
 
 def paint_contents(
     atlas: Atlas, parameters: Parameters, shapes: LesionShapes
-) -> tuple[Array, Array]:
+) -> tuple[Field, Field]:
     """HU and soft lesion mask of the intracranial cavity."""
     subject = parameters.subject
     tissue = healthy_tissue(atlas, parameters)
@@ -89,7 +89,7 @@ def healthy_tissue(atlas: Atlas, parameters: Parameters) -> Tissue:
     return Tissue(solid * share, solid * (1 - share), grey_hu, white_hu)
 
 
-def infarct(tissue: Tissue, mask: Array, lesion: Lesion) -> Tissue:
+def infarct(tissue: Tissue, mask: Field, lesion: DrawnLesion) -> Tissue:
     """Grey matter falls by the whole contrast, white by 70 %: the border between them fades.
 
     Swelling closes the sulci inside the lesion by up to a quarter of their fluid.
@@ -106,12 +106,14 @@ def infarct(tissue: Tissue, mask: Array, lesion: Lesion) -> Tissue:
 
 
 def haematoma(
-    hu: Array, mask: Array, lesion: Lesion, atlas: Atlas, tissue: Tissue
-) -> tuple[Array, Array]:
+    hu: Field, mask: Field, lesion: DrawnLesion, atlas: Atlas, tissue: Tissue
+) -> tuple[Field, Field]:
     """Clot of 50-80 HU in a rim of oedema; the rim is not part of the lesion."""
     rng = np.random.default_rng([lesion.seed, 1])
     rim = ndimage.gaussian_filter(mask[::2, ::2, ::2], lesion.rim_mm / 2.0)
-    rim = fit(upsample(rim, tuple(2 * n - 1 for n in rim.shape)), tuple(2 * n for n in rim.shape))
+    rim = pad_to(
+        upsample(rim, tuple(2 * n - 1 for n in rim.shape)), tuple(2 * n for n in rim.shape)
+    )
     rim = np.clip(3.0 * rim[tuple(slice(n) for n in mask.shape)], 0, 1)
     hu = hu + rim * lesion.rim_hu * (0.5 * tissue.grey + tissue.white)
     clot = lesion.contrast_hu + 5.0 * smooth_field(rng, mask.shape, 8.0)
@@ -120,14 +122,14 @@ def haematoma(
     return hu + mask * (clot - hu), mask
 
 
-def add_old_infarcts(hu: Array, atlas: Atlas, parameters: Parameters) -> Array:
+def add_old_infarcts(hu: Field, atlas: Atlas, parameters: Parameters) -> Field:
     """Cavities left by old infarcts, close to fluid."""
     for old in parameters.confounders.old_infarcts:
         hu = hu + ProceduralShapes().shape(old, atlas) * np.minimum(old.contrast_hu - hu, 0)
     return hu
 
 
-def add_blood_pool(hu: Array, atlas: Atlas, subject: Subject) -> Array:
+def add_blood_pool(hu: Field, atlas: Atlas, subject: DrawnHead) -> Field:
     """Falx, superior sagittal and transverse sinus, basilar tip: slightly dense, never labelled."""
     x, y, z, depth = atlas.x, atlas.y, atlas.z, atlas.depth
     bow = 1.2 * np.sin(y / 35.0 + subject.seed % 7)

@@ -1,9 +1,9 @@
 """JSON that may come from anywhere, read without surprises.
 
-A file is refused that is no regular one (a pipe would wait forever), has more than `MAX_BYTES`
-(as objects it takes thirty times that), is nested deeper than `MAX_DEPTH`, or holds a number that
-neither a float64 nor a 64-bit integer holds: NaN, infinities and the like are no JSON, and would
-pass every comparison made of them later.
+A file is refused that is no regular one (a pipe would wait forever), has more than `MAX_JSON_BYTES`
+(as objects it takes thirty times that), is nested deeper than `MAX_JSON_DEPTH`, or holds a number
+that neither a float64 nor a 64-bit integer holds: NaN, infinities and the like are no JSON, and
+would pass every comparison made of them later.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 from strokediff.errors import InputError
 
-MAX_BYTES = 32 * 2**20
-MAX_DEPTH = 100
+MAX_JSON_BYTES = 32 * 2**20
+MAX_JSON_DEPTH = 100
 _INTEGERS = 2**64
 
 
@@ -45,7 +45,7 @@ def _read(path: Path, what: str, remedy: str, kind: type) -> Any:
     except OSError as error:
         reason = "missing" if isinstance(error, FileNotFoundError) else f"{error.strerror}"
     except RecursionError:
-        reason = f"nested deeper than {MAX_DEPTH}"
+        reason = f"nested deeper than {MAX_JSON_DEPTH}"
     except _Refused as error:
         reason = str(error)
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are two
@@ -55,7 +55,7 @@ def _read(path: Path, what: str, remedy: str, kind: type) -> Any:
             wanted = "a JSON object" if kind is dict else "a list"
             reason = f"corrupt, expected {wanted}, got {_kind(found)}"
         elif _deep(found):
-            reason = f"nested deeper than {MAX_DEPTH}"
+            reason = f"nested deeper than {MAX_JSON_DEPTH}"
         else:
             return found
     raise InputError(f"{path}: {reason}. Expected {what}. {remedy}")
@@ -69,9 +69,9 @@ def _content(path: Path) -> bytes:
     if path.exists() and not path.is_file():
         raise _Refused("a folder" if path.is_dir() else "no regular file")
     with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise _Refused(f"more than {MAX_BYTES // 2**20} MB")
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise _Refused(f"more than {MAX_JSON_BYTES // 2**20} MB")
     return content
 
 
@@ -105,7 +105,7 @@ def _kind(value: Any) -> str:
 
 def _deep(value: Any) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_JSON_DEPTH):
         level = [child for own in level for child in _children(own)]
     return bool(level)
 

@@ -17,11 +17,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-PREFIX = ".tmp-"
-ASIDE = f"{PREFIX}old-"
+TEMPORARY_PREFIX = ".tmp-"
+_ASIDE = f"{TEMPORARY_PREFIX}old-"
 """A folder on its way out, where the system cannot exchange two in one step."""
 DAY_S = 24 * 3600.0
-MAX_NAME_BYTES = 60
+_MAX_ENDING_BYTES = 60
 
 _OWNED = re.compile(r"\.tmp-(\d+)\.(\w*)\.([0-9a-f]{8})-[0-9a-f]{8}-.*", re.DOTALL)
 _UNOWNED = re.compile(r"\.tmp-[0-9a-f]{8}-.*", re.DOTALL)  # version 0.1.0
@@ -31,13 +31,13 @@ _swept: set[Path] = set()
 def temporary_name(path: Path) -> Path:
     """A hidden sibling that ends as `path` does (writers choose the format by the suffix)."""
     owner = f"{os.getpid()}.{_born(os.getpid())}.{_where()}"
-    return path.with_name(f"{PREFIX}{owner}-{secrets.token_hex(4)}-{_ending(path.name)}")
+    return path.with_name(f"{TEMPORARY_PREFIX}{owner}-{secrets.token_hex(4)}-{_ending(path.name)}")
 
 
 def aside_name(path: Path) -> Path:
     """Where the folder `path` lies between two renames; the same in every process."""
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f"{ASIDE}{digest}")
+    return path.with_name(f"{_ASIDE}{digest}")
 
 
 def sweep(folder: Path) -> None:
@@ -47,7 +47,7 @@ def sweep(folder: Path) -> None:
         return
     _swept.add(place)
     with suppress(OSError), os.scandir(folder) as entries:
-        left = [Path(e.path) for e in entries if e.name.startswith(PREFIX)]
+        left = [Path(e.path) for e in entries if e.name.startswith(TEMPORARY_PREFIX)]
         for path in left:
             if is_dead(path):
                 remove(path)
@@ -74,8 +74,8 @@ def remove(path: Path) -> None:
 
 
 def _ending(name: str) -> str:
-    """The last characters of a name, at most `MAX_NAME_BYTES` bytes of them."""
-    while len(os.fsencode(name)) > MAX_NAME_BYTES:
+    """The last characters of a name, at most `_MAX_ENDING_BYTES` bytes of them."""
+    while len(os.fsencode(name)) > _MAX_ENDING_BYTES:
         name = name[1:]
     return name
 

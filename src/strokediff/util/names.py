@@ -26,7 +26,7 @@ OTHERS = (
 )
 ENDINGS = (*NIFTI, *DICOM, *ARCHIVES, *PICTURES, *OTHERS)
 
-MAX_BYTES = 160
+MAX_NAME_BYTES = 160
 """Of a name of ours, as UTF-8: file systems take 255, and names get numbers and prefixes."""
 _KEPT_ASCII = frozenset(" ._-+,()'=@#")
 _EDGES = " ._-"
@@ -61,8 +61,8 @@ def safe_name(text: str) -> str:
 
     Letters, marks, digits and signs of any script stay (in composed form, NFC), and of ASCII
     spaces and ``._-+,()'=@#``, none of these at the ends. Bytes that are not UTF-8 are read as
-    Windows-1252. Names longer than `MAX_BYTES` are cut and get eight digits of their hash, so that
-    two that start alike stay apart. Applied twice it changes nothing more.
+    Windows-1252. Names longer than `MAX_NAME_BYTES` are cut and get eight digits of their hash, so
+    that two that start alike stay apart. Applied twice it changes nothing more.
 
     >>> safe_name("../Müller, Hans"), safe_name("张伟"), safe_name(".."), safe_name("a:b")
     ('Müller, Hans', '张伟', 'case', 'a_b')
@@ -71,9 +71,9 @@ def safe_name(text: str) -> str:
     name = "".join(_kept(character) for character in whole)
     name = re.sub("\x00+", "_", name)
     name = _trimmed(re.sub(r"\.{2,}", ".", name))
-    if len(name.encode()) > MAX_BYTES:
+    if len(name.encode()) > MAX_NAME_BYTES:
         digest = hashlib.blake2s(whole.encode()).hexdigest()[:8]
-        start = name.encode()[: MAX_BYTES - 9].decode(errors="ignore")
+        start = name.encode()[: MAX_NAME_BYTES - 9].decode(errors="ignore")
         name = f"{start.rstrip(_EDGES + _JOINERS)}-{digest}"
     if _WINDOWS.match(name) or name.lower() in _OURS:
         head, dot, rest = name.partition(".")

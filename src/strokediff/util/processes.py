@@ -26,13 +26,13 @@ from strokediff.errors import UsageError
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE_S = 5.0
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def in_processes(
-    function: Callable[[Item], Result], items: Iterable[Item], jobs: int
-) -> Iterator[Result]:
+    function: Callable[[_Item], _Result], items: Iterable[_Item], jobs: int
+) -> Iterator[_Result]:
     """`map`, by `jobs` processes at once; by this one if `jobs` is 1.
 
     `function` and the items must survive pickling. What it raises is raised here, and what has not
@@ -93,7 +93,7 @@ def _begin(parent: int) -> None:
     threadpool_limits(limits=1)
 
 
-def _work(function: Callable[[Item], Result], item: Item) -> Result:
+def _work(function: Callable[[_Item], _Result], item: _Item) -> _Result:
     try:
         return function(item)
     except SystemExit:  # told to stop: the pool would take it for an answer and go on

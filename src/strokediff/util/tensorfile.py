@@ -12,7 +12,7 @@ from strokediff.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_BYTES = 8 * 2**30
+MAX_TENSOR_BYTES = 8 * 2**30
 """More than ten times the weights of the largest network that is built."""
 
 
@@ -28,8 +28,8 @@ def write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> str:
 def read_tensors(file: Path, sha256: str | None, *, whole: str, named_in: str) -> dict[str, Tensor]:
     """Undo `write_tensors`; `InputError` if the file is missing, not that one, or no safetensors.
 
-    Refused too are files of more than `MAX_BYTES` and NaN or infinite values: they would make
-    every result NaN, and NaN is below every threshold. `whole` is what the file is part of and
+    Refused too are files of more than `MAX_TENSOR_BYTES` and NaN or infinite values: they would
+    make every result NaN, and NaN is below every threshold. `whole` is what the file is part of and
     `named_in` the file that names its sha256, both for the message. Without `sha256` the content
     is not compared.
     """
@@ -61,10 +61,10 @@ def _content(file: Path, whole: str) -> bytes:
         raise InputError(f"{file}: missing from the {whole}. Copy the whole folder again.")
     try:
         size = file.stat().st_size
-        if size > MAX_BYTES:
+        if size > MAX_TENSOR_BYTES:
             raise InputError(
                 f"{file}: {size / 2**30:.1f} GB. Expected a {whole} of at most "
-                f"{MAX_BYTES / 2**30:g} GB."
+                f"{MAX_TENSOR_BYTES / 2**30:g} GB."
             )
         return file.read_bytes()
     except OSError as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from strokediff.cohort.importing.base import Listing
-from strokediff.cohort.importing.bids_names import is_lesion_mask, is_plain_ct, named
+from strokediff.cohort.importing.bids_names import is_lesion_mask, named, names_plain_ct
 from strokediff.cohort.importing.registry import open_layout
 from strokediff.cohort.importing.survey import survey
 from strokediff.errors import InputError
@@ -160,9 +160,9 @@ def test_subjects_without_a_plain_ct_are_named(tmp_path: Path) -> None:
 def test_names_are_taken_apart() -> None:
     found = named(Path("sub-1_ses-2_space-NCCT_lesion-msk.nii.gz"))
     assert (found.suffix, found.about, found.in_ct_space) == ("msk", "lesion", True)
-    assert is_lesion_mask(found) and not is_plain_ct(found)
+    assert is_lesion_mask(found) and not names_plain_ct(found)
     for name in ("sub-1_cow-msk", "sub-1_label-vessel_mask", "sub-1_desc-skull_mask", "sub-1_bold"):
         assert not is_lesion_mask(named(Path(f"{name}.nii.gz")))
     for name in ("sub-1_cta", "sub-1_ctp", "sub-1_acq-postcontrast_ct", "sub-1_ce-x_ncct"):
-        assert not is_plain_ct(named(Path(f"{name}.nii")))
-    assert is_plain_ct(named(Path("sub-1_acq-postop_ct.nii")))
+        assert not names_plain_ct(named(Path(f"{name}.nii")))
+    assert names_plain_ct(named(Path("sub-1_acq-postop_ct.nii")))

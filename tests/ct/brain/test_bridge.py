@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strokediff.ct.brain.bridge import Bridge
-from strokediff.ct.brain.shapes import fill, foreseen, signed_distance
+from strokediff.ct.brain.shapes import fill_between, foreseen, signed_distance
 
 X, Y = np.mgrid[-40:41, -40:41].astype(float)
 EVEN = np.arange(9) * 5.0
@@ -48,13 +48,13 @@ def test_a_sphere_comes_back():
     radii = np.sqrt(np.maximum(0, 30.0**2 - (EVEN - 20) ** 2))
     sphere = stack(*(disc(r) for r in radii))
     for k in range(1, 6):
-        filled = fill(sphere, [k, k + 1, k + 2], EVEN, (1.0, 1.0))
+        filled = fill_between(sphere, [k, k + 1, k + 2], EVEN, (1.0, 1.0))
         assert filled.sum() == pytest.approx(sphere.sum(), rel=0.06)
 
 
 def test_without_a_good_slice_on_both_sides_nothing_is_made_up():
     mask = stack(*[disc(10)] * 4)
-    filled = fill(mask, [0, 1, 3], EVEN[:4], (1.0, 1.0))
+    filled = fill_between(mask, [0, 1, 3], EVEN[:4], (1.0, 1.0))
     assert filled.any(axis=(0, 1)).tolist() == [False, False, True, False]
 
 

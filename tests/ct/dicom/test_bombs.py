@@ -54,7 +54,7 @@ def test_a_deflated_bomb_is_inflated_only_as_far_as_needed(tmp_path):
 
 
 def test_a_deflated_header_without_end_is_damaged(tmp_path, monkeypatch):
-    monkeypatch.setattr(dicom_streams, "MAX_HEADER_BYTES", 1 << 20)
+    monkeypatch.setattr(dicom_streams, "MAX_DICOM_HEADER_BYTES", 1 << 20)
     path = write_series(tmp_path, hu=head(1), TextValue="x" * (2 << 20))[0]
     assert "more than 1 MiB" in scan([path]).damaged[path]
     deflated(path, extra=0)

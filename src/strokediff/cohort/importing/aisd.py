@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import Case, Listing
+from strokediff.cohort.importing.base import ListedScan, Listing
 from strokediff.cohort.importing.names import composed, entries
 from strokediff.cohort.importing.pictures import (
     SUFFIXES,
@@ -33,9 +33,9 @@ from strokediff.cohort.importing.pictures import (
 )
 from strokediff.util.names import safe_name
 
-TITLE = "AISD, acute ischaemic stroke"
-LICENCE = "non-commercial (terms of the AISD authors)"
-CLASSES = {"remote": 1, "clear": 2, "blurred": 3, "invisible": 4, "infarct": 5}
+_TITLE = "AISD, acute ischaemic stroke"
+_LICENCE = "non-commercial (terms of the AISD authors)"
+_CLASSES = {"remote": 1, "clear": 2, "blurred": 3, "invisible": 4, "infarct": 5}
 NEAR_WHITE = 250
 
 
@@ -43,8 +43,8 @@ class Aisd(PictureLayout):
     """Patients are folders."""
 
     name = "aisd"
-    title = TITLE
-    licence = LICENCE
+    title = _TITLE
+    licence = _LICENCE
     expected = "image/PATIENT/000.png and mask/PATIENT/000.png"
 
     @classmethod
@@ -55,7 +55,7 @@ class Aisd(PictureLayout):
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:
         """The five classes."""
-        return {name: (value,) for name, value in CLASSES.items()}
+        return {name: (value,) for name, value in _CLASSES.items()}
 
     @property
     def default_labels(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Aisd(PictureLayout):
             for part in ("image", "mask")
             for folder in entries(self.source / part, self.source)
         }
-        cases: list[Case] = []
+        cases: list[ListedScan] = []
         stray, empty = [], []
         unread: list[Path] = []
         for patient, folder in sorted(names.items()):
@@ -82,7 +82,7 @@ class Aisd(PictureLayout):
             unread += unread_in(self.source, f"image/{patient}", f"mask/{patient}")
             if pairs:
                 name = safe_name(f"aisd_{patient}")
-                cases.append(Case(name, composed(patient), pairs, numbers=numbers_of(pairs)))
+                cases.append(ListedScan(name, composed(patient), pairs, numbers=numbers_of(pairs)))
             elif not left:
                 empty.append(folder)
         return Listing(tuple(cases), tuple(stray), tuple(empty), tuple(unread))
@@ -97,8 +97,8 @@ class AisdPictures(SinglePictures):
 
     name = "aisd"
     prefix = "aisd"
-    title = f"{TITLE}, single slices with merged classes"
-    licence = LICENCE
+    title = f"{_TITLE}, single slices with merged classes"
+    licence = _LICENCE
 
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:

@@ -20,7 +20,7 @@ class SizeError(InputError):
 
 
 @dataclass(frozen=True)
-class Pair:
+class MaskedImage:
     """An image file, a slice or a whole head, with its mask; `mask` is None where none is."""
 
     image: Path
@@ -28,7 +28,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Case:
+class ListedScan:
     """One scan as it is listed, before any pixel is read; several slices from foot to head.
 
     `name` names it in the cohort, `patient` is who it is of, as the data set calls them; `split`
@@ -38,7 +38,7 @@ class Case:
 
     name: str
     patient: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[MaskedImage, ...]
     split: str | None = None
     numbers: tuple[int, ...] = ()
 
@@ -51,7 +51,7 @@ class Listing:
     lie among the images and masks.
     """
 
-    cases: tuple[Case, ...]
+    cases: tuple[ListedScan, ...]
     stray_masks: tuple[Path, ...] = ()
     empty: tuple[Path, ...] = ()
     unread: tuple[Path, ...] = ()
@@ -126,15 +126,15 @@ class Layout(ABC):
         """Find every image and mask; no pixels are read."""
 
     @abstractmethod
-    def classes(self, case: Case) -> Classes:
+    def classes(self, case: ListedScan) -> Classes:
         """Read a case's mask and compare its grid with the image's; `SizeError` if they differ."""
 
     @abstractmethod
-    def image(self, case: Case) -> CT:
+    def image(self, case: ListedScan) -> CT:
         """Read a case's image in HU, as it is stored; `InputError` if it is no head CT."""
 
     @abstractmethod
-    def write_image(self, case: Case, path: Path) -> None:
+    def write_image(self, case: ListedScan, path: Path) -> None:
         """Write an image that `image` took, in HU, to `path` (.nii.gz)."""
 
     def shown(self, value: int) -> str:
@@ -143,14 +143,14 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True)
-class Lesion:
+class LesionClasses:
     """The user's choice of classes: `values` count as lesion, None for every value above 0."""
 
     names: tuple[str, ...]
     values: tuple[int, ...] | None
 
     @classmethod
-    def chosen(cls, layout: Layout, names: tuple[str, ...] | None) -> Lesion:
+    def chosen(cls, layout: Layout, names: tuple[str, ...] | None) -> LesionClasses:
         """Look up names or numbers; raises `UsageError` listing the classes there are."""
         labels = layout.labels
         if labels is None:

@@ -18,14 +18,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from strokediff.cohort.importing.base import Case, Listing, Pair
-from strokediff.cohort.importing.bids_names import Named, is_lesion_mask, is_plain_ct, named
+from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
+from strokediff.cohort.importing.bids_names import BidsName, is_lesion_mask, named, names_plain_ct
 from strokediff.cohort.importing.names import composed, entries
 from strokediff.cohort.importing.volumes import VolumeLayout
 from strokediff.errors import InputError
 from strokediff.util.names import NIFTI, safe_name
 
-FOLDERS = ("anat", "ct")
+_FOLDERS = ("anat", "ct")
 RAW = ("rawdata", "raw_data")
 Session = tuple[str, str]
 """Subject and session, "sub-01" and "ses-02" or ""."""
@@ -56,10 +56,10 @@ class Bids(VolumeLayout):
         """One case for each subject and session with a plain CT; those without are noted."""
         raw = _raw(self.source)
         scans: dict[Session, list[Path]] = defaultdict(list)
-        masks: dict[Session, list[Named]] = defaultdict(list)
+        masks: dict[Session, list[BidsName]] = defaultdict(list)
         for session, folder in self._sessions(raw):
-            for place in (folder, *_named_folders(folder, self.source, FOLDERS)):
-                scans[session] += [n.path for n in self._files(place) if is_plain_ct(n)]
+            for place in (folder, *_named_folders(folder, self.source, _FOLDERS)):
+                scans[session] += [n.path for n in self._files(place) if names_plain_ct(n)]
             masks[session] += self._masks_below(folder)
         derived = self.source / "derivatives"
         for pipeline in [derived, *entries(derived, self.source)]:
@@ -80,7 +80,7 @@ class Bids(VolumeLayout):
 
     def _case(
         self, session: Session, scans: list[Path], masks: Mapping[Session, list[Path]]
-    ) -> Case:
+    ) -> ListedScan:
         name = "_".join(part for part in session if part)
         found = masks.get(session, [])
         for what, paths in (("CT images", scans), ("lesion masks", found)):
@@ -90,8 +90,8 @@ class Bids(VolumeLayout):
                     f"{self.source}: {name} has {len(paths)} {what}: {shown}. Expected one; take "
                     "the others out, or name the lesion's mask label-lesion."
                 )
-        pair = Pair(scans[0], found[0] if found else None)
-        return Case(safe_name(name), composed(session[0]), (pair,))
+        pair = MaskedImage(scans[0], found[0] if found else None)
+        return ListedScan(safe_name(name), composed(session[0]), (pair,))
 
     def _sessions(self, root: Path) -> list[tuple[Session, Path]]:
         """Every subject's folder, and those of its sessions."""
@@ -101,10 +101,10 @@ class Bids(VolumeLayout):
             for folder in [subject, *_folders(subject, self.source, "ses-")]
         ]
 
-    def _files(self, folder: Path) -> list[Named]:
+    def _files(self, folder: Path) -> list[BidsName]:
         return [named(path) for path in entries(folder, self.source, *NIFTI)]
 
-    def _masks_below(self, folder: Path) -> list[Named]:
+    def _masks_below(self, folder: Path) -> list[BidsName]:
         below = _all_below(folder, self.source)
         return [found for own in below for found in self._files(own) if is_lesion_mask(found)]
 
@@ -119,13 +119,13 @@ def _note(what: str, names: list[str]) -> list[str]:
 
 
 def _assigned(
-    scans: Mapping[Session, list[Path]], masks: Mapping[Session, list[Named]]
+    scans: Mapping[Session, list[Path]], masks: Mapping[Session, list[BidsName]]
 ) -> dict[Session, list[Path]]:
     """Masks by the session of the scan that they lie on."""
     of_subject: dict[str, list[Session]] = defaultdict(list)
     for session in scans:
         of_subject[session[0]].append(session)
-    found: dict[Session, list[Named]] = {s: own for s, own in masks.items() if own}
+    found: dict[Session, list[BidsName]] = {s: own for s, own in masks.items() if own}
     for sessions in of_subject.values():
         (only, *more) = sessions
         if more or only in found:
@@ -137,12 +137,12 @@ def _assigned(
     return {session: [own.path for own in every] for session, every in found.items()}
 
 
-def _preferred(masks: list[Named]) -> list[Named]:
+def _preferred(masks: list[BidsName]) -> list[BidsName]:
     """Those that say that they are of a lesion, else all; and of them those in the CT's space."""
     return _in_ct_space([own for own in masks if own.says_lesion] or masks)
 
 
-def _in_ct_space(masks: list[Named]) -> list[Named]:
+def _in_ct_space(masks: list[BidsName]) -> list[BidsName]:
     return [own for own in masks if own.in_ct_space] or masks
 
 

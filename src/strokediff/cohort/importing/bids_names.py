@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from strokediff.cohort.importing.names import stem
+from strokediff.cohort.importing.names import composed_stem
 
 CT_SUFFIXES = {"ct", "ncct", "nct"}
 MASK_SUFFIXES = {"mask", "msk", "dseg", "roi", "seg", "lesion", "lesionmask"}
@@ -22,12 +22,12 @@ ANATOMY = re.compile(
     "brain|skull|head|bone|face|deface|scalp|tissue|csf|ventric|lvo|cow|vessel|arter|thromb|clot"
     "|gm|wm|lobe|atlas|territor|aspects|hemisphere|cerebell|air|background"
 )
-ENHANCED = re.compile("cta|ctp|ctv|angio|perf|contrast|venous|arterial|enh|post(?!op|er)")
-PLAIN = re.compile("non|without|plain|pre|ncct|nect|noce")
+_ENHANCED = re.compile("cta|ctp|ctv|angio|perf|contrast|venous|arterial|enh|post(?!op|er)")
+_PLAIN = re.compile("non|without|plain|pre|ncct|nect|noce")
 
 
 @dataclass(frozen=True)
-class Named:
+class BidsName:
     """A file by its name: `words` are the entities by key, `suffix` what comes last, lower case."""
 
     path: Path
@@ -50,28 +50,28 @@ class Named:
         return self.words.get("space", "") in CT_SUFFIXES
 
 
-def named(path: Path) -> Named:
+def named(path: Path) -> BidsName:
     """Take a name apart: sub-01_ses-02_space-ncct_lesion-msk -> space: ncct, of: lesion, msk.
 
     A part without a dash before a mask's suffix (_lesion_mask) says what it is of.
     """
-    *parts, last = stem(path).lower().split("_")
+    *parts, last = composed_stem(path).lower().split("_")
     words = dict(part.split("-", 1) for part in parts if "-" in part)
     plain = [part for part in parts if "-" not in part]
     of, _, suffix = last.rpartition("-")
     if suffix in MASK_SUFFIXES:
         words["of"] = " ".join([*plain, of, suffix if "lesion" in suffix else ""]).strip()
-    return Named(path, words, suffix if of else last)
+    return BidsName(path, words, suffix if of else last)
 
 
-def is_plain_ct(found: Named) -> bool:
+def names_plain_ct(found: BidsName) -> bool:
     """Whether a file is a CT without contrast, as far as its name tells."""
     told = " ".join(found.words.get(key, "") for key in ("acq", "desc", "task"))
-    enhanced = ENHANCED.search(told) and not PLAIN.search(told)
+    enhanced = _ENHANCED.search(told) and not _PLAIN.search(told)
     return found.suffix in CT_SUFFIXES and not enhanced and "ce" not in found.words
 
 
-def is_lesion_mask(found: Named) -> bool:
+def is_lesion_mask(found: BidsName) -> bool:
     """Whether a file is a mask, and not one of anatomy."""
     if found.suffix not in MASK_SUFFIXES:
         return False

@@ -9,10 +9,10 @@ from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 
-from strokediff.cohort.importing.base import Case, Layout, Listing
+from strokediff.cohort.importing.base import Layout, ListedScan, Listing
 from strokediff.util.names import same_name, shown_below
 
-SHOWN = 5
+_SHOWN = 5
 
 
 class Severity(Enum):
@@ -37,8 +37,8 @@ class Finding:
     @property
     def shown(self) -> str:
         """The first few places, and how many more there are."""
-        more = f" and {len(self.where) - SHOWN} more" if len(self.where) > SHOWN else ""
-        return ", ".join(self.where[:SHOWN]) + more
+        more = f" and {len(self.where) - _SHOWN} more" if len(self.where) > _SHOWN else ""
+        return ", ".join(self.where[:_SHOWN]) + more
 
     @property
     def messages(self) -> bool:
@@ -47,8 +47,8 @@ class Finding:
 
     def __str__(self) -> str:
         if self.messages:
-            more = [f"... and {len(self.where) - SHOWN} more"] if len(self.where) > SHOWN else []
-            return "\n  ".join([f"{self.what}:", *self.where[:SHOWN], *more])
+            more = [f"... and {len(self.where) - _SHOWN} more"] if len(self.where) > _SHOWN else []
+            return "\n  ".join([f"{self.what}:", *self.where[:_SHOWN], *more])
         return f"{self.what}: {self.shown}. {self.remedy}"
 
 
@@ -115,7 +115,7 @@ def _finding(severity: Severity, what: str, where: Iterable[str], remedy: str) -
     return [Finding(severity, what, places, remedy)] if places else []
 
 
-def _in_two_splits(cases: Iterable[Case]) -> list[str]:
+def _in_two_splits(cases: Iterable[ListedScan]) -> list[str]:
     splits: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         if case.split:
@@ -123,11 +123,11 @@ def _in_two_splits(cases: Iterable[Case]) -> list[str]:
     return [f"{p} ({' and '.join(sorted(s))})" for p, s in splits.items() if len(s) > 1]
 
 
-def _named(cases: Iterable[Case], of: Callable[[tuple[int, ...]], list[int]]) -> list[str]:
+def _named(cases: Iterable[ListedScan], of: Callable[[tuple[int, ...]], list[int]]) -> list[str]:
     """Cases whose slice numbers have `of`, with the first few of them."""
     found = {case.name: of(case.numbers) for case in cases}
     return [
-        f"{name} ({', '.join(map(str, n[:SHOWN]))}{', ...' * (len(n) > SHOWN)})"
+        f"{name} ({', '.join(map(str, n[:_SHOWN]))}{', ...' * (len(n) > _SHOWN)})"
         for name, n in found.items()
         if n
     ]
@@ -140,5 +140,5 @@ def _repeated(numbers: tuple[int, ...]) -> list[int]:
 def _missing(numbers: tuple[int, ...]) -> list[int]:
     """Numbers between the first and the last that no slice has; of a long gap the first few."""
     ordered = sorted(set(numbers))
-    gaps = [range(a + 1, min(b, a + 2 + SHOWN)) for a, b in pairwise(ordered)]
+    gaps = [range(a + 1, min(b, a + 2 + _SHOWN)) for a, b in pairwise(ordered)]
     return [number for gap in gaps for number in gap]

@@ -15,7 +15,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.survey import Progress, Survey
+from strokediff.cohort.importing.survey import ScanProgress, Survey
+from strokediff.cohort.record import SPLITS
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory
 
@@ -29,7 +30,7 @@ def require_new(out: Path) -> None:
 
 
 def convert(
-    surveyed: Survey, out: Path, *, progress: Progress = lambda done, total, name: None
+    surveyed: Survey, out: Path, *, progress: ScanProgress = lambda done, total, name: None
 ) -> None:
     """Write the cohort `out`; raises `InputError` with the survey's errors, or every bad image.
 
@@ -80,7 +81,7 @@ def record(surveyed: Survey) -> dict[str, Any]:
     if any(fact.case.split for fact in facts):
         made["declared_split"] = {
             split: [fact.case.name for fact in facts if fact.case.split == split]
-            for split in ("train", "val", "test")
+            for split in SPLITS
         }
     made["patients"] = {
         fact.case.name: {

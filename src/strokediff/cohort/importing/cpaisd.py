@@ -24,7 +24,14 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
+from strokediff.cohort.importing.base import (
+    Classes,
+    Layout,
+    ListedScan,
+    Listing,
+    MaskedImage,
+    SizeError,
+)
 from strokediff.cohort.importing.headers import stack_of
 from strokediff.cohort.importing.names import by_number, composed, entries, inside
 from strokediff.cohort.importing.pictures import (
@@ -33,25 +40,26 @@ from strokediff.cohort.importing.pictures import (
     read_colour,
     upright,
 )
+from strokediff.cohort.record import SPLITS
+from strokediff.ct.arrays import FLOOR_HU
 from strokediff.ct.checks.hounsfield import as_hounsfield
-from strokediff.ct.checks.sanity import AIR_HU, MAX_PIXELS
+from strokediff.ct.checks.sanity import MAX_PIXELS
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.util.names import safe_name
 
-TITLE = "CPAISD, core and penumbra of acute ischaemic stroke"
-LICENCE = "CC BY 4.0 (Zenodo 10892316)"
-CLASSES = {"core": (1,), "penumbra": (2,)}
+_TITLE = "CPAISD, core and penumbra of acute ischaemic stroke"
+_LICENCE = "CC BY 4.0 (Zenodo 10892316)"
+_CLASSES = {"core": (1,), "penumbra": (2,)}
 COLOURS = {0xFF0000: 1, 0x00FF00: 2}
-SPLITS = ("train", "val", "test")
 
 
 class Cpaisd(Layout):
     """The published folders of NumPy archives."""
 
     name = "cpaisd"
-    title = TITLE
-    licence = LICENCE
+    title = _TITLE
+    licence = _LICENCE
     expected = "train|val|test/STUDY/SLICE/image.npz and mask.npz"
 
     def __init__(self, source: Path) -> None:
@@ -66,11 +74,11 @@ class Cpaisd(Layout):
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:
         """Core and penumbra."""
-        return CLASSES
+        return _CLASSES
 
     def list_cases(self) -> Listing:
         """One case a study, with the split of its folder."""
-        cases: list[Case] = []
+        cases: list[ListedScan] = []
         stray, empty = [], []
         for split in SPLITS:
             for study in entries(self.source / split, self.source):
@@ -89,10 +97,10 @@ class Cpaisd(Layout):
                 # Names such as UIDs number nothing, and headers that agree order by position.
                 plain = all(p.name.isdecimal() for p in ordered) and self._affine[name] is None
                 numbers = tuple(int(p.name) for p in ordered) if plain else ()
-                cases.append(Case(name, composed(study.name), pairs, split, numbers))
+                cases.append(ListedScan(name, composed(study.name), pairs, split, numbers))
         return Listing(tuple(cases), tuple(stray), tuple(empty))
 
-    def classes(self, case: Case) -> Classes:
+    def classes(self, case: ListedScan) -> Classes:
         """As `Layout.classes`; every array of a case must be of one size."""
         size = read_archive(case.pairs[0].image, "image").shape
         slices = []
@@ -119,7 +127,7 @@ class Cpaisd(Layout):
         known = affine is not None
         return Classes(values, nominal_affine(values.shape) if affine is None else affine, known)
 
-    def image(self, case: Case) -> CT:
+    def image(self, case: ListedScan) -> CT:
         """As `Layout.image`; the arrays must hold HU."""
         slices = [read_archive(pair.image, "image") for pair in case.pairs]
         hu = np.stack([upright(s.astype(np.float32)) for s in slices], axis=2)
@@ -127,19 +135,21 @@ class Cpaisd(Layout):
         hu, said = as_hounsfield(folder, hu)
         affine = self._affine[case.name]
         affine = nominal_affine(hu.shape) if affine is None else affine
-        whole = np.rint(np.clip(hu, AIR_HU, np.iinfo(np.int16).max))
+        whole = np.rint(np.clip(hu, FLOOR_HU, np.iinfo(np.int16).max))
         source = Source(folder, "array", hu.shape, affine)
         return CT.from_source_array(whole, source, warnings=tuple(said))
 
-    def write_image(self, case: Case, path: Path) -> None:
+    def write_image(self, case: ListedScan, path: Path) -> None:
         """As `Layout.write_image`, int16."""
         volume = self.image(case)
         stored = volume.to_source(volume.hu).astype(np.int16)
         nib.save(nib.Nifti1Image(stored, volume.source.affine), path)
 
-    def _pair(self, folder: Path) -> Pair:
+    def _pair(self, folder: Path) -> MaskedImage:
         image = inside(folder / "image.npz", self.source)
-        return Pair(image, inside(folder / "mask.npz", self.source) if _mask_in(folder) else None)
+        return MaskedImage(
+            image, inside(folder / "mask.npz", self.source) if _mask_in(folder) else None
+        )
 
 
 class CpaisdPictures(SinglePictures):
@@ -147,14 +157,14 @@ class CpaisdPictures(SinglePictures):
 
     name = "cpaisd"
     prefix = "cpaisd"
-    title = f"{TITLE}, single slices"
-    licence = LICENCE
+    title = f"{_TITLE}, single slices"
+    licence = _LICENCE
     window_hu = (0.0, 255.0)
 
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:
         """Core and penumbra."""
-        return CLASSES
+        return _CLASSES
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """Red is 1, green is 2, other colours stay as 0xRRGGBB."""

@@ -15,21 +15,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import Case, Listing, Pair
-from strokediff.cohort.importing.names import by_stem, entries, stem
+from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
+from strokediff.cohort.importing.names import by_stem, composed_stem, entries
 from strokediff.cohort.importing.pictures import SinglePictures, read_colour
 from strokediff.cohort.importing.volumes import VolumeLayout
 from strokediff.util.names import NIFTI, safe_name
 
-TITLE = "CT-ICH (PhysioNet), intracranial haemorrhage"
-ORANGE, WHITE = 0xD25000, 0xFFFFFF
+_ORANGE, _WHITE = 0xD25000, 0xFFFFFF
 
 
 class CtIch(VolumeLayout):
     """One NIfTI a patient."""
 
     name = "ctich"
-    title = TITLE
+    title = "CT-ICH (PhysioNet), intracranial haemorrhage"
     licence = "CC BY 4.0 for version 1.0; version 1.3.1 is under PhysioNet's restricted licence"
     expected = "ct_scans/NNN.nii and masks/NNN.nii"
 
@@ -48,10 +47,14 @@ class CtIch(VolumeLayout):
         masks = by_stem(entries(self.source / "masks", self.source, *NIFTI))
         scans = entries(self.source / "ct_scans", self.source, *NIFTI)
         cases = tuple(
-            Case(safe_name(f"ctich_{stem(p)}"), stem(p), (Pair(p, masks.get(stem(p))),))
+            ListedScan(
+                safe_name(f"ctich_{composed_stem(p)}"),
+                composed_stem(p),
+                (MaskedImage(p, masks.get(composed_stem(p))),),
+            )
             for p in scans
         )
-        names = {stem(p) for p in scans}
+        names = {composed_stem(p) for p in scans}
         return Listing(cases, tuple(p for name, p in masks.items() if name not in names))
 
 
@@ -60,14 +63,14 @@ class CtIchPictures(SinglePictures):
 
     name = "ctich"
     prefix = "ctich"
-    title = f"{TITLE}, single slices"
+    title = f"{CtIch.title}, single slices"
     licence = "CC BY 4.0 (version 1.0)"
     window_hu = (-20.0, 100.0)
 
     @property
     def labels(self) -> Mapping[str, tuple[int, ...]]:
         """One class; white is taken for it too."""
-        return {"haemorrhage": (ORANGE, WHITE)}
+        return {"haemorrhage": (_ORANGE, _WHITE)}
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """The stored colours."""

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import Case, Listing, Pair
-from strokediff.cohort.importing.ctich import TITLE
+from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
+from strokediff.cohort.importing.ctich import CtIch
 from strokediff.cohort.importing.names import by_number, composed, entries, inside, strangers
 from strokediff.cohort.importing.pictures import SLICE_MM, SUFFIXES, PictureLayout, read_grey
 from strokediff.util.names import safe_name
@@ -33,9 +33,9 @@ ROOT = "Patients_CT"
 TABLE = "hemorrhage_diagnosis.csv"
 IMAGE = re.compile(r"([0-9]{1,4})\.[a-z]+", re.IGNORECASE)
 MASK = re.compile(r"([0-9]{1,4})_HGE_Seg\.[a-z]+", re.IGNORECASE)
-CUT = 127
+_CUT = 127
 """Grey above which a pixel of a mask is drawn: JPEG blurs 0 and 255."""
-MAX_BYTES = 8_000_000
+_MAX_BYTES = 8_000_000
 
 Numbers = frozenset[int]
 
@@ -44,7 +44,7 @@ class CtIchFolders(PictureLayout):
     """Patients are folders."""
 
     name = "ctich"
-    title = TITLE
+    title = CtIch.title
     licence = "CC BY 4.0 (version 1.0)"
     expected = f"{ROOT}/NNN/brain/S.jpg and S_HGE_Seg.jpg"
     window_hu = (-20.0, 100.0)
@@ -84,18 +84,18 @@ class CtIchFolders(PictureLayout):
                 continue
             ordered = sorted(images, key=by_number)
             numbers = tuple(_slice(p) for p in ordered)
-            pairs = tuple(Pair(p, masks.get(_slice(p))) for p in ordered)
+            pairs = tuple(MaskedImage(p, masks.get(_slice(p))) for p in ordered)
             stray += [*doubled, *(p for n, p in masks.items() if n not in numbers)]
             name = safe_name(f"ctich_{patient.name}")
-            cases.append(Case(name, composed(patient.name), pairs, numbers=numbers))
+            cases.append(ListedScan(name, composed(patient.name), pairs, numbers=numbers))
         notes = self._contradictions(cases)
         return Listing(tuple(cases), tuple(stray), tuple(empty), tuple(unread), tuple(notes))
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """1 where it is drawn."""
-        return (read_grey(path) > CUT).astype(np.int32)
+        return (read_grey(path) > _CUT).astype(np.int32)
 
-    def _contradictions(self, cases: list[Case]) -> list[str]:
+    def _contradictions(self, cases: list[ListedScan]) -> list[str]:
         """Slices whose mask, or which themselves, the table of diagnoses lets expect otherwise."""
         path = inside(self.source / TABLE, self.source)
         try:
@@ -140,8 +140,8 @@ def _diagnoses(path: Path) -> tuple[dict[int, Numbers], dict[int, Numbers]]:
     """By patient: all slices, and those with a haemorrhage."""
     listed: dict[int, set[int]] = defaultdict(set)
     bleeding: dict[int, set[int]] = defaultdict(set)
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"more than {MAX_BYTES} bytes")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"more than {_MAX_BYTES} bytes")
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             patient, number = int(row["PatientNumber"]), int(row["SliceNumber"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from strokediff.cohort.importing.base import Case
+from strokediff.cohort.importing.base import ListedScan
 from strokediff.cohort.importing.check import Finding, error, warning
 from strokediff.cohort.likeness import Likeness, copies, look_alikes
 
-Known = tuple[Case, Likeness, bytes]
+Known = tuple[ListedScan, Likeness, bytes]
 """A case, what its image is like, and the digest of its mask."""
 
 
@@ -50,5 +50,5 @@ def check_copies(scans: Sequence[Known]) -> list[Finding]:
     ]
 
 
-def _splits(names: Iterable[str], case_of: dict[str, Case]) -> set[str | None]:
+def _splits(names: Iterable[str], case_of: dict[str, ListedScan]) -> set[str | None]:
     return {case_of[name].split for name in names}

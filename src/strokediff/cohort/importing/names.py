@@ -62,7 +62,7 @@ def _visible(folder: Path, source: Path) -> list[Path]:
     return [path for path in there if not path.name.startswith(".")]
 
 
-def stem(path: Path) -> str:
+def composed_stem(path: Path) -> str:
     """The file's name without its ending, composed (NFC): a mask's may be written otherwise."""
     return composed(names.stem(path))
 
@@ -81,7 +81,7 @@ def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
     """Files by their stems; `InputError` for two of one stem."""
     found: dict[str, Path] = {}
     for path in paths:
-        other = found.setdefault(stem(path), path)
+        other = found.setdefault(composed_stem(path), path)
         if other is not path:
             raise InputError(f"{path}: the same name as {other}. Keep one of them.")
     return found

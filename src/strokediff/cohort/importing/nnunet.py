@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from strokediff.cohort.importing.base import Case, Listing, Pair
-from strokediff.cohort.importing.names import by_stem, composed, entries, inside, stem
-from strokediff.cohort.importing.nnunet_terms import is_plain_ct, label_values
+from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
+from strokediff.cohort.importing.names import by_stem, composed, composed_stem, entries, inside
+from strokediff.cohort.importing.nnunet_terms import is_plain_ct_channel, label_values
 from strokediff.cohort.importing.volumes import VolumeLayout
 from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json, read_json_list
@@ -78,15 +78,17 @@ class NnUNet(VolumeLayout):
             notes.append("the class 'ignore' counts as no lesion")
         return Listing(tuple(cases), (*stray, *more), notes=tuple(notes))
 
-    def _in(self, part: str, split: str) -> tuple[list[Case], list[Path]]:
+    def _in(self, part: str, split: str) -> tuple[list[ListedScan], list[Path]]:
         labels = entries(self.source / f"labels{part}", self.source, *NIFTI)
         masks = by_stem(labels)
         cases = []
         for path in entries(self.source / f"images{part}", self.source, *NIFTI):
-            if not stem(path).endswith(CHANNEL):
+            if not composed_stem(path).endswith(CHANNEL):
                 raise InputError(f"{path}: expected a name that ends in {CHANNEL}. Rename it.")
-            own = stem(path).removesuffix(CHANNEL)
-            cases.append(Case(safe_name(own), own, (Pair(path, masks.pop(own, None)),), split))
+            own = composed_stem(path).removesuffix(CHANNEL)
+            cases.append(
+                ListedScan(safe_name(own), own, (MaskedImage(path, masks.pop(own, None)),), split)
+            )
         return cases, list(masks.values())
 
     def _validating(self, names: set[str]) -> set[str]:
@@ -122,7 +124,7 @@ class NnUNet(VolumeLayout):
         path = self.source / "dataset.json"
         channels = self._meta.get("channel_names", self._meta.get("modality"))
         named = list(channels.values()) if isinstance(channels, dict) else []
-        if len(named) != 1 or not is_plain_ct(named[0]):
+        if len(named) != 1 or not is_plain_ct_channel(named[0]):
             raise InputError(
                 f"{path}: expected one channel, CT, got {_short(channels)}. Give non-contrast CT "
                 'alone; if it is that, write {"0": "CT"}.'

@@ -8,26 +8,35 @@ from typing import Any
 PLAIN_CT = {"ct", "ncct", "nct", "nect", "cct", "ncht", "tomography"}
 """One of these must be there."""
 NEGATIONS = {"non", "no", "nc", "without", "wo", "un", "unenhanced", "ncct", "nect", "nct"}
-BESIDE = {"computed", "computerized", "computerised", "plain", "native", "head", "brain", "cranial"}
-BESIDE |= {"axial", "image", "scan", "hu", "noncontrast", "baseline", "admission", "of", "the"}
-BESIDE |= NEGATIONS
-ENHANCED = {"contrast", "enhanced", "enhancement", "contrastenhanced"}
+_BESIDE = {
+    "computed",
+    "computerized",
+    "computerised",
+    "plain",
+    "native",
+    "head",
+    "brain",
+    "cranial",
+}
+_BESIDE |= {"axial", "image", "scan", "hu", "noncontrast", "baseline", "admission", "of", "the"}
+_BESIDE |= NEGATIONS
+_ENHANCED = {"contrast", "enhanced", "enhancement", "contrastenhanced"}
 """Only beside a negation."""
 
 
-def is_plain_ct(channel: object) -> bool:
+def is_plain_ct_channel(channel: object) -> bool:
     """Whether the name of a channel is one of plain CT; every word of it must be known.
 
-    >>> [is_plain_ct(c) for c in ("CT ", "NCCT", "CT_NC", "Computed Tomography")]
+    >>> [is_plain_ct_channel(c) for c in ("CT ", "NCCT", "CT_NC", "Computed Tomography")]
     [True, True, True, True]
-    >>> [is_plain_ct(c) for c in ("CTA", "CT with contrast", "T1")]
+    >>> [is_plain_ct_channel(c) for c in ("CTA", "CT with contrast", "T1")]
     [False, False, False]
     """
     if not isinstance(channel, str):
         return False
     words = set(re.findall(r"[^\W_]+", channel.lower()))
     negated = bool(words & NEGATIONS)
-    known = PLAIN_CT | BESIDE | (ENHANCED if negated else set())
+    known = PLAIN_CT | _BESIDE | (_ENHANCED if negated else set())
     return bool(words & PLAIN_CT) and words <= known
 
 

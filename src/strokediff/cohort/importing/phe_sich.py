@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import Case, Listing
+from strokediff.cohort.importing.base import ListedScan, Listing
 from strokediff.cohort.importing.names import entries
 from strokediff.cohort.importing.pictures import (
     SUFFIXES,
@@ -60,7 +60,9 @@ class PheSich(PictureLayout):
             pairs, left = paired(images[patient], masks[patient])
             stray += left
             if pairs:
-                cases.append(Case(f"phe_{patient}", patient, pairs, numbers=numbers_of(pairs)))
+                cases.append(
+                    ListedScan(f"phe_{patient}", patient, pairs, numbers=numbers_of(pairs))
+                )
         unread = unread_in(self.source, "images", "masks")
         return Listing(tuple(cases), tuple(stray), unread=unread)
 

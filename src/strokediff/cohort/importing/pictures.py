@@ -19,12 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from strokediff.cohort.importing.base import Case, Classes, Layout, Listing, Pair, SizeError
+from strokediff.cohort.importing.base import (
+    Classes,
+    Layout,
+    ListedScan,
+    Listing,
+    MaskedImage,
+    SizeError,
+)
 from strokediff.cohort.importing.names import (
     by_number,
     by_stem,
+    composed_stem,
     entries,
-    stem,
     strangers,
 )
 from strokediff.ct.axes import transposed
@@ -36,7 +43,7 @@ from strokediff.util.names import safe_name
 from strokediff.util.quiet import quiet
 
 FIELD_OF_VIEW_MM, SLICE_MM = 230.0, 5.0
-MIN_SIDE, MAX_SIDE = (round(FIELD_OF_VIEW_MM / mm) for mm in reversed(PIXEL_LIMITS_MM))
+_MIN_SIDE, _MAX_SIDE = (round(FIELD_OF_VIEW_MM / mm) for mm in reversed(PIXEL_LIMITS_MM))
 """Pixels along a slice's longer side whose nominal size is one of a head CT."""
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -107,7 +114,7 @@ class PictureLayout(Layout):
         pixel = self.assumed_pixel_mm
         return nominal if pixel is None else np.diag([-pixel, -pixel, SLICE_MM, 1.0])
 
-    def classes(self, case: Case) -> Classes:
+    def classes(self, case: ListedScan) -> Classes:
         """As `Layout.classes`; every picture of a case must be of one size."""
         first = case.pairs[0].image
         size = picture_size(first)
@@ -121,7 +128,7 @@ class PictureLayout(Layout):
         known = self.assumed_pixel_mm is not None
         return Classes(values, self.affine(values.shape), spacing_known=known)
 
-    def image(self, case: Case) -> CT:
+    def image(self, case: ListedScan) -> CT:
         """As `Layout.image`: the window undone, bone and air still cut."""
         low, high = self.window_hu
         grey = np.stack([self.turned(read_grey(pair.image)) for pair in case.pairs], axis=2)
@@ -129,13 +136,13 @@ class PictureLayout(Layout):
         source = Source(case.pairs[0].image, "array", hu.shape, self.affine(hu.shape))
         return CT.from_source_array(hu, source)
 
-    def write_image(self, case: Case, path: Path) -> None:
+    def write_image(self, case: ListedScan, path: Path) -> None:
         """As `Layout.write_image`: bone and air put back, int16."""
         volume = put_back(self.image(case), *self.window_hu)
         whole = np.round(volume.to_source(volume.hu)).astype(np.int16)
         nib.save(nib.Nifti1Image(whole, volume.source.affine), path)
 
-    def _mask(self, pair: Pair, size: tuple[int, int]) -> NDArray[np.int32]:
+    def _mask(self, pair: MaskedImage, size: tuple[int, int]) -> NDArray[np.int32]:
         if pair.mask is not None:
             return self.read_classes(pair.mask)
         assert self.unmasked_is_empty, "checked by check_listing"
@@ -162,7 +169,9 @@ class SinglePictures(PictureLayout):
         masks = by_stem(entries(self.source / "masks", self.source, *SUFFIXES))
         images = by_stem(entries(self.source / "images", self.source, *SUFFIXES))
         cases = [
-            Case(safe_name(f"{self.prefix}_{name}"), name, (Pair(path, masks.get(name)),))
+            ListedScan(
+                safe_name(f"{self.prefix}_{name}"), name, (MaskedImage(path, masks.get(name)),)
+            )
             for name, path in images.items()
         ]
         stray = tuple(path for name, path in masks.items() if name not in images)
@@ -171,16 +180,16 @@ class SinglePictures(PictureLayout):
         return Listing(tuple(cases), stray, unread=unread, notes=(note,))
 
 
-def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[Pair, ...], list[Path]]:
+def paired(images: list[Path], masks: list[Path]) -> tuple[tuple[MaskedImage, ...], list[Path]]:
     """Slices in the order of their numbers with the masks of their names, and masks left over."""
     mask_of, image_of = by_stem(masks), by_stem(images)
-    pairs = [Pair(p, mask_of.get(stem(p))) for p in sorted(images, key=by_number)]
+    pairs = [MaskedImage(p, mask_of.get(composed_stem(p))) for p in sorted(images, key=by_number)]
     return tuple(pairs), [p for name, p in mask_of.items() if name not in image_of]
 
 
-def numbers_of(pairs: Iterable[Pair]) -> tuple[int, ...]:
+def numbers_of(pairs: Iterable[MaskedImage]) -> tuple[int, ...]:
     """The last number in each image's name, suffix aside; nothing unless every name has one."""
-    found = [re.findall(r"\d+", stem(pair.image)) for pair in pairs]
+    found = [re.findall(r"\d+", composed_stem(pair.image)) for pair in pairs]
     return tuple(int(digits[-1]) for digits in found) if all(found) else ()
 
 
@@ -202,10 +211,10 @@ def _opened(path: Path) -> Image.Image:
             image = Image.open(path)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
-    if not MIN_SIDE <= max(image.size) <= MAX_SIDE:
+    if not _MIN_SIDE <= max(image.size) <= _MAX_SIDE:
         raise InputError(
-            f"{path}: expected a slice whose longer side has {MIN_SIDE} to {MAX_SIDE} pixels, got "
-            f"{image.width} x {image.height}. Export it again, or resize images and masks."
+            f"{path}: expected a slice whose longer side has {_MIN_SIDE} to {_MAX_SIDE} pixels, "
+            f"got {image.width} x {image.height}. Export it again, or resize images and masks."
         )
     return image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from strokediff.cohort.importing.base import Case, Layout, Lesion, SizeError
+from strokediff.cohort.importing.base import Layout, LesionClasses, ListedScan, SizeError
 from strokediff.cohort.importing.check import Finding, Severity, check_listing, error, warning
 from strokediff.cohort.importing.duplicates import check_copies
 from strokediff.cohort.importing.names import composed
@@ -16,14 +16,14 @@ from strokediff.cohort.likeness import Likeness, digest, likeness_of
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.errors import InputError, UsageError
 
-Progress = Callable[[int, int, str], None]
+ScanProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class CaseFacts:
     """What a case's image and mask showed; `lesion_ml` is None where spacing is unknown."""
 
-    case: Case
+    case: ListedScan
     slices: int
     lesion_slices: int
     lesion_voxels: int
@@ -47,7 +47,7 @@ class Survey:
     """
 
     layout: Layout
-    lesion: Lesion
+    lesion: LesionClasses
     facts: tuple[CaseFacts, ...]
     findings: tuple[Finding, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -90,14 +90,14 @@ def survey(
     labels: tuple[str, ...] | None = None,
     test_list: Path | None = None,
     skip_damaged: bool = False,
-    progress: Progress = lambda done, total, name: None,
+    progress: ScanProgress = lambda done, total, name: None,
 ) -> Survey:
     """List, read every image and mask, and check; raises only if there is nothing to look at.
 
     Cases whose files cannot be used are errors; with `skip_damaged` they are left out and named,
     unless none is sound.
     """
-    lesion = Lesion.chosen(layout, labels)
+    lesion = LesionClasses.chosen(layout, labels)
     listing = layout.list_cases()
     if not listing.cases:
         raise InputError(
@@ -119,7 +119,7 @@ def survey(
 
 
 def _read(
-    layout: Layout, lesion: Lesion, cases: tuple[Case, ...], progress: Progress
+    layout: Layout, lesion: LesionClasses, cases: tuple[ListedScan, ...], progress: ScanProgress
 ) -> tuple[list[CaseFacts], dict[str, InputError]]:
     """What every case shows, one in memory at a time, and why some cannot be used."""
     facts: list[CaseFacts] = []
@@ -136,7 +136,7 @@ def _read(
     return facts, unsuitable
 
 
-def _facts(layout: Layout, lesion: Lesion, case: Case) -> CaseFacts:
+def _facts(layout: Layout, lesion: LesionClasses, case: ListedScan) -> CaseFacts:
     classes = layout.classes(case)
     mask = lesion.mask(classes.values)
     voxels = int(np.count_nonzero(mask))
@@ -172,7 +172,7 @@ def _line(problem: InputError) -> str:
     return " ".join(str(problem).split())
 
 
-def _about(layout: Layout, lesion: Lesion, facts: list[CaseFacts]) -> list[Finding]:
+def _about(layout: Layout, lesion: LesionClasses, facts: list[CaseFacts]) -> list[Finding]:
     """What the masks' values tell."""
     known = layout.known_values
     unexpected = {
@@ -228,7 +228,7 @@ def _expected(layout: Layout) -> str:
     return f"0 background, {values}"
 
 
-def _with_test_list(cases: tuple[Case, ...], path: Path) -> tuple[Case, ...]:
+def _with_test_list(cases: tuple[ListedScan, ...], path: Path) -> tuple[ListedScan, ...]:
     """The split that a user's list of test patients makes: all others train."""
     if any(case.split for case in cases):
         raise UsageError(

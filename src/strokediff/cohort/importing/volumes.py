@@ -10,9 +10,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from strokediff.cohort.importing.base import Case, Classes, Layout, SizeError
+from strokediff.cohort.importing.base import Classes, Layout, ListedScan, SizeError
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import Grid, check_same_grid, read_labels
+from strokediff.ct.nifti.masks import StoredArray, check_same_grid, read_labels
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.util.quiet import quiet
@@ -21,7 +21,7 @@ from strokediff.util.quiet import quiet
 class VolumeLayout(Layout):
     """A layout whose cases are one NIfTI image and one NIfTI mask."""
 
-    def classes(self, case: Case) -> Classes:
+    def classes(self, case: ListedScan) -> Classes:
         """As `Layout.classes`; image and mask must place their voxels alike."""
         (pair,) = case.pairs
         assert pair.mask is not None, "checked by check_listing"
@@ -33,11 +33,11 @@ class VolumeLayout(Layout):
             raise SizeError(str(error)) from None
         return Classes(mask.array, image.affine, spacing_known=True)
 
-    def image(self, case: Case) -> CT:
+    def image(self, case: ListedScan) -> CT:
         """As `Layout.image`, after the checks that `segment` makes of an image."""
         return read_nifti(case.pairs[0].image, min_slices=1)  # few slices are warned of
 
-    def write_image(self, case: Case, path: Path) -> None:
+    def write_image(self, case: ListedScan, path: Path) -> None:
         """As `Layout.write_image`: the file's own bytes."""
         copy_gzipped(case.pairs[0].image, path)
 
@@ -51,7 +51,7 @@ def copy_gzipped(source: Path, target: Path) -> None:
         shutil.copyfileobj(plain, packed)
 
 
-def stored_grid(path: Path) -> Grid:
+def stored_grid(path: Path) -> StoredArray:
     """An image's shape (in an array that takes no memory) and affine, from its header."""
     try:
         with quiet("nibabel.global"):
@@ -64,4 +64,4 @@ def stored_grid(path: Path) -> Grid:
         ) from error
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    return Grid(path, np.broadcast_to(np.uint8(0), shape), affine)
+    return StoredArray(path, np.broadcast_to(np.uint8(0), shape), affine)

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.ct.brain.shapes import (
-    Distance,
-    Mask,
-    distance_across,
-    mix,
-    shift_per_mm,
-    slab_middles_mm,
-)
+from strokediff.ct.arrays import Array, Mask
+from strokediff.ct.brain.shapes import distance_across, mix, shift_per_mm, slab_middles_mm
 from strokediff.ct.volume import CT
 
 EDGE_MM = 4.0
@@ -65,7 +59,7 @@ class Bridge:
                 bridged[:, :, k] = cut + np.where(depth > 0, 1 - cut, cut) * depth
         return bridged
 
-    def _level(self, distance: Distance, shapes: Mask, k: int) -> float:
+    def _level(self, distance: Array, shapes: Mask, k: int) -> float:
         """The distance below which lies the area that the neighbours' areas foresee."""
         areas = np.count_nonzero(shapes, axis=(0, 1)).astype(np.float32)[None, None]
         count = round(float(self.mix(areas)[0, 0, k]))

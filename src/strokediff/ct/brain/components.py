@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from strokediff.ct.brain.evidence import BONE_HU, Evidence, Grid, Mask, ball
+from strokediff.ct.arrays import BONE_HU, Mask
+from strokediff.ct.brain.evidence import CoarseGrid, Evidence, disc
 
 LEAK_MM = 3.5
 """Necks narrower than twice this are not followed: foramina, fissures, small skull defects."""
@@ -20,12 +21,12 @@ MIN_OVERLAP = 0.5
 """Share of a part that must lie within the neighbour's contour."""
 MIN_BONY_RIM = 0.6
 """Share of a part's surroundings that must be bone, not fat, muscle or air."""
-ALIKE, MIN_BONY_RIM_ALIKE = 0.92, 0.3
+_ALIKE, MIN_BONY_RIM_ALIKE = 0.92, 0.3
 """A part that is this much (Dice) the neighbour's contour needs less: the skull of infants is thin
 and open at its sutures."""
 MIN_CORE_MM2 = 100.0
 MIN_SLIVER_MM2 = 30.0
-RIM_MM = 3.0
+BONY_RIM_MM = 3.0
 FORAMEN_MAGNUM_MM2 = 900.0
 """A midline part behind the sella smaller than this is the canal; the foramen has 6-12 cm²."""
 FRONTAL_MM = 25.0
@@ -41,12 +42,12 @@ def keep_intracranial(
     neighbour; on the skull base such slivers are canals and air cells.
     """
     grid = evidence.grid
-    core = ndimage.binary_opening(label, structure=ball(LEAK_MM, grid.pitch_mm))
+    core = ndimage.binary_opening(label, structure=disc(LEAK_MM, grid.pitch_mm))
     kept = np.zeros_like(label)
     for part in parts(core, grid, MIN_CORE_MM2):
         if _overlap(part, prior) < MIN_OVERLAP:
             continue
-        alike = 2 * (part & prior).sum() / (part.sum() + prior.sum()) >= ALIKE
+        alike = 2 * (part & prior).sum() / (part.sum() + prior.sum()) >= _ALIKE
         if bony_rim(evidence, part, k) >= (MIN_BONY_RIM_ALIKE if alike else MIN_BONY_RIM):
             kept |= part
     kept = _grown_back(kept, label, grid)
@@ -57,13 +58,13 @@ def keep_intracranial(
     return kept
 
 
-def without_canal(mask: Mask, grid: Grid, centre: tuple[float, float]) -> Mask:
+def without_canal(mask: Mask, grid: CoarseGrid, centre: tuple[float, float]) -> Mask:
     """Drop the midline part that has become as small as the foramen magnum.
 
     `centre` is the brain's, in cells. Parts closer than `JOIN_MM` count as one: the canal does
     not go while the cerebellum is still seen beside it.
     """
-    joined = ndimage.binary_dilation(mask, structure=ball(JOIN_MM, grid.pitch_mm))
+    joined = ndimage.binary_dilation(mask, structure=disc(JOIN_MM, grid.pitch_mm))
     kept = mask.copy()
     for region in parts(joined, grid, 0.0):
         part = region & mask
@@ -75,7 +76,7 @@ def without_canal(mask: Mask, grid: Grid, centre: tuple[float, float]) -> Mask:
     return kept
 
 
-def parts(mask: Mask, grid: Grid, min_mm2: float) -> list[Mask]:
+def parts(mask: Mask, grid: CoarseGrid, min_mm2: float) -> list[Mask]:
     """4-connected parts of a slab's mask of at least `min_mm2`."""
     labels, count = ndimage.label(mask)
     found = [labels == i for i in range(1, count + 1)]
@@ -83,13 +84,13 @@ def parts(mask: Mask, grid: Grid, min_mm2: float) -> list[Mask]:
 
 
 def bony_rim(evidence: Evidence, part: Mask, k: int) -> float:
-    """Share of the cells within RIM_MM around `part` that border on bone or are it."""
-    rim = ndimage.binary_dilation(part, structure=ball(RIM_MM, evidence.grid.pitch_mm)) & ~part
+    """Share of the cells within BONY_RIM_MM around `part` that border on bone or are it."""
+    rim = ndimage.binary_dilation(part, structure=disc(BONY_RIM_MM, evidence.grid.pitch_mm)) & ~part
     near = ndimage.maximum_filter(evidence.hu[:, :, k], size=3) > BONE_HU
     return float(near[rim].mean()) if rim.any() else 0.0
 
 
-def without_holes(mask: Mask, grid: Grid) -> Mask:
+def without_holes(mask: Mask, grid: CoarseGrid) -> Mask:
     """Fill the holes of each slab of `mask` (X, Y, Z), but for what stands on the skull base.
 
     Calcification and metal are filled; a large island with no brain in the slab below it is the
@@ -105,7 +106,7 @@ def without_holes(mask: Mask, grid: Grid) -> Mask:
     return filled
 
 
-def _grown_back(core: Mask, label: Mask, grid: Grid) -> Mask:
+def _grown_back(core: Mask, label: Mask, grid: CoarseGrid) -> Mask:
     """Give an opened part its corners back, going only through the label, not across bone."""
     steps = max(1, round(LEAK_MM / grid.pitch_mm[0]))
     square = np.ones((3, 3), dtype=bool)

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
+from strokediff.ct.arrays import BONE_HU, HEAD_HU, Mask
+from strokediff.ct.brain.evidence import PITCH_MM, padding_in
 from strokediff.ct.brain.remarks import slices
 from strokediff.ct.volume import CT
 
 OPEN_TOP_MM2 = 2500.0
 OPEN_BOTTOM_MM2 = 2500.0
-SHOWN = 0.05
+_SHOWN = 0.05
 """Share of the last brain section under which the slice beyond shows nothing there."""
 CUT_MM, CUT_MM2 = 3.3, 75.0
 """Brain so near to padding, no bone between, and so much of it in a slice, is cut."""
@@ -60,7 +61,7 @@ def _nothing_beyond(volume: CT, brain: Mask, k: int) -> bool:
     if not 0 <= k < volume.hu.shape[2]:
         return True
     there = volume.hu[:, :, k][brain]
-    return bool(np.mean(there > HEAD_HU) < SHOWN) or _is_flat(there)
+    return bool(np.mean(there > HEAD_HU) < _SHOWN) or _is_flat(there)
 
 
 def _is_flat(values: NDArray[np.float32]) -> bool:

@@ -13,26 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct.arrays import AIR_HU, BONE_HU, HEAD_HU, Array, Mask
 from strokediff.ct.brain.quieten import quieten
 from strokediff.ct.brain.shapes import mix, slab_middles_mm
 from strokediff.ct.volume import CT
 
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Index = NDArray[np.int_]
 
 PITCH_MM = 1.1
 """In-plane pitch that the coarse grid aims at."""
 SLAB_MM = 2.5
 """Thinner slices are averaged to slabs of about this, which takes their noise away."""
-AIR_HU = -1000.0
-"""Everything below is padding and is read as air."""
-HEAD_HU = -300.0
 PADDING_HU = -950.0
 """Padding of the field of view is not denser."""
 LARGE_PART, IN_COLUMN = 0.05, 0.7
 """Share of the head's largest part that another has at least, and of it that lies in its column."""
-BONE_HU = 150.0
 FAT_HU = -25.0
 FAT_DEEP_HU = -60.0
 EDGE_HU = 110.0
@@ -54,7 +49,7 @@ FAT_REACH_MM = 2.5
 
 
 @dataclass(frozen=True)
-class Grid:
+class CoarseGrid:
     """Coarse grid: a cell is a block of (bx, by, bz) native voxels; the first begins at `origin`.
 
     `pitch_mm` is in-plane.
@@ -79,7 +74,7 @@ class Evidence:
     were smoothed.
     """
 
-    grid: Grid
+    grid: CoarseGrid
     hu: Array
     head: Mask
     enclosure: Array
@@ -114,7 +109,7 @@ def hu_cost(hu: Array) -> Array:
     return np.interp(hu, COST_HU, COST).astype(np.float32)
 
 
-def ball(radius_mm: float, pitch_mm: tuple[float, float]) -> Mask:
+def disc(radius_mm: float, pitch_mm: tuple[float, float]) -> Mask:
     """Disc of `radius_mm` on a grid of `pitch_mm`, as a structuring element."""
     rx, ry = (int(radius_mm / p) for p in pitch_mm)
     x, y = np.mgrid[-rx : rx + 1, -ry : ry + 1]
@@ -136,7 +131,7 @@ def enclosure(bone: Mask, turns: int = 4) -> Array:
     return hits / np.float32(4 * turns)
 
 
-def _beside_fat(hu: Array, grid: Grid) -> Mask:
+def _beside_fat(hu: Array, grid: CoarseGrid) -> Mask:
     """Cells within FAT_REACH_MM of fat or air in their slab, going around bone."""
     steps = max(1, round(FAT_REACH_MM / float(np.mean(grid.pitch_mm))))
     cross = ndimage.generate_binary_structure(2, 1)[:, :, None]
@@ -169,12 +164,14 @@ def _turn(shape: tuple[int, ...], angle: float) -> tuple[Index, Index]:
     return np.moveaxis(into, -1, 0), np.moveaxis(back, -1, 0)
 
 
-def _reduce(volume: CT) -> tuple[Array, Grid]:
+def _reduce(volume: CT) -> tuple[Array, CoarseGrid]:
     """Mean HU of blocks of native voxels; a rest at the far end is padded with its last layer."""
     *spacing, increment = volume.spacing_mm
     bx, by = (max(1, round(PITCH_MM / s)) for s in spacing)
     bz = max(1, round(SLAB_MM / increment))
-    grid = Grid(origin=(0, 0, 0), block=(bx, by, bz), pitch_mm=(spacing[0] * bx, spacing[1] * by))
+    grid = CoarseGrid(
+        origin=(0, 0, 0), block=(bx, by, bz), pitch_mm=(spacing[0] * bx, spacing[1] * by)
+    )
     return _block_means(volume.hu, grid.block), grid
 
 
@@ -190,7 +187,7 @@ def _block_means(hu: Array, block: tuple[int, int, int]) -> Array:
 
 
 def _without(
-    hu: Array, grid: Grid, volume: CT, left_out: Collection[int]
+    hu: Array, grid: CoarseGrid, volume: CT, left_out: Collection[int]
 ) -> tuple[Array, frozenset[int]]:
     """Slabs averaged over their good slices only, and which have none: those are mixed."""
     (bx, by, bz), count = grid.block, volume.hu.shape[2]
@@ -220,10 +217,11 @@ def _whole(labels: NDArray[np.int32]) -> Mask:
     return head
 
 
-def _crop_to_head(hu: Array, grid: Grid, margin_mm: float = 6.0) -> tuple[Array, Mask, Grid] | None:
+def _crop_to_head(
+    hu: Array, grid: CoarseGrid, margin_mm: float = 6.0
+) -> tuple[Array, Mask, CoarseGrid] | None:
     """Largest thing denser than air, without the table, and the box around it."""
-    disc = ball(3.0, grid.pitch_mm)[:, :, None]
-    body = ndimage.binary_opening(hu > HEAD_HU, structure=disc)
+    body = ndimage.binary_opening(hu > HEAD_HU, structure=disc(3.0, grid.pitch_mm)[:, :, None])
     labels, count = ndimage.label(body)
     if count == 0:
         return None

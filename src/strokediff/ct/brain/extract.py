@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from strokediff.ct.arrays import Mask
 from strokediff.ct.brain import remarks
 from strokediff.ct.brain.components import without_holes
 from strokediff.ct.brain.ends import beside_padding, open_ends
-from strokediff.ct.brain.evidence import Mask, coarse_evidence
+from strokediff.ct.brain.evidence import coarse_evidence
 from strokediff.ct.brain.native import to_native
 from strokediff.ct.brain.propagate import Sweep, start_at
 from strokediff.ct.brain.shapes import shift_per_mm, slab_middles_mm

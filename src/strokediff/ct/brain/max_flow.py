@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from strokediff.ct.arrays import Array
+
 Project = Callable[[Array, Array, Array], None]
 
 FLOW_STEP = 0.16

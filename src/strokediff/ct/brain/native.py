@@ -7,12 +7,13 @@ from collections.abc import Collection
 import numpy as np
 from scipy import ndimage
 
+from strokediff.ct.arrays import AIR_HU, Array, Mask
 from strokediff.ct.brain.components import SMALL_HOLE_MM2
-from strokediff.ct.brain.evidence import AIR_HU, FAT_HU, Array, Grid, Mask, ball
+from strokediff.ct.brain.evidence import FAT_HU, CoarseGrid, disc
 from strokediff.ct.brain.shapes import signed_distance
 from strokediff.ct.volume import CT
 
-BAND_MM, MARGIN_MM = 1.6, 4.0
+BAND_MM, _MARGIN_MM = 1.6, 4.0
 """Half width of the band along the coarse contour in which the native HU decide, and how far
 around the contour a slice is looked at."""
 INNER_TABLE_HU = 200.0
@@ -25,7 +26,7 @@ EMPTY_MM = 4.0
 """Distance that stands for an empty slab when the contour is interpolated between slabs."""
 
 
-def to_native(coarse: Mask, grid: Grid, volume: CT, unusable: Collection[int] = ()) -> Mask:
+def to_native(coarse: Mask, grid: CoarseGrid, volume: CT, unusable: Collection[int] = ()) -> Mask:
     """Mask (X, Y, Z) on the grid of `volume` from the coarse mask of its head.
 
     In `unusable` slices the coarse contour decides alone, not their HU.
@@ -40,7 +41,7 @@ def to_native(coarse: Mask, grid: Grid, volume: CT, unusable: Collection[int] = 
         high = min(low + 1, len(distance) - 1)
         between = distance[low] + (at - low) * (distance[high] - distance[low])
         if between.min() < 0:
-            window = _window(between < MARGIN_MM, grid, volume.hu.shape)
+            window = _window(between < _MARGIN_MM, grid, volume.hu.shape)
             distance_here = _upsampled(between, grid, window)
             if k in unusable:
                 mask[:, :, k][window] = distance_here < 0
@@ -58,7 +59,7 @@ def _refined(distance: Array, hu: Array, spacing: tuple[float, float]) -> Mask:
     # A vote of the neighbourhood: the contour follows the bone, not the noise.
     vote = [VOTE_MM / s for s in spacing]
     voted = ndimage.gaussian_filter(mask.astype(np.float32), vote) > 0.5
-    opened = ndimage.binary_opening(voted, structure=ball(SPUR_MM, spacing))
+    opened = ndimage.binary_opening(voted, structure=disc(SPUR_MM, spacing))
     return opened | _small_holes(opened, spacing)
 
 
@@ -69,7 +70,7 @@ def _small_holes(mask: Mask, spacing: tuple[float, float]) -> Mask:
     return (sizes < SMALL_HOLE_MM2)[labels]
 
 
-def _window(near: Mask, grid: Grid, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _window(near: Mask, grid: CoarseGrid, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Native pixels of the box around the cells `near`."""
     box = ndimage.find_objects(near.astype(int))[0]
     x, y = (
@@ -79,7 +80,7 @@ def _window(near: Mask, grid: Grid, shape: tuple[int, ...]) -> tuple[slice, slic
     return x, y
 
 
-def _upsampled(signed: Array, grid: Grid, window: tuple[slice, slice]) -> Array:
+def _upsampled(signed: Array, grid: CoarseGrid, window: tuple[slice, slice]) -> Array:
     """Distance at each native pixel; a cell's centre is half a block from its first pixel's."""
     at = [
         (np.arange(w.start, w.stop) - o - (b - 1) / 2) / b

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct.arrays import Array, Mask
 from strokediff.ct.brain.components import bony_rim, keep_intracranial, parts, without_canal
-from strokediff.ct.brain.evidence import FAR_PRICE, Array, Evidence, Grid, Mask, ball, hu_cost
+from strokediff.ct.brain.evidence import FAR_PRICE, CoarseGrid, Evidence, disc, hu_cost
 from strokediff.ct.brain.max_flow import continuous_max_flow
-from strokediff.ct.brain.shapes import fill, foreseen
+from strokediff.ct.brain.shapes import fill_between, foreseen
 from strokediff.ct.brain.usable import REACH_MM
 
 CONTOUR = 0.6
@@ -47,7 +48,7 @@ FORESEEN_MM2, BEYOND_MM2 = 1200.0, 400.0
 
 
 @dataclass(frozen=True)
-class Start:
+class ClosedSection:
     """What slab `k` shows of a closed skull: the enclosed `region`, its holes filled.
 
     `score` is area times bony share of the rim; 0 where the slab shows no closed skull.
@@ -58,11 +59,11 @@ class Start:
     score: float
 
 
-def start_at(evidence: Evidence, k: int) -> Start:
+def start_at(evidence: Evidence, k: int) -> ClosedSection:
     """Tissue of slab k that bone encloses: the largest part, and others almost all set in bone."""
     grid = evidence.grid
     tissue = (hu_cost(evidence.hu[:, :, k]) < 0) & (evidence.enclosure[:, :, k] > START_ENCLOSED)
-    opened = ndimage.binary_opening(tissue, structure=ball(START_OPENING_MM, grid.pitch_mm))
+    opened = ndimage.binary_opening(tissue, structure=disc(START_OPENING_MM, grid.pitch_mm))
     found = sorted(parts(opened, grid, OTHER_AREA_MM2), key=lambda p: -int(p.sum()))
     region = np.zeros_like(opened)
     score = 0.0
@@ -73,7 +74,7 @@ def start_at(evidence: Evidence, k: int) -> Start:
         elif score == 0 or rim < OTHER_BONY_RIM:
             continue
         region |= part
-    return Start(k=k, region=ndimage.binary_fill_holes(region), score=score)
+    return ClosedSection(k=k, region=ndimage.binary_fill_holes(region), score=score)
 
 
 class Sweep:
@@ -88,7 +89,7 @@ class Sweep:
     def __init__(
         self,
         evidence: Evidence,
-        starts: Sequence[Start],
+        starts: Sequence[ClosedSection],
         *,
         shift_per_mm: tuple[float, float],
         at_mm: NDArray[np.float64],
@@ -111,7 +112,7 @@ class Sweep:
         for direction in (1, -1):
             self._walk(direction)
         pitch = self.evidence.grid.pitch_mm
-        self.mask = fill(self.mask, self.skipped, self.at_mm, pitch, self.shift_per_mm)
+        self.mask = fill_between(self.mask, self.skipped, self.at_mm, pitch, self.shift_per_mm)
         return self.mask
 
     def area_mm2(self, mask: Mask) -> float:
@@ -223,7 +224,7 @@ def _segment(evidence: Evidence, k: int, prior: Mask, *, step_mm: float, going_u
     return keep_intracranial(label, evidence, k, prior, going_up=going_up)
 
 
-def _shape_price(prior: Mask, grid: Grid, step_mm: float) -> Array:
+def _shape_price(prior: Mask, grid: CoarseGrid, step_mm: float) -> Array:
     """Free within SLACK + SLOPE x step (mm) outside the neighbour's contour, then rising."""
     outside = ndimage.distance_transform_edt(~prior, sampling=grid.pitch_mm)
     inside = ndimage.distance_transform_edt(prior, sampling=grid.pitch_mm)

@@ -7,16 +7,15 @@ from itertools import groupby
 
 import numpy as np
 
-from strokediff.ct.brain.evidence import Evidence, Mask
-from strokediff.ct.brain.propagate import Sweep
+from strokediff.ct.arrays import Mask
+from strokediff.ct.brain.evidence import Evidence
+from strokediff.ct.brain.propagate import LOST, Sweep
 from strokediff.ct.brain.shapes import foreseen, slab_middles_mm
 from strokediff.ct.volume import CT
 
 PLAUSIBLE_ML = (900.0, 1800.0)
 WHOLE_HEAD_MM = 110.0
 """A scan that covers less is not expected to hold a whole brain."""
-LOST = 0.1
-"""Share of the section that the slices beside it foresee; a slice that loses more is named."""
 LOST_MM2 = 2000.0
 """Smaller sections are not foreseen well enough."""
 

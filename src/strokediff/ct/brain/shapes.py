@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct.arrays import Array, Mask
 from strokediff.ct.volume import CT, pixel_area_mm2
-
-Distance = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 TAPER = 0.5
 """A shape that only one of the two neighbours shows ends halfway between them, at 45 degrees."""
@@ -38,8 +36,10 @@ def slab_middles_mm(increments_mm: NDArray[np.float64], slab: int) -> NDArray[np
     return np.concatenate([[0.0], np.cumsum((thickness[1:] + thickness[:-1]) / 2)])
 
 
-def signed_distance(mask: Mask, pitch_mm: tuple[float, float], empty_mm: float) -> Distance:
-    """mm from each cell of a slice (X, Y) to the outline, negative inside; `empty_mm` if none."""
+def signed_distance(
+    mask: Mask, pitch_mm: float | tuple[float, float], empty_mm: float = np.inf
+) -> Array:
+    """mm from each cell to the outline of a mask, negative inside; `empty_mm` where it is empty."""
     if not mask.any():
         return np.full(mask.shape, empty_mm, dtype=np.float32)
     outside = ndimage.distance_transform_edt(~mask, sampling=pitch_mm)
@@ -62,7 +62,7 @@ def foreseen(
     shift_per_mm: tuple[float, float] = (0.0, 0.0),
     *,
     apart: bool = False,
-) -> Distance:
+) -> Array:
     """Signed distance between two slices' shapes, `gap_mm` above one and below the other.
 
     `shift_per_mm` is how far a patient point moves in the plane per mm going up, in mm. Parts that
@@ -86,7 +86,7 @@ def foreseen(
     return mixed
 
 
-def fill(
+def fill_between(
     mask: Mask,
     left_out: Collection[int],
     at_mm: NDArray[np.float64],
@@ -113,7 +113,7 @@ def distance_across(
     shift_per_mm: tuple[float, float],
     *,
     apart: bool = False,
-) -> Distance | None:
+) -> Array | None:
     """`foreseen` in slice k from the nearest good slices; None where either is missing or both
     are empty.
     """

@@ -10,19 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.brain.evidence import BONE_HU, HEAD_HU, PITCH_MM, Mask, padding_in
+from strokediff.ct.arrays import BONE_HU, HEAD_HU, Array, Mask
+from strokediff.ct.brain.evidence import PITCH_MM, padding_in
 from strokediff.ct.volume import CT
-
-Array = NDArray[np.float32]
 
 BACKGROUND_SHARE = 0.2
 """Share of the image that the constant fills at least."""
 WHOLE_ML, MOST_ML = 300.0, 2600.0
 IN_ONE_PIECE = 0.97
-BRAIN_HU = (-15.0, 110.0)
+CELL_BRAIN_HU = (-15.0, 110.0)
 """Brain, CSF, blood and calcium of the plexus, averaged over a cell."""
 MEAN_HU = (15.0, 60.0)
 LEAST_CONTRAST_HU = 2.0
@@ -34,7 +32,7 @@ ALL_BRAIN = 0.9
 BONY_SURFACE = 0.5
 """Share of the outermost cells that are bone where a rim of it was left; whole heads have scalp
 there, and 0.32 at most."""
-SKULL_MM, SKULL_HU = 5.0, 800.0
+SHELL_MM, SHELL_HU = 5.0, 800.0
 
 
 def with_skull(volume: CT) -> tuple[CT, tuple[str, ...]]:
@@ -63,10 +61,10 @@ def with_walls(volume: CT) -> CT:
     """
     shown = np.flatnonzero((volume.hu > HEAD_HU).any(axis=(0, 1)))
     padding = padding_in(volume.hu[:, :, shown])
-    x, y = (2 * max(1, round(SKULL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
+    x, y = (2 * max(1, round(SHELL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
     beside = ndimage.maximum_filter(volume.hu > HEAD_HU, size=(x, y, 1))
     wall = beside & padding[:, :, None]
-    return replace(volume, hu=np.where(wall, np.float32(SKULL_HU), volume.hu))
+    return replace(volume, hu=np.where(wall, np.float32(SHELL_HU), volume.hu))
 
 
 def _is_stripped(hu: Array, left: Mask, cell_mm: tuple[float, float]) -> bool:
@@ -75,7 +73,7 @@ def _is_stripped(hu: Array, left: Mask, cell_mm: tuple[float, float]) -> bool:
     pieces = np.bincount(labels.ravel(), weights=left.sum(axis=2).ravel())
     if pieces[1:].max() < IN_ONE_PIECE * left.sum():
         return False
-    brain = left & (hu > BRAIN_HU[0]) & (hu < BRAIN_HU[1])
+    brain = left & (hu > CELL_BRAIN_HU[0]) & (hu < CELL_BRAIN_HU[1])
     bone = left & (hu > BONE_HU)
     surface = left & ~ndimage.binary_erosion(left, np.ones((3, 3, 1)), border_value=1)
     share = brain.sum() / left.sum()
@@ -91,13 +89,13 @@ def _is_stripped(hu: Array, left: Mask, cell_mm: tuple[float, float]) -> bool:
 
 
 def _shelled(volume: CT, background: float) -> CT:
-    """Bone in the background for SKULL_MM around what is left, and one slice above and below."""
+    """Bone in the background for SHELL_MM around what is left, and one slice above and below."""
     left = volume.hu != background
     for k in range(left.shape[2]):
         left[:, :, k] = ndimage.binary_fill_holes(left[:, :, k])
-    x, y = (2 * max(1, round(SKULL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
+    x, y = (2 * max(1, round(SHELL_MM / s)) + 1 for s in volume.pixel_spacing_mm)
     wide = ndimage.maximum_filter(left, size=(x, y, 1))
     shown = np.flatnonzero(left.any(axis=(0, 1)))
     wide[:, :, max(0, shown[0] - 1)] |= wide[:, :, shown[0]]
     wide[:, :, min(wide.shape[2] - 1, shown[-1] + 1)] |= wide[:, :, shown[-1]]
-    return replace(volume, hu=np.where(wide & ~left, np.float32(SKULL_HU), volume.hu))
+    return replace(volume, hu=np.where(wide & ~left, np.float32(SHELL_HU), volume.hu))

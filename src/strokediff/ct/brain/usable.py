@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.brain.evidence import HEAD_HU, Grid, Mask
+from strokediff.ct.arrays import HEAD_HU, Mask
+from strokediff.ct.brain.evidence import CoarseGrid
 from strokediff.ct.brain.quieten import noise_of
 from strokediff.ct.volume import CT
 
-Shares = NDArray[np.float64]
+_Shares = NDArray[np.float64]
 
 BLANK = "blank"
 NOISY = "far noisier than the slices beside"
@@ -53,7 +54,9 @@ def blank_slices(volume: CT) -> dict[int, str]:
     return dict.fromkeys(_enclosed(empty), BLANK)
 
 
-def odd_slices(volume: CT, coarse: Mask, grid: Grid, known: Collection[int] = ()) -> dict[int, str]:
+def odd_slices(
+    volume: CT, coarse: Mask, grid: CoarseGrid, known: Collection[int] = ()
+) -> dict[int, str]:
     """Slices whose section of the brain `coarse` is noise or is not tissue, unlike those beside.
 
     The `known` ones are not judged, and not judged by.
@@ -94,7 +97,7 @@ def _enclosed(empty: NDArray[np.bool_]) -> list[int]:
 
 
 def _standing_out(
-    values: Shares, least: float, times: float, increments_mm: NDArray[np.float64]
+    values: _Shares, least: float, times: float, increments_mm: NDArray[np.float64]
 ) -> list[int]:
     """Runs of `values` above `least` and `times` the value on either side, REACH_MM at most."""
     runs, count = ndimage.label(values > least)

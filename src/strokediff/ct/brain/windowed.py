@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from strokediff.ct.brain.evidence import AIR_HU, Array, Mask, ball
+from strokediff.ct.arrays import AIR_HU, Array, Mask
+from strokediff.ct.brain.evidence import disc
 from strokediff.ct.volume import CT
 
 WIDEST_HU = 250.0
@@ -47,5 +48,5 @@ def _ends(volume: CT, low: float, high: float) -> tuple[Mask, Mask]:
 
 
 def _solid(mask: Mask, radius_mm: float, volume: CT) -> Mask:
-    disc = ball(radius_mm, volume.pixel_spacing_mm)[:, :, None]
-    return np.asarray(ndimage.binary_opening(mask, structure=disc))
+    patch = disc(radius_mm, volume.pixel_spacing_mm)[:, :, None]
+    return np.asarray(ndimage.binary_opening(mask, structure=patch))

@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct.arrays import Array, Mask
 from strokediff.ct.volume import CT
 
 BRIGHT_HU = 115.0
@@ -35,9 +35,6 @@ SPECK_MM3 = 15.0
 LONG_MM, SINUS_MM, SINUS_ML = 30.0, 45.0, 0.8
 SPREAD_CELLS, SPREAD_ML, CELL_MM = 28, 2.0, 15.0
 """Two real plain heads with calcifications reach 8 and 23 cells with 0.9 and 1.2 mL."""
-
-Mask = NDArray[np.bool_]
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.ct.arrays import HEAD_HU
 from strokediff.ct.regular_grid import slice_coordinates_mm
 from strokediff.ct.volume import CT
 
-TISSUE_HU = -300.0
 SIDE = 128
 """Pixels along a slice's side that are enough to measure a head."""
 TABLE_PIXELS = 2
@@ -51,7 +51,7 @@ class HeadSize:
         steps = [max(1, round(n / SIDE)) for n in volume.hu.shape[:2]]
         hu = volume.hu[:: steps[0], :: steps[1]]
         shows = np.ptp(hu, axis=(0, 1)) > 0
-        tissue = hu[:, :, shows] > TISSUE_HU
+        tissue = hu[:, :, shows] > HEAD_HU
         if not tissue.any():
             return None
         disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), TABLE_PIXELS)

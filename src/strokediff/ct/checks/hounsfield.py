@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from strokediff.ct.arrays import AIR_BELOW_HU, BONE_HU, FLOOR_HU, Array
 from strokediff.ct.checks.landmarks import (
     AIR_RANGE_HU,
-    BONE_HU,
     BRAIN_HU,
     Landmarks,
-    Values,
     brain_share,
     commonest,
     sampled,
@@ -25,8 +24,7 @@ from strokediff.ct.checks.landmarks import (
     two_peaks,
 )
 from strokediff.ct.checks.not_hounsfield import refusal
-from strokediff.ct.checks.padding import fill, padding_values, without_nan
-from strokediff.ct.checks.sanity import AIR_BELOW_HU, AIR_HU
+from strokediff.ct.checks.padding import fill_padding, padding_values, without_nan
 from strokediff.errors import InputError
 
 NOT_HU = "the values are not HU"
@@ -35,13 +33,13 @@ LIMITS_HU = (-32768.0, 65535.0)
 """What 16 bits can store, signed or not; metal reaches 30,000 HU where a scanner extends its
 scale."""
 MIN_BRAIN_FRACTION = 0.005
-OFFSETS = (1024.0, 1000.0, -1024.0, -1000.0, 2048.0, 8192.0, 32768.0)
+_OFFSETS = (1024.0, 1000.0, -1024.0, -1000.0, 2048.0, 8192.0, 32768.0)
 """What is added to HU when they are stored, or subtracted once too often."""
 AIR_TOLERANCE, SOFT_TOLERANCE = 12.0, 20.0
 """How far air may lie from -1000 and soft tissue from 33 when an offset is told by both."""
 
 
-def as_hounsfield(path: Path, values: Values) -> tuple[Values, list[str]]:
+def as_hounsfield(path: Path, values: Array) -> tuple[Array, list[str]]:
     """A whole head's voxels in HU, at least -1024, and warnings of what was done to have them.
 
     Takes `values` over: they are changed in place. Padding becomes air; an offset that all three
@@ -67,15 +65,15 @@ def as_hounsfield(path: Path, values: Values) -> tuple[Values, list[str]]:
         padding, low = padding_values(values, high - low), float(values.min())
     for value in padding:
         if value > AIR_RANGE_HU[1]:
-            warnings += fill(values, value)
-    if low < AIR_HU:
-        np.maximum(values, np.float32(AIR_HU), out=values)
-        warnings.append(f"values below {AIR_HU:g} HU (padding) were raised to it")
+            warnings += fill_padding(values, value)
+    if low < FLOOR_HU:
+        np.maximum(values, np.float32(FLOOR_HU), out=values)
+        warnings.append(f"values below {FLOOR_HU:g} HU (padding) were raised to it")
     return values, warnings
 
 
 def _check_limits(
-    path: Path, values: Values, padding: tuple[float, ...], low: float, high: float
+    path: Path, values: Array, padding: tuple[float, ...], low: float, high: float
 ) -> None:
     if low >= LIMITS_HU[0] and high <= LIMITS_HU[1]:
         return
@@ -90,7 +88,7 @@ def _check_limits(
         )
 
 
-def _is_hu(values: Values, sample: Values, marks: Landmarks, low: float, high: float) -> bool:
+def _is_hu(values: Array, sample: Array, marks: Landmarks, low: float, high: float) -> bool:
     """Whether the values are a whole head's HU as they are."""
     if high < 200 or brain_share(values) < MIN_BRAIN_FRACTION or not marks.could_be_hu:
         return False
@@ -109,13 +107,13 @@ def _is_hu(values: Values, sample: Values, marks: Landmarks, low: float, high: f
     )
 
 
-def _constant_bone(sample: Values) -> bool:
+def _constant_bone(sample: Array) -> bool:
     tissue = sample[sample > -300]
     bone = tissue[tissue >= 300]
     return commonest(bone) * bone.size >= 0.01 * tissue.size > 0
 
 
-def _in_a_skull(values: Values) -> bool:
+def _in_a_skull(values: Array) -> bool:
     """Whether most soft tissue has bone on both sides, along two axes."""
     some = thinned(values)
     soft, bone = (some >= BRAIN_HU[0]) & (some <= BRAIN_HU[1]), some >= BONE_HU
@@ -127,7 +125,7 @@ def _in_a_skull(values: Values) -> bool:
     return sorted(enclosed)[-2] >= 0.5 * float(np.count_nonzero(soft))
 
 
-def _mended(values: Values, sample: Values) -> str | None:
+def _mended(values: Array, sample: Array) -> str | None:
     """Mend the values in place if it is clear how; what was done, or None."""
     for wrap in (65536.0, 4096.0):
         limit = wrap / 2 if wrap > 5e4 else 3071.0
@@ -151,7 +149,7 @@ def _mended(values: Values, sample: Values) -> str | None:
     )
 
 
-def _offset(sample: Values) -> float | None:
+def _offset(sample: Array) -> float | None:
     """The offset that air, soft tissue and bone agree on, if just one is."""
     peaks = two_peaks(sample)
     if peaks is None:
@@ -159,7 +157,7 @@ def _offset(sample: Values) -> float | None:
     air, soft = peaks
     fits = [
         b
-        for b in OFFSETS
+        for b in _OFFSETS
         if abs(air + 1000 - b) <= AIR_TOLERANCE
         and abs(soft - 33 - b) <= SOFT_TOLERANCE
         and Landmarks.of(sample - np.float32(b)).all_three

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.checks.sanity import AIR_BELOW_HU
-
-Values = NDArray[np.float32]
+from strokediff.ct.arrays import AIR_BELOW_HU, BONE_HU, Array
 
 BRAIN_HU = (0.0, 100.0)
-BONE_HU = 150.0
 AIR_RANGE_HU = (-1150.0, -800.0)
 """Where air lies, of whatever kernel and calibration: half of all that is darker than fat."""
 IMPOSSIBLE_HU = -1300.0
@@ -22,7 +18,7 @@ SOFT_MODE_HU = (-20.0, 100.0)
 """Where the commonest of the values from -200 to 140 lies: in brain, CSF, muscle or blood."""
 FAT_BELOW_HU = -60.0
 SAMPLE = 400_000
-BINS, APART = 2048, 200
+_BINS, APART = 2048, 200
 """Of the histogram whose two highest peaks are sought, and how many bins lie between them."""
 
 
@@ -44,7 +40,7 @@ class Landmarks:
     soft_mode: float
 
     @classmethod
-    def of(cls, hu: Values) -> Landmarks:
+    def of(cls, hu: Array) -> Landmarks:
         """Measure a sample of voxels (N,)."""
         n = max(1, hu.size)
         tissue = hu[hu > -300]
@@ -86,40 +82,40 @@ class Landmarks:
         )
 
 
-def thinned(values: Values) -> Values:
+def thinned(values: Array) -> Array:
     """A view of voxels evenly spread along each axis, about `SAMPLE` in all."""
     step = max(1, int((values.size / SAMPLE) ** (1 / 3) + 0.5))
     return values[(slice(step // 2, None, step),) * values.ndim]
 
 
-def sampled(values: Values, padding: tuple[float, ...]) -> Values:
+def sampled(values: Array, padding: tuple[float, ...]) -> Array:
     """The thinned voxels without padding, (N,)."""
     some = np.ravel(thinned(values))
     return np.asarray(some[~np.isin(some, np.array(padding, np.float32))])
 
 
-def commonest(sample: Values) -> float:
+def commonest(sample: Array) -> float:
     """Share of the commonest value; 0 if there is none."""
     return float(np.unique(sample, return_counts=True)[1].max(initial=0)) / max(1, sample.size)
 
 
-def brain_share(values: Values) -> float:
+def brain_share(values: Array) -> float:
     """Share of all voxels from 0 to 100 HU."""
     some = thinned(values)
     return np.count_nonzero((some >= BRAIN_HU[0]) & (some <= BRAIN_HU[1])) / some.size
 
 
-def two_peaks(sample: Values) -> tuple[float, float] | None:
-    """Values of the two highest peaks of the histogram, lower first: air and soft tissue."""
+def two_peaks(sample: Array) -> tuple[float, float] | None:
+    """Array of the two highest peaks of the histogram, lower first: air and soft tissue."""
     if sample.size < 100:
         return None
     low, high = np.percentile(sample, [0.1, 99.9])
     if not high > low:
         return None
-    counts, edges = np.histogram(sample, bins=BINS, range=(low, high))
+    counts, edges = np.histogram(sample, bins=_BINS, range=(low, high))
     smooth = ndimage.gaussian_filter1d(counts.astype(float), 2.0)
     first = int(smooth.argmax())
-    apart = np.abs(np.arange(BINS) - first) > APART
+    apart = np.abs(np.arange(_BINS) - first) > APART
     second = int(np.where(apart, smooth, -1).argmax())
     if smooth[second] < 0.02 * smooth[first]:
         return None

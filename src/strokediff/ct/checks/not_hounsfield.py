@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from strokediff.ct.checks.landmarks import Landmarks, Values, brain_share, two_peaks
-from strokediff.ct.checks.sanity import AIR_BELOW_HU
+from strokediff.ct.arrays import AIR_BELOW_HU, Array
+from strokediff.ct.checks.landmarks import Landmarks, brain_share, two_peaks
 from strokediff.errors import InputError
 
 
-def refusal(path: Path, values: Values, sample: Values, padding: tuple[float, ...]) -> InputError:
+def refusal(path: Path, values: Array, sample: Array, padding: tuple[float, ...]) -> InputError:
     """The error for `values`, of which `sample` lies within `padding`."""
     low, high = float(values.min()), float(values.max())
     came = f"the values run from {low:g} to {high:g}"
@@ -32,7 +32,7 @@ def refusal(path: Path, values: Values, sample: Values, padding: tuple[float, ..
     )
 
 
-def _what_it_looks_like(rest: Values) -> str:
+def _what_it_looks_like(rest: Array) -> str:
     """What values without padding may be, and the remedy."""
     low, high = float(rest.min()), float(rest.max())
     if any(Landmarks.of(top - rest).all_three for top in (0, *_inverted_from(rest))):
@@ -62,7 +62,7 @@ def _from_peaks(peaks: tuple[float, float] | None) -> str:
     )
 
 
-def _inverted_from(rest: Values) -> list[float]:
+def _inverted_from(rest: Array) -> list[float]:
     """What an inverted image may have been subtracted from: its air is bright."""
     peaks = two_peaks(rest)
     return [] if peaks is None else [peaks[1] - 1000.0]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from strokediff.ct.checks.sanity import AIR_HU
+from strokediff.ct.arrays import FLOOR_HU, Array
 from strokediff.errors import InputError
 
 LEAST_SHARE = 0.02
@@ -22,14 +22,12 @@ LEAST_SHARE = 0.02
 reaches them."""
 SPREAD = 0.3
 """What noise would put on the values beside it, as a share of it, at the least."""
-BESIDE = 6.0
-MOST = 3
+_BESIDE = 6.0
+_MOST = 3
 LEAST_FILLED = 0.002
 
-Values = NDArray[np.float32]
 
-
-def padding_values(values: Values, span: float) -> tuple[float, ...]:
+def padding_values(values: Array, span: float) -> tuple[float, ...]:
     """The constants (at most three) that fill much of the image's edges, largest share first.
 
     Noise spreads air over neighbouring values; a constant that has none beside it is no
@@ -38,17 +36,17 @@ def padding_values(values: Values, span: float) -> tuple[float, ...]:
     """
     edges = np.concatenate([np.ravel(edge) for edge in _edges(values)])
     found, counts = np.unique(edges, return_counts=True)
-    reach = min(BESIDE, span / 200)
+    reach = min(_BESIDE, span / 200)
     first = np.searchsorted(found, found - reach, "left")
     last = np.searchsorted(found, found + reach, "right")
     up_to = np.concatenate([[0], np.cumsum(counts)])
     beside = up_to[last] - up_to[first] - counts
     alone = (counts >= LEAST_SHARE * edges.size) & (beside < SPREAD * counts)
     order = np.flatnonzero(alone)[np.argsort(-counts[alone], kind="stable")]
-    return tuple(float(found[i]) for i in order[:MOST])
+    return tuple(float(found[i]) for i in order[:_MOST])
 
 
-def without_nan(path: Path, values: Values) -> list[str]:
+def without_nan(path: Path, values: Array) -> list[str]:
     """Put air where NaN surrounds the image, in place; returns a warning that says so.
 
     `InputError` for NaN or infinity elsewhere.
@@ -61,11 +59,11 @@ def without_nan(path: Path, values: Values) -> list[str]:
             f"{path}: {count} of {values.size} voxels are NaN or infinite. Expected finite "
             f"Hounsfield units; set the background to -1024 and save again."
         )
-    values[bad] = AIR_HU
+    values[bad] = FLOOR_HU
     return [f"{count / values.size:.1%} of the voxels, around the image, are NaN: taken as air"]
 
 
-def fill(values: Values, padding: float) -> list[str]:
+def fill_padding(values: Array, padding: float) -> list[str]:
     """Put air where `padding` surrounds the image, in place; returns a warning that says so.
 
     Less than `LEAST_FILLED` is left as it is: the corners of a picture, say.
@@ -74,7 +72,7 @@ def fill(values: Values, padding: float) -> list[str]:
     share = np.count_nonzero(around) / values.size
     if share < LEAST_FILLED:
         return []
-    values[around] = AIR_HU
+    values[around] = FLOOR_HU
     return [f"{share:.1%} of the voxels, around the image, are all {padding:g}: taken as air"]
 
 

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from strokediff.ct.volume import pixel_area_mm2
 from strokediff.errors import InputError
 
-AIR_HU = -1024.0
 PIXEL_LIMITS_MM = (0.2, 3.0)
 SLICE_LIMITS_MM = (0.3, 15.0)
 FARTHEST_MM = 1e6
 MIN_SLICES = 5
 MIN_PIXELS, MAX_PIXELS = 16, 2048
 MAX_VOXELS = 512 * 512 * 1200
-AIR_BELOW_HU = -200.0
 
 
 def check_size(path: Path, shape: tuple[int, ...], axis: int, min_slices: int = MIN_SLICES) -> None:

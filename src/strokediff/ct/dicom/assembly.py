@@ -13,7 +13,7 @@ from strokediff.errors import InputError
 
 MOST_RESCANNED = 0.5
 """If more of the positions than this part hold several different slices, it was no rescan."""
-NAMED = 3
+_NAMED = 3
 
 
 def assemble_hu(geometry: StackGeometry) -> tuple[NDArray[np.float32], list[str]]:
@@ -55,8 +55,8 @@ def _rescanned(geometry: StackGeometry, again: list[tuple[SliceHeader, SliceHead
             f"and so it is at {len(positions)} of {geometry.n_slices} positions. Expected one pass "
             f"over the head; give the files of one pass in a folder of their own."
         )
-    names = ", ".join(_name(other) for _, other in again[:NAMED])
-    more = " ..." if len(again) > NAMED else ""
+    names = ", ".join(_name(other) for _, other in again[:_NAMED])
+    more = " ..." if len(again) > _NAMED else ""
     return [
         f"{len(positions)} slices were scanned again ({names}{more}): those scanned first are "
         f"used. If they were spoiled, remove them and read the series again"

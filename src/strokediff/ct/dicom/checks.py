@@ -8,11 +8,11 @@ import numpy as np
 
 from strokediff.ct.checks import sanity
 from strokediff.ct.dicom.geometry import SIDEWAYS_TOLERANCE_PIXELS, StackGeometry
-from strokediff.ct.dicom.headers import Scan, damage
+from strokediff.ct.dicom.headers import ScannedFiles, damage
 from strokediff.errors import InputError
 
 
-def check_geometry(path: Path, geometry: StackGeometry, found: Scan) -> list[str]:
+def check_geometry(path: Path, geometry: StackGeometry, found: ScannedFiles) -> list[str]:
     """Raise `InputError` for holes and slices beside the line; warnings of uneven spacing."""
     holes = geometry.gaps()
     if holes:
@@ -62,5 +62,5 @@ def _missing(geometry: StackGeometry, holes: list[int]) -> str:
     )
 
 
-def _perhaps_damaged(found: Scan) -> str:
+def _perhaps_damaged(found: ScannedFiles) -> str:
     return f" They may be among {damage(found)}." if found.damaged else ""

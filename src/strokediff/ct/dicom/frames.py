@@ -119,7 +119,7 @@ class SliceHeader:
         return self.rows * self.columns * self.samples * self.n_frames * (max(self.bits, 8) // 8)
 
 
-def slices_of(path: Path, dataset: pydicom.Dataset) -> list[SliceHeader]:
+def headers_of(path: Path, dataset: pydicom.Dataset) -> list[SliceHeader]:
     """The records of a header, as many as it has frames; `ValueError` for absurdly many."""
     frames = items_of(dataset, "PerFrameFunctionalGroupsSequence")
     if not frames:

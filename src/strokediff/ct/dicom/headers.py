@@ -10,18 +10,18 @@ import pydicom
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from strokediff.ct.dicom.files import looks_like_dicom, walk_files
-from strokediff.ct.dicom.frames import TAGS, SliceHeader, slices_of
+from strokediff.ct.dicom.frames import TAGS, SliceHeader, headers_of
 from strokediff.ct.dicom.streams import read_dataset
 from strokediff.ct.dicom.values import text, value_of
 from strokediff.util.quiet import quiet
 
-__all__ = ["Scan", "SliceHeader", "damage", "read_header", "scan", "walk_files"]
-NAMED = 3
+__all__ = ["ScannedFiles", "SliceHeader", "damage", "read_header", "scan", "walk_files"]
+_NAMED = 3
 """So many damaged files are named in a message."""
 
 
 @dataclass
-class Scan:
+class ScannedFiles:
     """All that was found in some files.
 
     `damaged` maps each file that is damaged DICOM to its reason, `directories` are DICOMDIRs;
@@ -34,12 +34,12 @@ class Scan:
     n_files: int = 0
 
 
-def scan(files: Iterable[Path]) -> Scan:
+def scan(files: Iterable[Path]) -> ScannedFiles:
     """Read every DICOM header in `files`; files of other kinds are counted and left out.
 
     Nothing that a file holds ends the scan: a file that fails is `damaged`, whatever the failure.
     """
-    found = Scan()
+    found = ScannedFiles()
     for path in files:
         found.n_files += 1
         try:
@@ -59,21 +59,21 @@ def read_header(path: Path) -> pydicom.Dataset | Exception | None:
         return error
 
 
-def damage(found: Scan) -> str:
+def damage(found: ScannedFiles) -> str:
     """The damaged files in words, with their reasons: '2 ... (a.dcm: the file is empty; ...)'."""
-    named = [f"{p.name}: {why}" for p, why in list(found.damaged.items())[:NAMED]]
-    more = "; ..." if len(found.damaged) > NAMED else ""
+    named = [f"{p.name}: {why}" for p, why in list(found.damaged.items())[:_NAMED]]
+    more = "; ..." if len(found.damaged) > _NAMED else ""
     return f"{len(found.damaged)} empty or damaged DICOM files ({'; '.join(named)}{more})"
 
 
-def _scan_one(path: Path, found: Scan) -> None:
+def _scan_one(path: Path, found: ScannedFiles) -> None:
     dataset = _header(path)
     if dataset is None:
         return
     if _is_directory(dataset):
         found.directories.append(path)
     else:
-        found.slices.extend(slices_of(path, dataset))
+        found.slices.extend(headers_of(path, dataset))
 
 
 def _header(path: Path) -> pydicom.Dataset | None:

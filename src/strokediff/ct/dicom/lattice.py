@@ -14,7 +14,7 @@ DIFFERENT_MM = 0.15
 less is jitter."""
 FAR_APART = 1.5
 CHANGED_STEP = 0.1
-MOST = 0.5
+_MOST = 0.5
 SAME_STEPS = 0.05
 """Steps a cycle apart are equal within this part of the cycle."""
 
@@ -52,7 +52,7 @@ def is_jumbled(steps: NDArray[np.float64]) -> bool:
     near = steps <= base * (1 + CHANGED_STEP)
     # Slices missing here and there: the usual step is the smallest, the others its multiples.
     missing = bool((steps[near] >= base * (1 - CHANGED_STEP)).all())
-    return bool(alone.mean() > MOST) and not missing
+    return bool(alone.mean() > _MOST) and not missing
 
 
 def sublattices(along: NDArray[np.float64], smallest: int) -> list[list[int]]:

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
-from strokediff.ct.checks.sanity import AIR_BELOW_HU
+from strokediff.ct.arrays import AIR_BELOW_HU
 from strokediff.ct.dicom.values import integer, value_of
 
 LARGEST_HU = 31000.0

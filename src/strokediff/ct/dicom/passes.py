@@ -21,13 +21,13 @@ from strokediff.ct.dicom.geometry import StackGeometry, along, in_time
 from strokediff.ct.dicom.lattice import cycle_of, is_jumbled, sublattices
 
 SMALLEST_PASS = 5
-OVERLAP = 0.5
+_OVERLAP = 0.5
 """Parts are passes over the same tissue if they share more than this part of the shorter one."""
-WHOLE = 0.9
+_WHOLE = 0.9
 """A pass that covers less than this part of all positions is completed by the others."""
 WIDEST_STEP_MM = 10.5
 MAX_ROTATION_SLICES = 16
-MAX_DEPTH = 3
+_MAX_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Part:
 
 def passes_of(headers: list[SliceHeader]) -> list[Part]:
     """The passes in slices of one grid, in the order of time; one `Part` if there is only one."""
-    parts = _split(headers, MAX_DEPTH) or [_whole(headers)]
+    parts = _split(headers, _MAX_DEPTH) or [_whole(headers)]
     parts = _joined(parts)
     return sorted(parts, key=lambda part: min(in_time(h) for h in part.headers))
 
@@ -159,7 +159,7 @@ def _are_dense(parts: list[Part]) -> bool:
 def shared_part(stacks: list[StackGeometry]) -> bool:
     """Whether two stacks lie over the same tissue, and not beside each other."""
     ranges = [(s.along[0], s.along[-1]) for s in stacks]
-    return any(_overlap(a, b) > OVERLAP for i, a in enumerate(ranges) for b in ranges[i + 1 :])
+    return any(_overlap(a, b) > _OVERLAP for i, a in enumerate(ranges) for b in ranges[i + 1 :])
 
 
 def _overlap(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -208,7 +208,7 @@ def _joined(parts: list[Part]) -> list[Part]:
     """Where no pass covers the head but slabs that overlap a little do, one pass of them all."""
     spans = [(p.geometry.along[0], p.geometry.along[-1]) for p in parts]
     covered = max(high for _, high in spans) - min(low for low, _ in spans)
-    if len(parts) < 2 or max(high - low for low, high in spans) >= WHOLE * covered:
+    if len(parts) < 2 or max(high - low for low, high in spans) >= _WHOLE * covered:
         return parts
     ordered = sorted(parts, key=lambda p: (p.geometry.along[0], -p.geometry.along[-1]))
     normal = ordered[0].geometry.normal

@@ -16,7 +16,8 @@ from pydicom.uid import (
     JPEGLSTransferSyntaxes,
 )
 
-from strokediff.ct.checks.sanity import AIR_HU, MAX_PIXELS, MAX_VOXELS
+from strokediff.ct.arrays import FLOOR_HU
+from strokediff.ct.checks.sanity import MAX_PIXELS, MAX_VOXELS
 from strokediff.ct.dicom.codestream import FRAME_SLACK_BYTES, check_frames
 from strokediff.ct.dicom.frames import SliceHeader
 from strokediff.ct.dicom.padding import (
@@ -71,13 +72,13 @@ class PixelReader:
         values = _numbers(stored, _bits_stored(dataset, header))
         hu = values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
         self._restore_sign(header, stored, hu, slope)
-        hu[padding_where(dataset, stored, slope, intercept)] = AIR_HU
+        hu[padding_where(dataset, stored, slope, intercept)] = FLOOR_HU
         if not np.isfinite(hu).all():
             raise InputError(
                 f"{header.path}: RescaleSlope {slope:g} and RescaleIntercept {intercept:g} give "
                 f"values that are no numbers. The header is damaged; copy the file again."
             )
-        return np.maximum(hu, np.float32(AIR_HU), out=hu)
+        return np.maximum(hu, np.float32(FLOOR_HU), out=hu)
 
     def _restore_sign(
         self, header: SliceHeader, raw: NDArray[Any], hu: NDArray[np.float32], slope: float
@@ -88,7 +89,7 @@ class PixelReader:
         wrapped = (raw >= 1 << 15) & (hu > LARGEST_HU)
         if wrapped.any():
             hu[wrapped] -= np.float32(slope * (1 << 16))
-            if (hu[wrapped] > AIR_HU).any():
+            if (hu[wrapped] > FLOOR_HU).any():
                 self.unsigned.add(header.path)
 
     def _load(self, header: SliceHeader) -> tuple[pydicom.Dataset, NDArray[Any]]:

@@ -18,7 +18,7 @@ from strokediff.ct.dicom.checks import check_geometry
 from strokediff.ct.dicom.files import files_of_dicomdir, is_dicomdir, walk_files
 from strokediff.ct.dicom.frames import SliceHeader
 from strokediff.ct.dicom.geometry import StackGeometry
-from strokediff.ct.dicom.headers import Scan, damage, scan
+from strokediff.ct.dicom.headers import ScannedFiles, damage, scan
 from strokediff.ct.dicom.patients import n_patient_ids, patients_in
 from strokediff.ct.dicom.series import ChosenSeries, choose_series
 from strokediff.ct.dicom.stacks import Stack, split_series
@@ -43,7 +43,10 @@ def read_dicom_series(
 
 
 def judge(
-    path: Path, found: Scan, series_uid: str | None = None, stacks: list[Stack] | None = None
+    path: Path,
+    found: ScannedFiles,
+    series_uid: str | None = None,
+    stacks: list[Stack] | None = None,
 ) -> ChosenSeries:
     """The series to read of all that was found, checked as far as headers go; no pixels are read.
 
@@ -107,7 +110,7 @@ def common_folder(files: Iterable[Path]) -> Path:
     return Path(os.path.commonpath([f.parent for f in files]))
 
 
-def _no_dicom(path: Path, found: Scan) -> InputError:
+def _no_dicom(path: Path, found: ScannedFiles) -> InputError:
     if found.damaged:
         return InputError(
             f"{path}: holds {damage(found)}, and none that can be read. Copy the series again."
@@ -142,7 +145,7 @@ def _one_patient(path: Path, headers: list[SliceHeader]) -> list[str]:
     ]
 
 
-def _damaged(found: Scan) -> list[str]:
+def _damaged(found: ScannedFiles) -> list[str]:
     if not found.damaged:
         return []
     return [

@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 MAX_FILE_BYTES = 2 << 30
 """The largest head CT that is accepted has 1.3 GB in one file."""
-MAX_HEADER_BYTES = 32 << 20
+MAX_DICOM_HEADER_BYTES = 32 << 20
 MAX_ELEMENTS = 20_000
 MAX_ITEMS = 100_000
 SMALL_FILE_BYTES = 1 << 20
@@ -52,7 +52,7 @@ def read_dataset(
             f"the file has {size / 1e9:.1f} GB, more than the {MAX_FILE_BYTES >> 30} GiB that a "
             f"head CT may have"
         )
-    limit = MAX_HEADER_BYTES + (pixel_bytes or 0)
+    limit = MAX_DICOM_HEADER_BYTES + (pixel_bytes or 0)
     with path.open("rb") as file:
         stream: BinaryIO = file if size <= SMALL_FILE_BYTES else io.BytesIO(file.read(limit))
         start, meta = _file_meta(stream)
@@ -117,9 +117,9 @@ def _count_items(stream: io.BytesIO) -> None:
 
 
 def _header_ended(stream: io.BytesIO) -> None:
-    if stream.tell() >= MAX_HEADER_BYTES and not stream.read(1):
+    if stream.tell() >= MAX_DICOM_HEADER_BYTES and not stream.read(1):
         raise ValueError(
-            f"the header has more than {MAX_HEADER_BYTES >> 20} MiB, or no pixels follow it"
+            f"the header has more than {MAX_DICOM_HEADER_BYTES >> 20} MiB, or no pixels follow it"
         )
 
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from strokediff.ct.discovery.cases import LeftOut
 from strokediff.ct.discovery.claims import Claims
-from strokediff.ct.discovery.formats import Kind
+from strokediff.ct.discovery.formats import FileKind
 from strokediff.ct.discovery.tree import TECHNICAL, Tree
 from strokediff.util.names import name_below, stem
 from strokediff.util.plaintext import visible
 
-SHOWN = 3
+_SHOWN = 3
 REMEDIES = {
-    Kind.VOLUME: "Convert it to NIfTI (.nii.gz), or give the DICOM files",
-    Kind.PACKED: "Unpack it and give the folder",
-    Kind.PICTURE: "Pictures hold no Hounsfield units; give the DICOM files or NIfTI",
+    FileKind.VOLUME: "Convert it to NIfTI (.nii.gz), or give the DICOM files",
+    FileKind.PACKED: "Unpack it and give the folder",
+    FileKind.PICTURE: "Pictures hold no Hounsfield units; give the DICOM files or NIfTI",
 }
 
 
@@ -32,7 +32,7 @@ class _Unit:
     """What was found in one folder without a case."""
 
     damaged: dict[Path, str] = field(default_factory=dict)
-    images: dict[Path, tuple[Kind, str]] = field(default_factory=dict)
+    images: dict[Path, tuple[FileKind, str]] = field(default_factory=dict)
     pictures: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
     programs: bool = False
@@ -77,13 +77,13 @@ def _units(claims: Claims) -> dict[Path, _Unit]:
         units[place].damaged[path] = why
     for path, found in tree.others.items():
         unit = units[claims.unit(path)]
-        if found.kind in (Kind.VOLUME, Kind.PACKED):
+        if found.kind in (FileKind.VOLUME, FileKind.PACKED):
             unit.images[path] = (found.kind, found.text)
-        elif found.kind is Kind.PICTURE:
+        elif found.kind is FileKind.PICTURE:
             unit.pictures.append(path)
         else:
             unit.others.append(path)
-            unit.programs |= found.kind is Kind.PROGRAM
+            unit.programs |= found.kind is FileKind.PROGRAM
     for folder in tree.empty:
         if not claims.is_a_patients(folder):
             unit = units[claims.unit(folder, is_folder=True)]
@@ -135,15 +135,15 @@ def _named(claims: Claims, path: Path, reason: str, *, is_patient: bool) -> Left
     return LeftOut(name, path, reason, is_patient)
 
 
-def _image(path: Path, kind: Kind, text: str) -> str:
+def _image(path: Path, kind: FileKind, text: str) -> str:
     return f"is {text}, which is not read. {REMEDIES[kind]}."
 
 
 def _reason(unit: _Unit) -> str:
     """Why a folder yields no case, the gravest first."""
     if unit.damaged:
-        listed = [f"{visible(p.name)}: {why}" for p, why in list(unit.damaged.items())[:SHOWN]]
-        more = "; ..." if len(unit.damaged) > SHOWN else ""
+        listed = [f"{visible(p.name)}: {why}" for p, why in list(unit.damaged.items())[:_SHOWN]]
+        more = "; ..." if len(unit.damaged) > _SHOWN else ""
         return (
             f"{len(unit.damaged)} files are empty or damaged and none can be read "
             f"({'; '.join(listed)}{more}). Copy the series again."
@@ -154,8 +154,8 @@ def _reason(unit: _Unit) -> str:
     if unit.whole:
         return unit.whole
     if unit.pictures:
-        return f"holds only {len(unit.pictures)} pictures. {REMEDIES[Kind.PICTURE]}."
-    names = ", ".join(visible(p.name) for p in unit.others[:SHOWN])
-    more = " ..." if len(unit.others) > SHOWN else ""
+        return f"holds only {len(unit.pictures)} pictures. {REMEDIES[FileKind.PICTURE]}."
+    names = ", ".join(visible(p.name) for p in unit.others[:_SHOWN])
+    more = " ..." if len(unit.others) > _SHOWN else ""
     count = f"none of {len(unit.others)} files is NIfTI or DICOM"
     return f"{count} ({names}{more}). Give the head CT in one of the two."

@@ -30,7 +30,7 @@ MAX_RATIO = 200
 """Unpacked to packed; images of heads reach 10, and Deflate cannot do more than 1032."""
 FREE_RATIO_BYTES = 64 << 20
 """A small archive may be packed better than that: masks and blank images are."""
-CHUNK = 1 << 18
+COPIED_BYTES = 1 << 18
 MAX_DIRECTORY_BYTES = 16 << 20
 """Of a zip's table of contents, which is held in memory."""
 MAX_TAR_HEADER_BYTES = 1 << 20
@@ -158,7 +158,7 @@ class _Bounded(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> Any:
         """As of a file; a header of more than `MAX_TAR_HEADER_BYTES` is damage."""
-        if size is None or not 0 <= size <= max(CHUNK, MAX_TAR_HEADER_BYTES):
+        if size is None or not 0 <= size <= max(COPIED_BYTES, MAX_TAR_HEADER_BYTES):
             raise tarfile.ReadError("a header of absurd length")
         return self._stream.read(size)
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from strokediff.ct.discovery.archive_members import (
     BROKEN,
-    CHUNK,
+    COPIED_BYTES,
     FREE_RATIO_BYTES,
     MAX_MEMBER_BYTES,
     MAX_RATIO,
@@ -122,7 +122,7 @@ def _copy(member: Member, sink: IO[bytes], budget: _Budget, most: int) -> None:
     written = 0
     with member.open() as source:
         while written < most:
-            chunk = source.read(min(CHUNK, most - written))
+            chunk = source.read(min(COPIED_BYTES, most - written))
             if not chunk:
                 return
             written += len(chunk)

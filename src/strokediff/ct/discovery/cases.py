@@ -10,7 +10,7 @@ from typing import TypeVar
 from strokediff.ct.discovery.judging import Judged
 from strokediff.util.names import same_name
 
-SHOWN = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Discovery:
 
     @property
     def notes(self) -> list[str]:
-        """What to tell of that which is no patient: one line each, at most `SHOWN` and a count."""
+        """What to tell of that which is no patient: one line each, at most `_SHOWN` and a count."""
         told = [left for left in self.left_out if not left.is_patient]
-        lines = [f"{left.name}: {left.reason}; left out" for left in told[:SHOWN]]
-        if len(told) > SHOWN:
-            lines.append(f"{len(told) - SHOWN} more were left out")
+        lines = [f"{left.name}: {left.reason}; left out" for left in told[:_SHOWN]]
+        if len(told) > _SHOWN:
+            lines.append(f"{len(told) - _SHOWN} more were left out")
         if self.ignored:
             lines.append(f"{self.ignored} other files (no images) were left out")
         return lines

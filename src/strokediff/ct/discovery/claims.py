@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from strokediff.ct.dicom.read import common_folder
-from strokediff.ct.discovery.formats import Kind
+from strokediff.ct.discovery.formats import FileKind
 from strokediff.ct.discovery.tree import Tree
 
 
@@ -41,7 +41,10 @@ class Claims:
 
         Files that nobody claims are another's too, where their folder holds no case.
         """
-        damaged, unread = self.tree.dicom.damaged, self.tree.of_kind(Kind.VOLUME, Kind.PACKED)
+        damaged, unread = (
+            self.tree.dicom.damaged,
+            self.tree.of_kind(FileKind.VOLUME, FileKind.PACKED),
+        )
         lost = [p for p in (*damaged, *unread) if p.parent not in self.covered]
         foreign = _above([*lost, *self.tree.unlisted])
         claimed = Counter(up for files in self.dicom for up in _above(files))
@@ -114,7 +117,10 @@ class Claims:
 def top_of(tree: Tree) -> Path:
     """The lowest folder that holds all images, read or not, and all empty folders."""
     read = [*tree.niftis, *tree.archives, *(h.path for h in tree.dicom.slices)]
-    unread = [*tree.dicom.damaged, *tree.of_kind(Kind.VOLUME, Kind.PACKED, Kind.PICTURE)]
+    unread = [
+        *tree.dicom.damaged,
+        *tree.of_kind(FileKind.VOLUME, FileKind.PACKED, FileKind.PICTURE),
+    ]
     parents = {p.parent for p in (*read, *unread, *tree.empty, *tree.unlisted)}
     return Path(os.path.commonpath(list(parents))) if parents else tree.root
 

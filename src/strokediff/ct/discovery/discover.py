@@ -8,14 +8,14 @@ from pathlib import Path
 from strokediff.ct.dicom.files import files_of_dicomdir, is_dicomdir
 from strokediff.ct.discovery.cases import Discovery, LeftOut, numbered
 from strokediff.ct.discovery.finding import Found, find_below, find_in_archive
-from strokediff.ct.discovery.formats import Kind, format_of
+from strokediff.ct.discovery.formats import FileKind, format_of
 from strokediff.ct.discovery.loading import load_case
-from strokediff.ct.discovery.tree import Tree, survey, survey_files
+from strokediff.ct.discovery.tree import Tree, survey_files, survey_folder
 from strokediff.errors import InputError
 from strokediff.util.names import ARCHIVES, is_nifti_name
 
 __all__ = ["discover", "load_case"]
-EXPECTED = "Expected a NIfTI file, the DICOM files of a head CT, or a folder or zip of them."
+_EXPECTED = "Expected a NIfTI file, the DICOM files of a head CT, or a folder or zip of them."
 
 
 def discover(
@@ -33,7 +33,7 @@ def discover(
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder. {EXPECTED}")
+        raise InputError(f"{path}: no such file or folder. {_EXPECTED}")
     if path.is_file() and is_nifti_name(path) and series_uid is not None:
         raise InputError(f"{path}: --series names a DICOM series, but the input is NIfTI.")
     if path.is_file() and path.name.lower().endswith(ARCHIVES):
@@ -56,7 +56,7 @@ def discover(
 
 def _survey(path: Path, out: Path | None) -> Tree:
     if not path.is_file():
-        return survey(path, out)
+        return survey_folder(path, out)
     if is_nifti_name(path):
         return Tree(path, niftis=[path])
     if is_dicomdir(path):
@@ -78,11 +78,11 @@ def _nothing(
         return InputError(f"{path}: holds neither NIfTI nor DICOM. Give the patient's images.")
     if path.is_file():
         kind = format_of(path)
-        if kind.kind in (Kind.VOLUME, Kind.PACKED, Kind.PICTURE, Kind.DAMAGED):
-            return InputError(f"{path}: is {kind.text}, which is not read. {EXPECTED}")
-        return InputError(f"{path}: none of 1 files is NIfTI or DICOM. {EXPECTED}")
+        if kind.kind in (FileKind.VOLUME, FileKind.PACKED, FileKind.PICTURE, FileKind.DAMAGED):
+            return InputError(f"{path}: is {kind.text}, which is not read. {_EXPECTED}")
+        return InputError(f"{path}: none of 1 files is NIfTI or DICOM. {_EXPECTED}")
     if n_files:
-        return InputError(f"{path}: none of {n_files} files is NIfTI or DICOM. {EXPECTED}")
+        return InputError(f"{path}: none of {n_files} files is NIfTI or DICOM. {_EXPECTED}")
     empty = not any(not entry.name.startswith(".") for entry in os.scandir(path))
     what = "the folder is empty" if empty else "holds only results of strokediff segment"
-    return InputError(f"{path}: {what}. {EXPECTED}")
+    return InputError(f"{path}: {what}. {_EXPECTED}")

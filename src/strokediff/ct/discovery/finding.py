@@ -16,7 +16,7 @@ from strokediff.ct.discovery.cases import Case, LeftOut
 from strokediff.ct.discovery.claims import Claims, top_of
 from strokediff.ct.discovery.judging import judged, stamps_of
 from strokediff.ct.discovery.studies import Headers, studies_of
-from strokediff.ct.discovery.tree import Tree, survey
+from strokediff.ct.discovery.tree import Tree, survey_folder
 from strokediff.errors import InputError
 from strokediff.util.names import name_below, original_below, safe_name, shown_below, stem
 
@@ -91,12 +91,12 @@ def find_in_archive(archive: Path, root: Path, series_uid: str | None) -> Found:
     Headers alone are unpacked where they suffice. Raises `InputError`, see `unpacked`.
     """
     with unpacked(archive, head_only=True) as contents:
-        tree = survey(contents.folder)
+        tree = survey_folder(contents.folder)
         whole = not any(p.stat().st_size == HEAD_BYTES for p in tree.dicom.damaged if p.exists())
         if whole:
             return _moved(find_below(tree, series_uid, in_archive=True), tree.root, archive, root)
     with unpacked(archive) as contents:
-        tree = survey(contents.folder)
+        tree = survey_folder(contents.folder)
         return _moved(find_below(tree, series_uid, in_archive=True), tree.root, archive, root)
 
 

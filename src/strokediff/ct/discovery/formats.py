@@ -12,7 +12,7 @@ FIRST_BYTES = 512
 NOT_DICOM = "no DICOM file, whatever its name says"
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What a file means for the patient it lies with."""
 
     VOLUME = "volume"  # an image of a whole head, in a format that is not read
@@ -28,7 +28,7 @@ class Kind(Enum):
 class Format:
     """A file's kind and what to call it in a message: "an NRRD image"."""
 
-    kind: Kind
+    kind: FileKind
     text: str
 
 
@@ -60,33 +60,33 @@ _PACKED = {
 }
 _PARTS = (".raw", ".zraw", ".raw.gz", ".rec")
 _MAGIC = (
-    (0, b"NRRD00", Kind.VOLUME, "an NRRD image"),
-    (0, b"ObjectType", Kind.VOLUME, "a MetaImage"),
-    (0, b"NDims", Kind.VOLUME, "a MetaImage"),
-    (344, b"n+1\0", Kind.VOLUME, "a NIfTI file without the ending .nii"),
-    (344, b"ni1\0", Kind.VOLUME, "a NIfTI pair"),
-    (4, b"n+2\0\r\n\x1a\n", Kind.VOLUME, "a NIfTI file without the ending .nii"),
-    (0, b"\x89HDF\r\n\x1a\n", Kind.VOLUME, "an HDF5 file"),
-    (0, b"CDF\x01", Kind.VOLUME, "a MINC image"),
-    (0, b"Rar!\x1a\x07", Kind.PACKED, "a RAR archive"),
-    (0, b"7z\xbc\xaf\x27\x1c", Kind.PACKED, "a 7z archive"),
-    (0, b"PK\x03\x04", Kind.PACKED, "a zip archive without the ending .zip"),
-    (257, b"ustar", Kind.PACKED, "a tar archive without the ending .tar"),
-    (0, b"\x1f\x8b", Kind.PACKED, "a compressed file"),
-    (0, b"BZh", Kind.PACKED, "a compressed file"),
-    (0, b"\xfd7zXZ\0", Kind.PACKED, "a compressed file"),
-    (0, b"\x28\xb5\x2f\xfd", Kind.PACKED, "a compressed file"),
-    (0, b"\xff\xd8\xff", Kind.PICTURE, "a JPEG picture"),
-    (0, b"\x89PNG\r\n\x1a\n", Kind.PICTURE, "a PNG picture"),
-    (0, b"MZ", Kind.PROGRAM, "a program"),
-    (0, b"\x7fELF", Kind.PROGRAM, "a program"),
+    (0, b"NRRD00", FileKind.VOLUME, "an NRRD image"),
+    (0, b"ObjectType", FileKind.VOLUME, "a MetaImage"),
+    (0, b"NDims", FileKind.VOLUME, "a MetaImage"),
+    (344, b"n+1\0", FileKind.VOLUME, "a NIfTI file without the ending .nii"),
+    (344, b"ni1\0", FileKind.VOLUME, "a NIfTI pair"),
+    (4, b"n+2\0\r\n\x1a\n", FileKind.VOLUME, "a NIfTI file without the ending .nii"),
+    (0, b"\x89HDF\r\n\x1a\n", FileKind.VOLUME, "an HDF5 file"),
+    (0, b"CDF\x01", FileKind.VOLUME, "a MINC image"),
+    (0, b"Rar!\x1a\x07", FileKind.PACKED, "a RAR archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", FileKind.PACKED, "a 7z archive"),
+    (0, b"PK\x03\x04", FileKind.PACKED, "a zip archive without the ending .zip"),
+    (257, b"ustar", FileKind.PACKED, "a tar archive without the ending .tar"),
+    (0, b"\x1f\x8b", FileKind.PACKED, "a compressed file"),
+    (0, b"BZh", FileKind.PACKED, "a compressed file"),
+    (0, b"\xfd7zXZ\0", FileKind.PACKED, "a compressed file"),
+    (0, b"\x28\xb5\x2f\xfd", FileKind.PACKED, "a compressed file"),
+    (0, b"\xff\xd8\xff", FileKind.PICTURE, "a JPEG picture"),
+    (0, b"\x89PNG\r\n\x1a\n", FileKind.PICTURE, "a PNG picture"),
+    (0, b"MZ", FileKind.PROGRAM, "a program"),
+    (0, b"\x7fELF", FileKind.PROGRAM, "a program"),
 )
 _TEXTS = (
     *(".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".xml", ".html", ".htm", ".yaml", ".yml"),
     *(".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".odt", ".ppt", ".pptx", ".log", ".toml"),
     *(".py", ".sh", ".r", ".m", ".ipynb", ".ini", ".cfg", ".bval", ".bvec", ".sha256", ".md5"),
 )
-_OTHER = Format(Kind.OTHER, "a file of another kind")
+_OTHER = Format(FileKind.OTHER, "a file of another kind")
 
 
 def format_of(path: Path) -> Format:
@@ -98,15 +98,15 @@ def format_of(path: Path) -> Format:
     name = path.name.lower()
     if path.is_symlink() and not path.exists():
         wanted = name.endswith((*NIFTI, *DICOM)) or _by_name(name).kind in (
-            Kind.VOLUME,
-            Kind.PACKED,
+            FileKind.VOLUME,
+            FileKind.PACKED,
         )
         text = "a link that leads nowhere"
-        return Format(Kind.DAMAGED, text) if wanted or "." not in name else _OTHER
+        return Format(FileKind.DAMAGED, text) if wanted or "." not in name else _OTHER
     if not path.is_file():
         return _OTHER
     if name.endswith(DICOM):
-        return Format(Kind.DAMAGED, NOT_DICOM)
+        return Format(FileKind.DAMAGED, NOT_DICOM)
     named = _by_name(name)
     if named is not _OTHER or name.endswith(_TEXTS):
         return named
@@ -115,16 +115,16 @@ def format_of(path: Path) -> Format:
 
 def _by_name(name: str) -> Format:
     if name.endswith(_UNFINISHED):
-        return Format(Kind.DAMAGED, "an unfinished download")
-    for table, kind in ((_VOLUMES, Kind.VOLUME), (_PACKED, Kind.PACKED)):
+        return Format(FileKind.DAMAGED, "an unfinished download")
+    for table, kind in ((_VOLUMES, FileKind.VOLUME), (_PACKED, FileKind.PACKED)):
         for endings, text in table.items():
             if name.endswith(endings):
                 return Format(kind, text)
     if name.endswith((".img", *_PARTS)):
-        return Format(Kind.PART, "the pixels of another file")
+        return Format(FileKind.PART, "the pixels of another file")
     if name.endswith(PICTURES):
-        return Format(Kind.PICTURE, "a picture")
-    return Format(Kind.PROGRAM, "a program") if name.endswith(_PROGRAMS) else _OTHER
+        return Format(FileKind.PICTURE, "a picture")
+    return Format(FileKind.PROGRAM, "a program") if name.endswith(_PROGRAMS) else _OTHER
 
 
 def _by_content(path: Path) -> Format:
@@ -132,9 +132,9 @@ def _by_content(path: Path) -> Format:
         with path.open("rb") as stream:
             head = stream.read(FIRST_BYTES)
     except OSError as error:
-        return Format(Kind.DAMAGED, f"not readable ({error.strerror})")
+        return Format(FileKind.DAMAGED, f"not readable ({error.strerror})")
     for start, magic, kind, text in _MAGIC:
         if head[start : start + len(magic)] == magic:
             return Format(kind, text)
     # Slices on a medium have no ending: empty ones were slices, too.
-    return Format(Kind.DAMAGED, "an empty file") if not head and not path.suffix else _OTHER
+    return Format(FileKind.DAMAGED, "an empty file") if not head and not path.suffix else _OTHER

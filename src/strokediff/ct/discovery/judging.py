@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strokediff.ct.dicom.frames import SliceHeader
-from strokediff.ct.dicom.headers import Scan
+from strokediff.ct.dicom.headers import ScannedFiles
 from strokediff.ct.dicom.read import common_folder, judge
 from strokediff.ct.dicom.series import ChosenSeries
 from strokediff.ct.dicom.stacks import Stack
@@ -54,7 +54,7 @@ def judged(
     lost = {path: tree.dicom.damaged[path] for path in files if path in tree.dicom.damaged}
     misnamed = tuple(path.name for path, why in lost.items() if why == NOT_DICOM)
     damaged = {path: why for path, why in lost.items() if why != NOT_DICOM}
-    found = Scan(list(slices), damaged, tree.dicom.directories, len(files))
+    found = ScannedFiles(list(slices), damaged, tree.dicom.directories, len(files))
     series: ChosenSeries | InputError
     try:
         series = judge(common_folder(files), found, asked, stacks)

@@ -15,7 +15,7 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.util.plaintext import visible
 
-SHOWN = 3
+_SHOWN = 3
 
 
 def load_case(case: Case, series_uid: str | None = None) -> CT:
@@ -78,5 +78,5 @@ def _read(case: Case, known: Judged | None, series_uid: str | None) -> CT:
 
 
 def _listed(names: Sequence[str], text: str) -> str:
-    shown = ", ".join(visible(name) for name in names[:SHOWN])
-    return f"{len(names)} {text} ({shown}{' ...' if len(names) > SHOWN else ''})"
+    shown = ", ".join(visible(name) for name in names[:_SHOWN])
+    return f"{len(names)} {text} ({shown}{' ...' if len(names) > _SHOWN else ''})"

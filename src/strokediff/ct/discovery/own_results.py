@@ -15,10 +15,10 @@ from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
 from strokediff.util.names import is_nifti_name, stem
 
-MASKS = ("lesion_mask", "lesion_prob", "lesion_entropy", "lesion_variance")
+_MASKS = ("lesion_mask", "lesion_prob", "lesion_entropy", "lesion_variance")
 """Never input, wherever they lie: a mask that was copied out of its folder is still a mask."""
-PAGES = ("result.json", "preview.png", "report.html")
-SUMMARY = "summary.csv"
+_PAGES = ("result.json", "preview.png", "report.html")
+SUMMARY_NAME = "summary.csv"
 SUMMARY_STARTS = b"case,volume_ml,"
 MARK = b"strokediff "
 _DESCRIPTION = slice(148, 228)
@@ -30,17 +30,17 @@ def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
     A scan that lies in a folder of results is none of them: results may be put beside their input.
     """
     there = set(names)
-    own = {n for n in there if is_nifti_name(n) and stem(n) in MASKS}
-    if SUMMARY in there and is_summary(folder / SUMMARY):
-        own.add(SUMMARY)
+    own = {n for n in there if is_nifti_name(n) and stem(n) in _MASKS}
+    if SUMMARY_NAME in there and is_segment_summary(folder / SUMMARY_NAME):
+        own.add(SUMMARY_NAME)
     result = own_result(folder / "result.json") if "result.json" in there else None
     if result is not None:
-        own |= there & set(PAGES)
+        own |= there & set(_PAGES)
         source = result.get("input")
         if not isinstance(source, dict) or source.get("kind") != "nifti":
             own |= there & {"ct.nii.gz"}
-    elif any(is_marked(folder / n) for n in own if n != SUMMARY):
-        own |= there & set(PAGES[1:])
+    elif any(is_marked(folder / n) for n in own if n != SUMMARY_NAME):
+        own |= there & set(_PAGES[1:])
         own |= {n for n in there & {"ct.nii.gz"} if is_marked(folder / n)}
     return frozenset(own)
 
@@ -55,7 +55,7 @@ def own_result(path: Path) -> dict[str, object] | None:
     return found if ours else None
 
 
-def is_summary(path: Path) -> bool:
+def is_segment_summary(path: Path) -> bool:
     """Whether the table is a summary.csv of `segment`."""
     try:
         with path.open("rb") as stream:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from strokediff.ct.dicom.headers import Scan, scan
-from strokediff.ct.discovery.formats import Format, Kind, format_of
-from strokediff.ct.discovery.own_results import SUMMARY, own_files
+from strokediff.ct.dicom.headers import ScannedFiles, scan
+from strokediff.ct.discovery.formats import FileKind, Format, format_of
+from strokediff.ct.discovery.own_results import SUMMARY_NAME, own_files
 from strokediff.util.names import ARCHIVES, is_nifti_name
 
 TECHNICAL = {
@@ -31,7 +31,7 @@ class Tree:
     root: Path
     niftis: list[Path] = field(default_factory=list)
     archives: list[Path] = field(default_factory=list)
-    dicom: Scan = field(default_factory=Scan)
+    dicom: ScannedFiles = field(default_factory=ScannedFiles)
     others: dict[Path, Format] = field(default_factory=dict)
     empty: list[Path] = field(default_factory=list)
     unlisted: dict[Path, str] = field(default_factory=dict)
@@ -41,12 +41,12 @@ class Tree:
         """All files but our own results."""
         return len(self.niftis) + len(self.archives) + self.dicom.n_files
 
-    def of_kind(self, *kinds: Kind) -> dict[Path, Format]:
+    def of_kind(self, *kinds: FileKind) -> dict[Path, Format]:
         """The other files of some kinds."""
         return {p: f for p, f in self.others.items() if f.kind in kinds}
 
 
-def survey(root: Path, out: Path | None = None) -> Tree:
+def survey_folder(root: Path, out: Path | None = None) -> Tree:
     """List, sort and scan what lies below a folder. Folders in `out` may be empty: runs end so."""
     tree = Tree(root)
     rest = []
@@ -62,7 +62,7 @@ def survey(root: Path, out: Path | None = None) -> Tree:
 
 
 def survey_files(root: Path, files: Iterable[Path]) -> Tree:
-    """Scan files that are known to be no archives: one file, or those that a DICOMDIR names."""
+    """ScannedFiles files that are known to be no archives: one file, or those that a DICOMDIR names."""
     tree = Tree(root)
     _scan(tree, list(files))
     return tree
@@ -75,8 +75,8 @@ def _scan(tree: Tree, files: list[Path]) -> None:
         if path in known:
             continue
         found = format_of(path)
-        of_a_pair = found.kind is Kind.PART and path.with_suffix(".hdr").exists()
-        if found.kind is Kind.DAMAGED and (not path.exists() or path not in tree.dicom.damaged):
+        of_a_pair = found.kind is FileKind.PART and path.with_suffix(".hdr").exists()
+        if found.kind is FileKind.DAMAGED and (not path.exists() or path not in tree.dicom.damaged):
             tree.dicom.damaged[path] = found.text
         elif path not in tree.dicom.damaged or of_a_pair:
             tree.dicom.damaged.pop(path, None)
@@ -86,12 +86,12 @@ def _scan(tree: Tree, files: list[Path]) -> None:
 
 def _pair(tree: Tree) -> None:
     """The pixels of an Analyze pair go with their header; alone they are an image in pieces."""
-    headers = {p.with_suffix("") for p in tree.of_kind(Kind.VOLUME)}
+    headers = {p.with_suffix("") for p in tree.of_kind(FileKind.VOLUME)}
     alone = {
-        ".img": Format(Kind.VOLUME, "an Analyze image without its .hdr"),
-        ".rec": Format(Kind.VOLUME, "a Philips PAR/REC image"),
+        ".img": Format(FileKind.VOLUME, "an Analyze image without its .hdr"),
+        ".rec": Format(FileKind.VOLUME, "a Philips PAR/REC image"),
     }
-    for path in tree.of_kind(Kind.PART):
+    for path in tree.of_kind(FileKind.PART):
         if path.suffix.lower() in alone and path.with_suffix("") not in headers:
             tree.others[path] = alone[path.suffix.lower()]
 
@@ -117,7 +117,7 @@ def _walk(tree: Tree, out: Path | None) -> list[Path]:
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
         visible = sorted(n for n in names if not n.startswith("."))
         own = own_files(here, visible)
-        if SUMMARY in own:
+        if SUMMARY_NAME in own:
             runs.add(Path(real))
         kept = [here / n for n in visible if n not in own]
         kept = [p for p in kept if p.is_symlink() or p.is_file()]

@@ -27,7 +27,7 @@ from strokediff.ct.nifti.header import (
 )
 from strokediff.errors import InputError
 
-MAX_HEADER_BYTES = 1 << 24
+MAX_NIFTI_HEADER_BYTES = 1 << 24
 """How far from the start the voxels may begin: room for any header extension."""
 DEFLATE = 1032
 """What a byte of a compressed stream can unpack to at the most."""
@@ -118,8 +118,8 @@ class NiftiFile:
 def open_nifti(path: str | Path) -> NiftiFile:
     """Read and check a header; `InputError` unless one 3D image of numbers within bounds follows.
 
-    Bounds: `MAX_VOXELS` voxels that begin within `MAX_HEADER_BYTES`, and `MAX_REST_BYTES` after
-    them.
+    Bounds: `MAX_VOXELS` voxels that begin within `MAX_NIFTI_HEADER_BYTES`, and
+    `MAX_REST_BYTES` after them.
     """
     path = Path(path)
     check_file(path)
@@ -140,10 +140,10 @@ def open_nifti(path: str | Path) -> NiftiFile:
         )
     slope, inter = scaling(path, slope, inter)
     first = raw.single_vox_offset
-    if not (np.isfinite(offset) and (offset == 0 or first <= offset <= MAX_HEADER_BYTES)):
+    if not (np.isfinite(offset) and (offset == 0 or first <= offset <= MAX_NIFTI_HEADER_BYTES)):
         raise InputError(
-            f"{path}: expected the voxels to begin {first} to {MAX_HEADER_BYTES} bytes from the "
-            f"start, got {offset:g}. The header is damaged; copy or export the file again."
+            f"{path}: expected the voxels to begin {first} to {MAX_NIFTI_HEADER_BYTES} bytes from "
+            f"the start, got {offset:g}. The header is damaged; copy or export the file again."
         )
     file = NiftiFile(path, raw, header, shape, dtype, int(offset) or first, slope, inter)
     _check_length(file)

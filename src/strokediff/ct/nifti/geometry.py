@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct import axes
+from strokediff.ct.arrays import Affine
 from strokediff.ct.checks import sanity
 from strokediff.ct.checks.head_size import HeadSize
 from strokediff.ct.nifti.file import NiftiFile
@@ -25,8 +26,6 @@ SAME_SPACING = 0.01
 """Relative difference up to which two voxel sizes are one, rounded."""
 UNITS_MM = {1: ("metres", 1e3), 3: ("micrometres", 1e-3)}
 """Codes of xyzt_units that are not millimetres."""
-
-Affine = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ GRID_TOLERANCE = 0.05
 ROUNDING = 1e-3
 """How far a probability may lie outside [0, 1]: averages in float32 overshoot."""
 
-ROUNDED = 1e-4
+_ROUNDED = 1e-4
 """How far a label may lie from a whole number, in units of the label 1 or 255: a scaled file's
 slope and its product are rounded. No probability map comes so close to 0 and 1 everywhere."""
 
@@ -37,7 +37,7 @@ SEEN = 1000
 
 
 @dataclass(frozen=True)
-class Grid:
+class StoredArray:
     """A NIfTI file's array (X, Y, Z), as stored, and its affine (4, 4) to RAS+ mm."""
 
     path: Path
@@ -45,7 +45,7 @@ class Grid:
     affine: NDArray[np.float64]
 
 
-def read_mask(path: Path) -> Grid:
+def read_mask(path: Path) -> StoredArray:
     """Read a binary mask as bool; its values must be 0 and 1, or 0 and 255, up to rounding.
 
     A scaled file (scl_slope 1/255, say) holds 1 only up to rounding. Raises `InputError` for a
@@ -58,24 +58,24 @@ def read_mask(path: Path) -> Grid:
         array[place] = run > HALF
         seen |= _distinct(run, SEEN - len(seen))
     values = sorted(seen)
-    high = 255.0 if values[-1] > 1 + ROUNDED else 1.0
-    if any(min(abs(float(v)), abs(float(v) - high)) > ROUNDED * high for v in values):
+    high = 255.0 if values[-1] > 1 + _ROUNDED else 1.0
+    if any(min(abs(float(v)), abs(float(v) - high)) > _ROUNDED * high for v in values):
         shown = ", ".join(_short(v) for v in values[:6]) + (", ..." if len(values) > 6 else "")
         count = f"{len(values)} values" if len(values) < SEEN else f"at least {SEEN} values"
         raise InputError(
             f"{path}: expected a binary mask with values 0 and 1 (or 0 and 255), got {count}: "
             f"{shown}. Choose the label to evaluate and write it as 0 and 1."
         )
-    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
+    return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
 
 
-def read_labels(path: Path) -> Grid:
+def read_labels(path: Path) -> StoredArray:
     """Read a mask of several classes as int32; its values must be whole numbers up to rounding."""
     file = _open(path)
     array = np.empty(file.n_voxels, np.int32)
     for place, run in _finite_runs(file):
         whole = np.rint(run.astype(np.float64))
-        allowed = ROUNDED * np.clip(np.abs(whole), 1, 100)
+        allowed = _ROUNDED * np.clip(np.abs(whole), 1, 100)
         off = (np.abs(run - whole) > allowed) | (np.abs(whole) > np.iinfo(np.int32).max)
         if off.any():
             raise InputError(
@@ -83,10 +83,10 @@ def read_labels(path: Path) -> Grid:
                 f"{_short(run[off][0])}. Give the labels, not probabilities."
             )
         array[place] = whole
-    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
+    return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
 
 
-def read_probability(path: Path) -> Grid:
+def read_probability(path: Path) -> StoredArray:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
     file = _open(path)
     array = np.empty(file.n_voxels, np.float32)
@@ -99,10 +99,10 @@ def read_probability(path: Path) -> Grid:
             f"{path}: expected probabilities from 0 to 1, got values from {low:g} to {high:g}. "
             "Give the network's probabilities, not its logits or percentages."
         )
-    return Grid(path, array.reshape(file.shape, order="F"), file.affine)
+    return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
 
 
-def check_same_grid(grid: Grid, reference: Grid) -> None:
+def check_same_grid(grid: StoredArray, reference: StoredArray) -> None:
     """Raise `InputError` unless both files have one shape and place their voxels alike.
 
     The corners of the two images must coincide within `GRID_TOLERANCE` of the smallest spacing.
