@@ -15,9 +15,9 @@ from typing import Any
 
 from strokediff.cohort.importing.nnunet import CHANNEL
 from strokediff.ct.discovery.own_results import (
-    SUMMARY,
+    SUMMARY_NAME,
     is_marked,
-    is_summary,
+    is_segment_summary,
     own_files,
     own_result,
 )
@@ -103,9 +103,9 @@ def predictions_in(folder: Path, nested: str) -> Predictions:
 
 def _rows_of_summary(folder: Path) -> dict[str, tuple[str, str]]:
     """Of each patient in summary.csv the name, and why there is no result; empty if there is."""
-    if not is_summary(folder / SUMMARY):
+    if not is_segment_summary(folder / SUMMARY_NAME):
         return {}
-    text = (folder / SUMMARY).read_text("utf-8", "replace")
+    text = (folder / SUMMARY_NAME).read_text("utf-8", "replace")
     rows: dict[str, tuple[str, str]] = {}
     try:
         for row in csv.DictReader(io.StringIO(text)):
@@ -114,7 +114,7 @@ def _rows_of_summary(folder: Path) -> dict[str, tuple[str, str]]:
             rows[same_name(name)] = name, why
     except csv.Error as error:
         raise InputError(
-            f"{folder / SUMMARY}: damaged ({error}). Run segment again, or remove the file."
+            f"{folder / SUMMARY_NAME}: damaged ({error}). Run segment again, or remove the file."
         ) from error
     return rows
 
@@ -126,7 +126,7 @@ def _why_not(path: Path, result: Mapping[str, Any] | None, row: tuple[str, str] 
     if row is None or not row[1]:
         return ""
     # The patient may have been done again alone, after the run that made the table.
-    table, made = path.parent.parent / SUMMARY, path.parent / "result.json"
+    table, made = path.parent.parent / SUMMARY_NAME, path.parent / "result.json"
     again = result is not None and made.stat().st_mtime > table.stat().st_mtime
     return "" if again else row[1]
 
