@@ -133,7 +133,7 @@ def differences(scores: RowScores, arms: Sequence[Arm], reference: str) -> list[
                 apart = _apart(scores[name], base) if arm != reference else "-"
                 cells.append([arm, *figures, apart, seeds])
         columns = ("arm", *FIGURES_OF_ARM.values(), f"Dice - that of {reference}", "Dice by seed")
-        lines += ["", f"`{method}`:", "", *ruled(columns, cells)]
+        lines += ["", *([f"`{method}`:", ""] if method else []), *ruled(columns, cells)]
     return lines[1:]
 
 
@@ -178,7 +178,7 @@ def run(
     if failed:
         raise UsageError("; ".join(f"{name}: {why}" for name, why in failed.items()))
     scores = {row: own for row, own in benchmark.scores().items() if own}
-    write_report([benchmark], benchmark.cohort())
+    write_report([benchmark], benchmark.undivided())
     lines = differences(scores, arms, reference)
     write_text(benchmark.out / "ablation.md", "\n".join(lines) + "\n")
     yield from lines
@@ -208,7 +208,10 @@ def main(
     settings += [f"network.patch={patch}"] if patch else []
     chosen = chosen_arms(ablation, _names(arms), _names(methods), settings)
     budget = Budget(preset, preset, "small", steps or training_preset(preset).training.steps)
-    budget = replace(budget, name=f"{preset}, {budget.steps} steps", batch_size=batch_size)
+    what = [preset, f"{budget.steps} steps", *settings]
+    what += [f"batches of {batch_size}"] if batch_size else []
+    what += [f"hold-out {hold_out}"] if hold_out else []
+    budget = replace(budget, name=", ".join(what), batch_size=batch_size)
     fold = Fold() if hold_out is None else HeldOut(share=hold_out)
     benchmark = Benchmark(
         *(PreparedSuite(f"ablation of {ablation}"), budget, out, data, device),

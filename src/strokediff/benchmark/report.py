@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def write_report(
     if not scores:
         return None
     out = first.out / f"folds-{len(folds)}" if several else first.place
-    about = _about(first, cohort, scores)
+    about = _about(first, replace(cohort, split=first.fold.split(cohort)), scores)
     about |= {"folds": len(folds)} if several else {}
     pictures = Pictures(out, warn)
     _written(out, scores, first.known, about, pictures)

@@ -68,7 +68,12 @@ class Benchmark:
         return self.out / self.fold.folder
 
     def cohort(self) -> Cohort:
-        """The suite's cohort, split as this fold has it.
+        """The suite's cohort, split as this fold has it."""
+        cohort = self.undivided()
+        return replace(cohort, split=self.fold.split(cohort))
+
+    def undivided(self) -> Cohort:
+        """The suite's cohort with the suite's own split.
 
         It is made by the first process and waited for by the others.
         """
@@ -82,7 +87,7 @@ class Benchmark:
                 lambda done, total, name: self.advance(done, total, f"cohort {name}"),
             )
             write_json(self.out / CLAIM, self._contents)
-        return replace(cohort, split=self.fold.split(cohort))
+        return cohort
 
     def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, str]:
         """Every arm at every seed, seed by seed; returns what failed, and why."""

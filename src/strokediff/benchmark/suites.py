@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from strokediff.benchmark.budgets import Budget
-from strokediff.cohort.prepare import find_scans, prepare
+from strokediff.cohort.prepare import find_scans, prepare_cohort
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
@@ -145,7 +145,7 @@ def _prepared(
     """The cohort in `place`, prepared from `source` if it is not there, `share` of it to test."""
     if not (place / "cohort.json").is_file():
         grid = GridConfig(size=budget.grid.size, spacing_mm=budget.grid.spacing_mm)
-        prepare(source(), place, grid, val=0.0, test=share, jobs=jobs, progress=advance)
+        prepare_cohort(source(), place, grid, val=0.0, test=share, jobs=jobs, progress=advance)
     cohort = open_cohort(place)
     for part in ("train", "test"):
         if not cohort.split[part]:
