@@ -44,6 +44,18 @@ def test_the_residual_stays_finite_at_T_in_single_precision() -> None:
     assert residual.abs().max() < 0.2
 
 
+def test_the_printed_weights_are_the_kl_of_equation_10() -> None:
+    """|mu - mu_hat|^2 / (2 sigma^2) is d1 e^2 of an error in y_0 alone, d2 e^2 of one in eps."""
+    weights = exact_weights(PROCESS.schedule)
+    t = torch.arange(2, 501)
+    zero = torch.zeros(len(t), 1, 1, 1, dtype=torch.float64)
+    error = zero + 0.3
+    variance = PROCESS.posterior_variance(t, t - 1, error)
+    for weight, pair in ((weights.d1, (error, zero)), (weights.d2, (zero, error))):
+        divergence = PROCESS.posterior_mean(*pair, t, t - 1) ** 2 / (2 * variance)
+        torch.testing.assert_close(weight[2:] * 0.3**2, divergence.flatten())
+
+
 def test_the_ratio_of_the_printed_weights() -> None:
     """d1 / d2 = abar[t-1] gamma[t] / (alpha[t] gamma[t-1]^2), which tends to SNR as beta -> 0."""
     schedule = from_betas(torch.full((2000,), 1e-3))
