@@ -25,7 +25,7 @@ T_CHAIN = 30
 @cache
 def trained() -> tuple[Context, Slices]:
     """The bundled model, and the slice of a phantom that shows most of its lesion."""
-    model = load_model(model_path("phantom-stroke"), torch.device("cpu"))
+    model = load_model(model_path("phantom-stroke"))
     made = make_phantom("hemorrhage", 3, matrix=96, thickness_mm=10.0)
     source = Source(Path("phantom"), "array", made.hu.shape, made.affine)
     volume = CT.from_source_array(made.hu, source)

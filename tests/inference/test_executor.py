@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.inference.executor import denoiser_on, resolved_precision, seconds_a_row
+from strokediff.inference.executor import denoiser_on, seconds_a_row
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 
@@ -72,12 +72,6 @@ def test_bf16_is_near_and_as_independent_of_batches(network: TwoStreamUNet) -> N
     assert torch.equal(half, alone)
     assert not torch.equal(half, single)
     torch.testing.assert_close(half, single, atol=0.05, rtol=0.05)
-
-
-def test_auto_precision_is_single_on_a_cpu() -> None:
-    cpu = torch.device("cpu")
-    assert resolved_precision("auto", cpu) == "32"
-    assert resolved_precision("bf16", cpu) == "bf16"
 
 
 def test_seconds_are_for_one_row_of_a_full_pack(network: TwoStreamUNet) -> None:

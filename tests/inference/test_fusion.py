@@ -5,8 +5,8 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from strokediff.inference.estimation import FUSIONS
 from strokediff.inference.fusion import Fusion, Staple, majority, mean, union
-from strokediff.inference.presets import FUSIONS
 
 M = torch.ones(2, 1, 16, 16)
 M[:, :, :2] = 0

@@ -11,23 +11,27 @@ import torch
 
 from strokediff.cohort.brain_slices import with_brain
 from strokediff.cohort.store import Cohort
+from strokediff.ct.axes import transposed
 from strokediff.ct.surroundings import Surroundings
-from strokediff.inference.presets import METHODS, Choice
-from strokediff.prediction.diffusion import DiffusionPredictor, slices_of
+from strokediff.inference.estimation import METHODS, Estimation
+from strokediff.prediction.diffusion import DiffusionPredictor
+from strokediff.prediction.place import CohortPatient
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.model import Model, load_model
 
 
 @pytest.fixture
 def model(checkpoint: Path) -> Model:
-    return load_model(checkpoint, torch.device("cpu"))
+    return load_model(checkpoint)
 
 
 def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, model: Model) -> None:
     patient = cohort.read("p0")
-    together = DiffusionPredictor(model, [Choice(method) for method in METHODS])(cohort, patient)
+    together = DiffusionPredictor(model, [Estimation(method) for method in METHODS])(
+        cohort, patient
+    )
     for method in METHODS:
-        alone = DiffusionPredictor(model, [Choice(method)])(cohort, patient)[method]
+        alone = DiffusionPredictor(model, [Estimation(method)])(cohort, patient)[method]
         np.testing.assert_array_equal(together[method].prob, alone.prob)
         np.testing.assert_array_equal(together[method].mask, alone.mask)
         assert together[method].evaluations == alone.evaluations
@@ -40,13 +44,13 @@ def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, mod
 def test_a_cut_is_the_models_decision_overruled(cohort: Cohort, model: Model) -> None:
     """It is the threshold 2 p - 1; the least lesion stays the model's; evaluations are shared."""
     patient = cohort.read("p0")
-    choices = [Choice("avg"), Choice("avg", cut=0.3), Choice("avg", cut=0.7)]
+    estimations = [Estimation("avg"), Estimation("avg", cut=0.3), Estimation("avg", cut=0.7)]
     decided = {"fast/avg": Decision(threshold=0.9, least_lesion_ml=0.01)}
-    found = DiffusionPredictor(replace(model, decisions=decided), choices)(cohort, patient)
+    found = DiffusionPredictor(replace(model, decisions=decided), estimations)(cohort, patient)
     assert list(found) == ["avg", "avg-cut-0.3", "avg-cut-0.7"]
     for cut in (0.3, 0.7):
         same = {"fast/avg": Decision(threshold=2 * cut - 1, least_lesion_ml=0.01)}
-        alone = DiffusionPredictor(replace(model, decisions=same), choices[:1])(cohort, patient)
+        alone = DiffusionPredictor(replace(model, decisions=same), estimations[:1])(cohort, patient)
         np.testing.assert_array_equal(found[f"avg-cut-{cut}"].mask, alone["avg"].mask)
         np.testing.assert_array_equal(found[f"avg-cut-{cut}"].prob, alone["avg"].prob)
     assert found["avg-cut-0.3"].mask.sum() > found["avg-cut-0.7"].mask.sum()
@@ -58,10 +62,10 @@ def test_nothing_is_found_outside_the_brain_and_the_mask_is_half_of_the_probabil
 ) -> None:
     patient = cohort.read("p1")
     found = DiffusionPredictor(model)(cohort, patient)["sal"]
-    outside = patient.m == 0
+    outside = transposed(patient.m) == 0
     assert found.mask.any() and not found.mask.all()
     assert not found.mask[outside].any() and not found.prob[outside].any()
-    np.testing.assert_array_equal(found.mask, (found.prob >= 0.5) & (patient.m > 0))
+    np.testing.assert_array_equal(found.mask, (found.prob >= 0.5) & ~outside)
 
 
 def test_the_seed_and_the_name_fix_the_noise(cohort: Cohort, model: Model) -> None:
@@ -84,14 +88,14 @@ def test_the_models_decision_is_applied_and_recorded(cohort: Cohort, model: Mode
     assert not none.mask.any()
 
 
-def test_the_network_is_shown_what_lies_beside_a_slice(cohort: Cohort, model: Model) -> None:
+def test_the_network_is_shown_what_lies_beside_a_slice(cohort: Cohort) -> None:
     """Neighbours and the mirror image, as in training: the same arrays that `seen` gives."""
     around = Surroundings(neighbours=1, mirror=True)
     patient = cohort.read("p0")
     used = with_brain(patient.m)
-    slices = slices_of(cohort, patient, replace(model, surroundings=around))
+    slices = CohortPatient(cohort, patient, around).slices
     seen = torch.from_numpy(around.seen(patient.x, patient.m, slice_mm=5.0)[used])
     assert slices.beside is not None
     assert slices.beside.shape[1] == 3
     assert torch.equal(slices.seen(slices.x_0), seen)
-    assert slices_of(cohort, patient, model).beside is None
+    assert CohortPatient(cohort, patient).slices.beside is None

@@ -11,16 +11,18 @@ import torch
 from strokediff.baselines.registry import baseline
 from strokediff.cohort.store import Cohort
 from strokediff.core.seeds import derive_seed
+from strokediff.ct.axes import transposed
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.presets import Choice
+from strokediff.inference.compute import CPU
+from strokediff.inference.estimation import Estimation
 from strokediff.networks.config import NetworkConfig
 from strokediff.prediction.load import load_predictor
 from strokediff.prediction.peer import load_peer
+from strokediff.segmentation.read_out import without_lone_pixels
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
 
-CPU = torch.device("cpu")
 NAMES = ("segresnet", "segdiff")
 
 
@@ -56,8 +58,10 @@ def test_the_checkpoint_predicts_as_the_network_in_memory(
     torch.manual_seed(0)
     module = baseline(name).build(16).eval()
     y_0 = baseline(name).predict(module, x * m, m, seeds)
-    np.testing.assert_allclose(found.prob[used], ((y_0 + 1) / 2 * m)[:, 0], atol=1e-6)
-    assert not found.prob[patient.m == 0].any() and not found.mask[patient.m == 0].any()
+    expected = (without_lone_pixels(y_0, 0.0) + 1) / 2 * m
+    np.testing.assert_allclose(transposed(found.prob)[used], expected[:, 0], atol=1e-6)
+    outside = transposed(patient.m) == 0
+    assert not found.prob[outside].any() and not found.mask[outside].any()
     assert found.evaluations == baseline(name).evaluations() * len(used)
     assert predictor.settings["model"]["name"] == f"my {name}"
 
@@ -72,11 +76,11 @@ def test_any_checkpoint_loads_by_its_method_and_another_grid_is_refused(
     cohort: Cohort, checkpoint: Path, tmp_path: Path
 ) -> None:
     peer = written(tmp_path / "peer", "segresnet")
-    assert load_predictor(peer, cohort, Choice(), CPU)[0] == "segresnet"
-    assert load_predictor(checkpoint, cohort, Choice("avg"), CPU)[0] == "avg"
-    assert load_predictor(checkpoint, cohort, Choice("avg", cut=0.3), CPU)[0] == "avg-cut-0.3"
+    assert load_predictor(peer, cohort, Estimation(), CPU)[0] == "segresnet"
+    assert load_predictor(checkpoint, cohort, Estimation("avg"), CPU)[0] == "avg"
+    assert load_predictor(checkpoint, cohort, Estimation("avg", cut=0.3), CPU)[0] == "avg-cut-0.3"
     with pytest.raises(UsageError, match="'segresnet' is cut at one half"):
-        load_predictor(peer, cohort, Choice(cut=0.3), CPU)
+        load_predictor(peer, cohort, Estimation(cut=0.3), CPU)
     other = written(tmp_path / "other", "segresnet", size=32)
     with pytest.raises(InputError, match="trained on 32 pixels"):
-        load_predictor(other, cohort, Choice(), CPU)
+        load_predictor(other, cohort, Estimation(), CPU)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from strokediff.ct.brain import BrainMask
+from strokediff.ct.lesions import Lesions
 from strokediff.ct.volume import CT, Source
 from strokediff.segmentation.measure import measure
+from strokediff.segmentation.read_out import ReadOut
 
 
 def volume_of(z: np.ndarray) -> CT:
@@ -41,11 +43,12 @@ def test_the_volume_of_the_mask_and_of_its_file(z: np.ndarray, differs: bool) ->
     mask = np.zeros(volume.hu.shape, bool)
     mask[10:30, 10:30, 2:5] = True
     brain = BrainMask(np.ones_like(mask), 1400.0, (), False)
-    report = measure(volume, mask, [], brain)
+    read = ReadOut(mask.astype(np.float32), mask, Lesions(volume, mask))
+    found = measure(volume, read, 0.0, brain, 1.5, (None, "none"))
     own = volume.mask_volume_mm3(mask) / 1000
-    assert report["volume_ml"] == pytest.approx(own)
-    assert (abs(report["mask_file_volume_ml"] - own) > 0.005) == differs
-    told = [w for w in report["warnings"] if "mask_file_volume_ml" in w]
+    assert found.volume_ml == pytest.approx(own)
+    assert (abs(found.mask_file_volume_ml - own) > 0.005) == differs
+    told = [w for w in found.warnings if "mask_file_volume_ml" in w]
     assert bool(told) == differs
     if differs:
-        assert f"{report['mask_file_volume_ml']:.2f} mL" in told[0] and f"{own:.2f} mL" in told[0]
+        assert f"{found.mask_file_volume_ml:.2f} mL" in told[0] and f"{own:.2f} mL" in told[0]

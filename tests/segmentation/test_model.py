@@ -11,13 +11,13 @@ import torch
 
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
+from strokediff.inference.compute import CPU
 from strokediff.networks.config import NetworkConfig
 from strokediff.segmentation.model import load_model
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
 
-CPU = torch.device("cpu")
 SIZE = 16
 TRAINING = TrainingConfig(network=NetworkConfig(base=8, multipliers=(1, 2)), T=50)
 

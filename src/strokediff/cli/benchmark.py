@@ -44,7 +44,7 @@ def benchmark(
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import PartialFailure, UsageError
-    from strokediff.segmentation.model import resolve_device
+    from strokediff.inference.compute import resolve_device
     from strokediff.training.trouble import explained
 
     if list_:

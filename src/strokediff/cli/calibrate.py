@@ -35,33 +35,29 @@ def calibrate(
 
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import UsageError
-    from strokediff.inference.presets import METHODS, Choice
+    from strokediff.inference.compute import Compute
+    from strokediff.inference.estimation import METHODS, Estimation
     from strokediff.segmentation.calibrate.checkpoint import validation_patients, write_tuned
     from strokediff.segmentation.calibrate.heads import tune
-    from strokediff.segmentation.model import load_model, resolve_device
+    from strokediff.segmentation.model import load_model
     from strokediff.training.trouble import explained
     from strokediff.util.files import refuse_here, sole
     from strokediff.util.locks import LOCK_NAME
 
     names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
-    unknown = [name for name in names if name not in METHODS]
-    if unknown:
-        raise UsageError(f"no method '{unknown[0]}'; expected one of: {', '.join(METHODS)}")
+    estimations = [Estimation(name, preset) for name in names]
     refuse_here(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file. Choose a new folder for the calibrated model.")
     if out.exists() and any(p.name != LOCK_NAME for p in out.iterdir()):
         raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
     with explained(f"{out}: calibration stopped"):
-        loaded = load_model(model, resolve_device(device))
-        choices = [Choice(name, preset) for name in names]
-        for choice in choices:
-            choice.estimator(loaded.process.T)  # an unknown preset is refused before anything runs
+        loaded = load_model(model, Compute.of(device))
         patients = validation_patients(model, data)
         # Let go of before the folder is put in place: Windows renames none that holds an open file.
         with sole(out, "calibrate"), progress_bar(quiet) as bar:
             task = bar.add_task("validation scans", total=sum(map(len, patients)))
-            found = tune(loaded, patients, choices, population, lambda name: bar.advance(task))
+            found = tune(loaded, patients, estimations, population, lambda name: bar.advance(task))
         write_tuned(model, out, found)
     table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():

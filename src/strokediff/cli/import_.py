@@ -57,30 +57,32 @@ def import_(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.cohort.importing.base import LesionClasses
-    from strokediff.cohort.importing.convert import convert, require_new
-    from strokediff.cohort.importing.registry import open_layout
-    from strokediff.cohort.importing.survey import survey
+    from strokediff.cohort.importing.convert import import_dataset
 
     console = Console(quiet=quiet)
-    require_new(out)
-    opened = open_layout(layout, source, pixel_mm=pixel_mm)
     chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
-    LesionClasses.chosen(opened, chosen)  # a wrong choice is told before the reading starts
     with progress_bar(quiet) as bar:
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name or "done")
 
-        found = survey(
-            opened, labels=chosen, test_list=test_list, skip_damaged=skip_damaged, progress=show
+        def tell(found: Survey) -> None:
+            bar.update(task, visible=False)
+            _print_survey(console, found)
+            bar.reset(task, visible=not found.errors)
+
+        found = import_dataset(
+            layout,
+            source,
+            out,
+            labels=chosen,
+            test_list=test_list,
+            pixel_mm=pixel_mm,
+            skip_damaged=skip_damaged,
+            tell=tell,
+            progress=show,
         )
-        bar.update(task, visible=False)
-        _print_survey(console, found)
-        found.require_sound()
-        bar.reset(task, visible=True)
-        convert(found, out, progress=show)
     console.print(
         f"Wrote {out}. Next: strokediff prepare {shlex.quote(str(out))} COHORT",
         highlight=False,
@@ -96,18 +98,9 @@ def _print_survey(console: Console, found: Survey) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    layout, facts = found.layout, found.facts
-    lines = [
-        ("data set", layout.title),
-        ("licence", layout.licence_note),
-        ("lesion", ", ".join(found.lesion.names)),
-        ("scans", _scans(found)),
-        ("slices", f"{sum(f.slices for f in facts)}, {_lesion_slices(found)} with lesion"),
-        ("with lesion", f"{sum(f.lesion_voxels > 0 for f in facts)} scans; {_sizes(found)}"),
-        ("spacing", _spacing(found)),
-        ("split", _split(found)),
-    ]
-    for name, text in lines:
+    from strokediff.cohort.importing.summary import summary
+
+    for name, text in summary(found).items():
         console.print(f"{name:12} {text}", highlight=False, markup=False, soft_wrap=True)
     if not found.findings:
         console.print("Nothing amiss was found.")
@@ -119,43 +112,3 @@ def _print_survey(console: Console, found: Survey) -> None:
         cells = (finding.what, str(len(finding.where) or ""), where, finding.remedy)
         table.add_row(f"[{colour}]{finding.severity.value}[/]", *map(escape, cells))
     console.print(table)
-
-
-def _scans(found: Survey) -> str:
-    if found.layout.single_slices:
-        return f"{len(found.facts)} single slices of unknown patients"
-    patients = {fact.case.patient for fact in found.facts}
-    return f"{len(found.facts)} of {len(patients)} patients"
-
-
-def _lesion_slices(found: Survey) -> int:
-    return sum(fact.lesion_slices for fact in found.facts)
-
-
-def _sizes(found: Survey) -> str:
-    """Median and range of the lesions that are there."""
-    from statistics import median
-
-    facts = [fact for fact in found.facts if fact.lesion_voxels]
-    if not facts:
-        return "none"
-    if all(fact.lesion_ml is not None for fact in facts):
-        sizes, unit = [float(fact.lesion_ml or 0) for fact in facts], "mL"
-        text = f"{median(sizes):.1f} ({min(sizes):.1f} to {max(sizes):.1f})"
-    else:
-        sizes, unit = [float(fact.lesion_voxels) for fact in facts], "pixels"
-        text = f"{median(sizes):.0f} ({min(sizes):.0f} to {max(sizes):.0f})"
-    return f"size, median and range: {text} {unit}"
-
-
-def _spacing(found: Survey) -> str:
-    told = {"unknown": "sizes are in pixels", "assumed": found.layout.spacing_note}
-    return ": ".join(filter(None, (found.spacing, told.get(found.spacing))))
-
-
-def _split(found: Survey) -> str:
-    splits = [fact.case.split for fact in found.facts if fact.case.split]
-    if not splits:
-        return "none declared; `prepare` will split by patient"
-    counts = ", ".join(f"{splits.count(s)} {s}" for s in ("train", "val", "test"))
-    return f"{counts} (declared)"

@@ -94,7 +94,7 @@ def compare(
     from strokediff.benchmark.noise import compare
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort.store import open_cohort
-    from strokediff.segmentation.model import resolve_device
+    from strokediff.inference.compute import resolve_device
     from strokediff.segmentation.patients import check_writable
 
     names = compare.chosen_models(

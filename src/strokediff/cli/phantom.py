@@ -55,10 +55,10 @@ def phantom(
     from rich.console import Console
     from rich.progress import Progress
 
-    from strokediff.phantom.anatomy import WheelSource
     from strokediff.phantom.cohort import write_cohort
     from strokediff.phantom.labels import label_atlases
     from strokediff.phantom.masks import MaskShapes
+    from strokediff.phantom.template import WheelSource
 
     console = Console(quiet=quiet)
     with Progress(console=console, disable=quiet) as progress:

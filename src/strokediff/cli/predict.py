@@ -32,6 +32,7 @@ def predict(
         typer.Option(metavar="P", help="Lesion from this probability on (SDPM, SADPM)."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, 32 or bf16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Fixes the noise of every patient.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -46,10 +47,10 @@ def predict(
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort.store import SPLITS, open_cohort
     from strokediff.errors import InputError, UsageError
-    from strokediff.inference.presets import Choice
+    from strokediff.inference.compute import Compute
+    from strokediff.inference.estimation import Estimation
     from strokediff.prediction.folder import predict_cohort
     from strokediff.prediction.load import load_predictor
-    from strokediff.segmentation.model import resolve_device
     from strokediff.training.checkpoint import read_split
     from strokediff.training.trouble import explained
     from strokediff.util.files import sole
@@ -59,7 +60,7 @@ def predict(
         raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
     cohort, path = open_cohort(data), model_path(model)
     name, predictor = load_predictor(
-        path, cohort, Choice(method, preset, cut=cut), resolve_device(device), seed
+        path, cohort, Estimation(method, preset, cut=cut), Compute.of(device, precision), seed
     )
     kept = read_split(path)
     names = kept.get("test", []) if split == OWN else cohort.split[split]

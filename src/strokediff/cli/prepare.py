@@ -38,7 +38,7 @@ def prepare(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.cohort import prepare as preparing
+    from strokediff.cohort.prepare import prepare_cohort
     from strokediff.ct.grid import GridConfig
     from strokediff.training.config import training_preset
 
@@ -50,7 +50,7 @@ def prepare(
         def show(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, description=name or "prepared")
 
-        made = preparing.prepare(
+        made = prepare_cohort(
             source,
             cohort,
             grid,
@@ -61,17 +61,7 @@ def prepare(
             skip_damaged=skip_damaged,
             progress=show,
         )
-    counts = ", ".join(f"{len(names)} {name}" for name, names in made.split.items())
-    lesions = sum(entry["lesion_slices"] > 0 for entry in made.patients.values())
-    assumed = made.origin.get("spacing_note")
-    nominal = f" ({assumed})" if assumed else ""
-    nominal = nominal if made.spacing_known else " (nominal: spacing is unknown)"
-    lines = [
-        f"{cohort}: {len(made.patients)} patients ({counts}); {lesions} with a lesion; "
-        f"{grid.size} x {grid.size} pixels of {grid.spacing_mm} mm{nominal}",
-        *(f"warning: {finding}" for finding in made.findings),
-    ]
-    for line in lines:
+    for line in (f"{cohort}: {made}", *(f"warning: {finding}" for finding in made.findings)):
         Console().print(line, soft_wrap=True, highlight=False, markup=False)
     if made.left_out:
         raise PartialFailure.left_out(cohort, made.left_out, len(made.patients))

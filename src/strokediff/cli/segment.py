@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strokediff.errors import InputError, PartialFailure, UsageError
+from strokediff.errors import InputError, PartialFailure
 
 UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
@@ -74,30 +74,27 @@ def segment(
     """
     from strokediff.cli.progress import print_line, progress_bar
     from strokediff.ct.discovery.discover import discover
-    from strokediff.inference.executor import PRECISIONS
-    from strokediff.inference.presets import Choice, Limits
-    from strokediff.segmentation.model import compiled, load_model, resolve_device
+    from strokediff.inference.compute import Compute
+    from strokediff.inference.estimation import Estimation, Limits
+    from strokediff.segmentation.model import load_model
     from strokediff.segmentation.patients import Job, check_writable, segment_cases
     from strokediff.util.plaintext import visible
     from strokediff.weights import model_path
 
-    if precision not in PRECISIONS:
-        raise UsageError(f"no precision '{precision}'; expected one of: {', '.join(PRECISIONS)}")
     limits = Limits(tolerance_ml, max_evaluations)
-    choice = Choice(method, preset, transition, fusion, limits, cut)
+    estimation = Estimation(method, preset, transition, fusion, limits, cut)
+    compute = Compute.of(device, precision, threads)
     with _older_does_not_count(out):
         found = discover(source, series, out)
     check_writable(out)
-    loaded = load_model(model_path(model), resolve_device(device))
-    choice.estimator(loaded.process.T)  # refuses what does not fit before a scan is read
+    loaded = load_model(model_path(model), compute)
+    estimation.estimator(loaded.process.T)  # refuses limits that do not fit before a scan is read
     job = Job(
-        model=compiled(loaded) if compile_ else loaded,
-        choice=choice,
+        model=loaded.compiled() if compile_ else loaded,
+        estimation=estimation,
         seed=seed,
-        threads=threads,
         series=series,
         pictures=preview,
-        precision=precision,
         uncertainty=uncertainty,
         redo=redo,
     )
@@ -114,7 +111,7 @@ def segment(
             bar.update(task, advance=done)
 
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
-            tell(_plan(case.name, evaluations, seconds, str(loaded.device)))
+            tell(_plan(case.name, evaluations, seconds, str(compute.device)))
 
         outcomes: list[Outcome] = []
         run = segment_cases(
@@ -135,7 +132,7 @@ def segment(
 @contextmanager
 def _older_does_not_count(out: Path) -> Iterator[None]:
     """A run that finds nothing to segment leaves no older result in `out` as if it were its own."""
-    from strokediff.segmentation.patients.folder import ASIDE, ResultFolder
+    from strokediff.segmentation.folder import ASIDE, ResultFolder
     from strokediff.util.files import sole
 
     try:
@@ -159,15 +156,14 @@ def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:
 
 
 def _line(outcome: Outcome) -> str:
-    if outcome.error:
+    record = outcome.record
+    if record is None:
         return f"{outcome.case}: failed"
-    interval = outcome.report.get("volume_interval_ml")
+    interval = record.volume_interval_ml
     spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
     kept = ", already done" if outcome.kept else ""
-    unmade = "".join(
-        f"; {w}" for w in outcome.report["warnings"] if w.endswith(")") and UNMADE in w
-    )
-    return f"{outcome.case}: {outcome.report['volume_ml']:.1f} mL{spread}{kept}{unmade}"
+    unmade = "".join(f"; {w}" for w in record.warnings if w.endswith(")") and UNMADE in w)
+    return f"{outcome.case}: {record.volume_ml:.1f} mL{spread}{kept}{unmade}"
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:

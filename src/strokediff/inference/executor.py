@@ -22,19 +22,6 @@ CPU_CHUNK = 4
 GPU_CHUNK = 64
 
 
-PRECISIONS = ("auto", "32", "bf16")
-
-
-def resolved_precision(name: str, device: torch.device) -> str:
-    """The precision that `name` means: auto is bf16 on a GPU that has it, else 32.
-
-    On CPUs without matrix units bf16 is slower.
-    """
-    if name != "auto":
-        return name
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "32"
-
-
 class ChunkedDenoiser:
     """(x_t, t) -> (eps_hat, y_t_hat) of any batch size, in chunks of a fixed size."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -105,3 +106,35 @@ class Fused:
             tally=reduce(add, (e.tally for e in estimates)),
             evaluations=sum(e.evaluations for e in estimates),
         )
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An estimate and the seconds that it took, its parts' included."""
+
+    estimate: LabelEstimate
+    seconds: float
+
+
+def estimate_each(
+    estimators: Mapping[str, Estimator], slices: Slices, context: Context
+) -> dict[str, Timed]:
+    """Several estimates of one head at the cost of their parts: equal ones are made once."""
+    known: list[tuple[Estimator, Timed]] = []
+
+    def once(estimator: Estimator) -> Timed:
+        for other, found in known:
+            if other == estimator:
+                return found
+        parts = [once(p) for p in estimator.parts] if isinstance(estimator, Fused) else []
+        start = time.perf_counter()
+        estimate = (
+            estimator.fuse([part.estimate for part in parts], slices.m)
+            if isinstance(estimator, Fused)
+            else estimator.estimate(slices, context)
+        )
+        spent = time.perf_counter() - start + sum(part.seconds for part in parts)
+        known.append((estimator, Timed(estimate, spent)))
+        return known[-1][1]
+
+    return {name: once(estimator) for name, estimator in estimators.items()}

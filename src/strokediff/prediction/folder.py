@@ -20,10 +20,12 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from strokediff import __version__
 from strokediff.cohort.store import Cohort
+from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.images import save_like
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
-from strokediff.prediction.prediction import Prediction, Predictor, on_axes, patient_volume
+from strokediff.prediction.place import CohortPatient
+from strokediff.prediction.prediction import Prediction, Predictor
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
 
@@ -51,8 +53,8 @@ def predict_cohort(
     for name in names:
         if not all(name in record for record in records.values()):
             patient = cohort.read(name)
-            volume = patient_volume(cohort, patient)
-            _save(volume, patient.y, out / "truth", "uint8")
+            volume = CohortPatient(cohort, patient).ct
+            _save(volume, transposed(patient.y), out / "truth", "uint8")
             for method, found in predictor(cohort, patient).items():
                 folder = out / method
                 _save(volume, found.mask, folder / "masks", "uint8")
@@ -119,6 +121,6 @@ def read_record(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _save(volume: CT, slices: NDArray[Any], folder: Path, dtype: str) -> None:
+def _save(volume: CT, array: NDArray[Any], folder: Path, dtype: str) -> None:
     file = folder / f"{volume.source.path.name}.nii.gz"
-    save_like(volume, on_axes(slices), file, dtype=dtype, description=f"strokediff {__version__}")
+    save_like(volume, array, file, dtype=dtype, description=f"strokediff {__version__}")

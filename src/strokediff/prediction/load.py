@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from strokediff.baselines.registry import BASELINES
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.presets import Choice
+from strokediff.inference.compute import Compute
+from strokediff.inference.estimation import Estimation
 from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.peer import load_peer
 from strokediff.prediction.prediction import Predictor
@@ -18,9 +17,9 @@ from strokediff.training.checkpoint import read_config
 
 
 def load_predictor(
-    path: Path, cohort: Cohort, choice: Choice, device: torch.device, seed: int = 0
+    path: Path, cohort: Cohort, estimation: Estimation, compute: Compute, seed: int = 0
 ) -> tuple[str, Predictor]:
-    """The name of its predictions and the predictor; `choice` is of SDPM and SADPM alone.
+    """The name of its predictions and the predictor; `estimation` is of SDPM and SADPM alone.
 
     Raises `InputError` if the checkpoint is of another grid than the cohort, `UsageError` for a cut
     of a method that has none.
@@ -33,12 +32,11 @@ def load_predictor(
             "cohort with the preset that the model was trained with."
         )
     if config.method in BASELINES:
-        if choice.cut is not None:
+        if estimation.cut is not None:
             raise UsageError(
                 f"{path}: '{config.method}' is cut at one half. Leave --cut out, or cut its "
                 "probabilities yourself."
             )
-        return config.method, load_peer(path, device, seed)
-    model = load_model(path, device)
-    choice.estimator(model.process.T)  # an unknown method or preset is refused here
-    return choice.name, DiffusionPredictor(model, [choice], seed)
+        return config.method, load_peer(path, compute, seed)
+    model = load_model(path, compute)
+    return estimation.name, DiffusionPredictor(model, [estimation], seed)

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
-from strokediff.cohort.brain_slices import with_brain
 from strokediff.cohort.store import Cohort, Patient
 from strokediff.core.seeds import derive_seed
 from strokediff.errors import InputError, UsageError
-from strokediff.prediction.prediction import Prediction
+from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.estimator import LabelEstimate, Slices
+from strokediff.inference.fusion import Timed
+from strokediff.inference.tally import Tally
+from strokediff.prediction.place import CohortPatient
+from strokediff.prediction.prediction import Prediction, predicted
+from strokediff.segmentation.decision import Decision
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.weights import load_weights
 
@@ -32,39 +36,46 @@ class PeerPredictor:
 
     peer: Baseline
     module: nn.Module
-    device: torch.device
+    compute: Compute
     card: Mapping[str, Any]
     seed: int = 0
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """The checkpoint and the seed."""
-        return {"model": dict(self.card), "seed": self.seed}
+        """The checkpoint, the seed and the precision."""
+        return {
+            "model": dict(self.card),
+            "seed": self.seed,
+            "precision": self.compute.precision,
+        }
 
-    @torch.inference_mode()
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
         """The patient's prediction under the method's own name."""
-        used = with_brain(patient.m)
+        place = CohortPatient(cohort, patient, seed=self.seed)
         start = time.perf_counter()
-        prob = np.zeros(patient.m.shape, np.float32)
-        x = torch.from_numpy(patient.x[used].astype(np.float32) * patient.m[used])[:, None]
-        m = torch.from_numpy(patient.m[used].astype(np.float32))[:, None]
-        x, m = x.to(self.device), m.to(self.device)
-        seeds = [derive_seed(self.seed, patient.name, int(k)) for k in used]
-        size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
-        parts = [
-            self.peer.predict(self.module, x[i : i + size], m[i : i + size], seeds[i : i + size])
-            for i in range(0, len(x), size)
-        ]
-        if parts:
-            prob[used] = ((torch.cat(parts).float().cpu() + 1) / 2 * m.cpu())[:, 0].numpy()
-        mask = (prob >= 0.5) & (patient.m > 0)
-        spent = time.perf_counter() - start
-        evaluations = self.peer.evaluations() * len(used)
-        return {self.peer.name: Prediction(mask, prob, evaluations, len(used), spent)}
+        seeds = [derive_seed(self.seed, patient.name, int(k)) for k in place.slices.keys]
+        y_0 = self._estimate(place.slices, seeds)
+        evaluations = self.peer.evaluations() * len(y_0)
+        estimate = LabelEstimate(y_0, Tally.empty(y_0), evaluations)
+        timed = Timed(estimate, time.perf_counter() - start)
+        return {self.peer.name: predicted(place, timed, Decision())}
+
+    @torch.inference_mode()
+    def _estimate(self, slices: Slices, seeds: list[int]) -> Tensor:
+        """y_0 (S, 1, H, W) of the slices, on the CPU."""
+        device = self.compute.device
+        x, m = slices.seen(slices.x_0).to(device), slices.m.to(device)
+        size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        half = self.compute.precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            parts = [
+                self.peer.predict(self.module, x[i : i + size], m[i : i + size], seeds[i : i + size])
+                for i in range(0, len(x), size)
+            ]
+        return torch.cat(parts).float().cpu() if parts else slices.x_0
 
 
-def load_peer(path: Path, device: torch.device, seed: int = 0) -> PeerPredictor:
+def load_peer(path: Path, compute: Compute = CPU, seed: int = 0) -> PeerPredictor:
     """Read a checkpoint of one of `BASELINES`; `InputError` if its weights do not fit."""
     checkpoint = read_checkpoint(path)
     config = checkpoint.config
@@ -76,4 +87,4 @@ def load_peer(path: Path, device: torch.device, seed: int = 0) -> PeerPredictor:
     scale = f"'{config.method}' at scale '{config.scale}'"
     load_weights(module, checkpoint.weights, f"{path}: the weights do not fit {scale}")
     card = {"name": config.name, "method": config.method, "sha256": config.sha256}
-    return PeerPredictor(peer, module.eval().to(device), device, card, seed)
+    return PeerPredictor(peer, module.eval().to(compute.device), compute, card, seed)

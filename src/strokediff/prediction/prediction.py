@@ -1,23 +1,24 @@
-"""What every method gives for a cohort's patient, and a patient's grid as a `CT`."""
+"""What every method gives for a cohort's patient."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.store import Cohort, Patient
-from strokediff.ct.volume import CT, Source
-from strokediff.errors import InputError
+from strokediff.inference.fusion import Timed
+from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.place import Place
+from strokediff.segmentation.read_out import read_out
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Lesion mask and its probability on the cohort's grid (Z, S, S); what it took.
+    """Lesion `mask` and its probability (X, Y, Z) on the cohort's grid; what it took.
 
     `evaluations` are those of the network over all `slices` that show brain.
     """
@@ -42,24 +43,8 @@ class Predictor(Protocol):
         ...
 
 
-def patient_volume(cohort: Cohort, patient: Patient) -> CT:
-    """The windowed slices of a patient as a volume; raises `InputError` without their spacing."""
-    depth = cohort.slice_spacing_mm(patient.name)
-    if depth is None:
-        raise InputError(
-            f"{cohort.path}: no spacing of {patient.name} in cohort.json. Prepare the cohort again."
-        )
-    pixel = cohort.grid.spacing_mm
-    array = on_axes(patient.x.astype(np.float32))
-    affine = np.diag([pixel, pixel, depth, 1.0])
-    return CT.from_source_array(array, Source(Path(patient.name), "array", array.shape, affine))
-
-
-def on_axes(slices: NDArray[Any]) -> NDArray[Any]:
-    """Slices (Z, y, x) of a cohort on a volume's axes (x, y, z)."""
-    return slices.transpose(2, 1, 0)
-
-
-def as_slices(array: NDArray[Any]) -> NDArray[Any]:
-    """An array on a volume's axes (x, y, z) as slices (Z, y, x): undoes `on_axes`."""
-    return array.transpose(2, 1, 0)
+def predicted(place: Place, found: Timed, decision: Decision) -> Prediction:
+    """What `decision` counts as a lesion of an estimate: the same steps for every method."""
+    read, estimate = read_out(place, found.estimate.y_0, decision), found.estimate
+    slices = len(place.slices.keys)
+    return Prediction(read.mask, read.prob, estimate.evaluations, slices, found.seconds)

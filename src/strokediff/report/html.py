@@ -7,10 +7,9 @@ load anything. All text goes through jinja2's autoescape: names and DICOM tags a
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -24,6 +23,7 @@ from strokediff.report.sections import (
     model_note,
     warning_texts,
 )
+from strokediff.result.record import Record
 from strokediff.util.files import write_text
 
 RESEARCH_ONLY = (
@@ -47,33 +47,27 @@ class ReportFigure:
 
 def write_report(
     path: Path,
-    result: Mapping[str, Any],
+    record: Record,
     preview_png: bytes | None,
     *,
-    case: str | None = None,
     figures: Sequence[ReportFigure] = (),
     slice_areas_mm2: Sequence[float] | None = None,
 ) -> None:
     """Write the page for one result; raises `UsageError` if `path` cannot be written.
 
-    `result` has the keys of `result.json`; those that are missing leave their place out, and so
-    does a preview that is None. `case`
-    defaults to `result["case"]`. `slice_areas_mm2` (Z,) is the lesion's area in each slice, from
-    the bottom up.
+    A preview that is None leaves its place out. `slice_areas_mm2` (Z,) is the lesion's area in
+    each slice, from the bottom up.
     """
     write_text(
         path,
-        render_report(
-            result, preview_png, case=case, figures=figures, slice_areas_mm2=slice_areas_mm2
-        ),
+        render_report(record, preview_png, figures=figures, slice_areas_mm2=slice_areas_mm2),
     )
 
 
 def render_report(
-    result: Mapping[str, Any],
+    record: Record,
     preview_png: bytes | None,
     *,
-    case: str | None = None,
     figures: Sequence[ReportFigure] = (),
     slice_areas_mm2: Sequence[float] | None = None,
 ) -> str:
@@ -87,20 +81,20 @@ def render_report(
         _environment()
         .get_template("report.html.j2")
         .render(
-            case=case or result.get("case") or "unnamed case",
+            case=record.case or "unnamed case",
             research_only=RESEARCH_ONLY,
-            model_note=model_note(result.get("model")),
-            warnings=warning_texts(result),
-            headline=headline(result),
-            interval=interval_text(result),
-            no_lesion=result.get("n_lesions") == 0,
+            model_note=model_note(record.model),
+            warnings=warning_texts(record),
+            headline=headline(record),
+            interval=interval_text(record),
+            no_lesion=record.n_lesions == 0,
             montage=montage,
             figures=list(figures),
-            lesions=lesion_rows(result.get("lesions") or ()),
+            lesions=lesion_rows(record.lesions),
             profile=area_profile(slice_areas_mm2) if slice_areas_mm2 is not None else None,
-            computed=computed_rows(result),
-            provenance=input_rows(result.get("input")),
-            version=result.get("version", ""),
+            computed=computed_rows(record),
+            provenance=input_rows(record.input),
+            version=record.version,
         )
     )
 

@@ -1,7 +1,4 @@
-"""What the report says, section by section: a result in, plain text and numbers out.
-
-A key that is missing leaves its line out, so that results of older versions still make a report.
-"""
+"""What the report says, section by section: a record in, plain text and numbers out."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from strokediff.result.record import InputRecord, Lesion, ModelCard, Record
 from strokediff.training.start import STARTED_FROM
 
 Row = tuple[str, str]
@@ -18,7 +16,7 @@ MOST_LESIONS = 40
 MOST_NUMBERS = 6
 
 METHODS = {
-    "avg": "direct estimates at several noise levels, averaged (avg)",
+    "avg": "direct estimate from the scan without noise (avg)",
     "sal": "salient weighted estimate (sal)",
     "infer": "reverse Markov chain, Algorithm 1 (infer)",
     "all": "all three estimates, fused (all)",
@@ -56,40 +54,35 @@ class AreaProfile:
     slices: int
 
 
-def headline(result: Mapping[str, Any]) -> list[Card]:
+def headline(record: Record) -> list[Card]:
     """Volume, lesions and brain, the figures that are looked at first."""
-    cards = []
-    volume, brain = result.get("volume_ml"), result.get("brain_volume_ml")
-    if volume is not None:
-        cards.append(Card("Lesion volume", f"{volume:.1f} mL", _interval(result)))
-    if result.get("n_lesions") is not None:
-        largest = max((x.get("volume_ml", 0.0) for x in result.get("lesions") or ()), default=0.0)
-        below = f"largest {largest:.1f} mL" if largest else ""
-        cards.append(Card("Lesions", str(result["n_lesions"]), below))
+    volume, brain = record.volume_ml, record.brain_volume_ml
+    largest = max((lesion.volume_ml for lesion in record.lesions), default=0.0)
+    cards = [
+        Card("Lesion volume", f"{volume:.1f} mL", _interval(record)),
+        Card("Lesions", str(record.n_lesions), f"largest {largest:.1f} mL" if largest else ""),
+    ]
     if brain:
-        below = "" if volume is None else f"lesion {100 * volume / brain:.1f} % of it"
+        below = f"lesion {100 * volume / brain:.1f} % of it"
         cards.append(Card("Intracranial volume", f"{brain:,.0f} mL", below))
-    if result.get("spacing_mm"):
-        cards.append(Card("Voxel", f"{_spacing(result['spacing_mm'])} mm"))
-    return cards
+    return [*cards, Card("Voxel", f"{_spacing(record.spacing_mm)} mm")]
 
 
-def interval_text(result: Mapping[str, Any]) -> str:
+def interval_text(record: Record) -> str:
     """What the interval of the volume means, and what it does not."""
-    if not result.get("volume_interval_ml"):
+    if record.volume_interval_ml is None:
         return (
             "No interval is given for the volume, because one estimate has no spread. The volume "
             "can still be wrong."
         )
-    kind = str(result.get("volume_interval_kind") or "")
+    kind = record.volume_interval_kind
     if "conformal" in kind:
         return (
             f"The interval is {kind}: it is as wide as the errors of the volume were on those "
             "patients. That holds for scans like theirs and promises nothing for others, such as "
             "another scanner, another kind of stroke, or patients instead of phantoms."
         )
-    samples = result.get("n_samples")
-    of = f"the {samples} samples" if samples else "the samples"
+    of = f"the {record.n_samples} samples" if record.n_samples else "the samples"
     return (
         f"The interval shows how far {of} that the model drew for this scan lie apart"
         f"{f' ({kind})' if kind else ''}. It does not cover errors that all samples share, such "
@@ -97,10 +90,10 @@ def interval_text(result: Mapping[str, Any]) -> str:
     )
 
 
-def warning_texts(result: Mapping[str, Any]) -> list[str]:
+def warning_texts(record: Record) -> list[str]:
     """The warnings of the result, and that the lesion or brain is cut off, if it is."""
-    warnings = [str(w) for w in result.get("warnings") or ()]
-    if result.get("truncated"):
+    warnings = list(record.warnings)
+    if record.truncated:
         warnings.append(
             "the brain or the lesion reaches the edge of the scan: what lies beyond is not in "
             "the volume"
@@ -108,11 +101,9 @@ def warning_texts(result: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-def model_note(model: Any) -> str:
+def model_note(model: ModelCard) -> str:
     """A sentence on what the model was trained on; shown wherever its output is shown."""
-    if not isinstance(model, Mapping):
-        return ""
-    trained_on = " ".join(str(model.get("trained_on") or "").split())
+    trained_on = " ".join(model.trained_on.split())
     if not trained_on:
         return ""
     if all("phantom" in cohort.lower() for cohort in trained_on.split(STARTED_FROM)):
@@ -123,17 +114,15 @@ def model_note(model: Any) -> str:
     return f"The model was trained on: {trained_on}. Its model card has the figures."
 
 
-def lesion_rows(lesions: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+def lesion_rows(lesions: Sequence[Lesion]) -> list[tuple[str, str, str]]:
     """Number, volume and centroid of each lesion, the largest first."""
-    ordered = sorted(lesions, key=lambda x: -float(x.get("volume_ml") or 0.0))
     rows = [
-        (str(n), f"{float(x.get('volume_ml') or 0.0):.2f}", _point(x.get("centroid_mm")))
-        for n, x in enumerate(ordered[:MOST_LESIONS], start=1)
+        (str(n), f"{x.volume_ml:.2f}", _point(x.centroid_mm))
+        for n, x in enumerate(lesions[:MOST_LESIONS], start=1)
     ]
-    rest = ordered[MOST_LESIONS:]
+    rest = lesions[MOST_LESIONS:]
     if rest:
-        total = sum(float(x.get("volume_ml") or 0.0) for x in rest)
-        rows.append((f"{len(rest)} more", f"{total:.2f}", ""))
+        rows.append((f"{len(rest)} more", f"{sum(x.volume_ml for x in rest):.2f}", ""))
     return rows
 
 
@@ -151,49 +140,37 @@ def area_profile(slice_areas_mm2: Iterable[float]) -> AreaProfile:
     return AreaProfile(bars, PROFILE_WIDTH, PROFILE_HEIGHT, most, len(areas_cm2))
 
 
-def computed_rows(result: Mapping[str, Any]) -> list[Row]:
+def computed_rows(record: Record) -> list[Row]:
     """How the result was computed: what somebody needs to repeat it."""
-    model = result.get("model")
-    model = model if isinstance(model, Mapping) else {"name": model}
-    method = result.get("method")
-    evaluations = result.get("network_evaluations")
-    rows = [
-        ("Model", model.get("name")),
-        ("Noise", model.get("noise")),
-        ("Trained on", model.get("trained_on")),
-        ("Weights, SHA-256", model.get("sha256")),
-        ("Method", METHODS.get(str(method), method)),
-        ("Preset", result.get("preset")),
-        ("Threshold of y_0", result.get("threshold")),
-        ("Least lesion, mL", result.get("least_lesion_ml")),
-        ("Transition noise", result.get("transition")),
-        ("Fusion", result.get("fusion")),
-        ("Tolerance of the volume, mL", result.get("tolerance_ml")),
-        ("Most evaluations a slice", result.get("max_evaluations")),
-        ("Samples", result.get("n_samples")),
-        ("Entropy over the brain, bit mL", _rounded(result.get("doubt_ml"))),
-        ("Network evaluations", f"{evaluations:,}" if isinstance(evaluations, int) else None),
-        ("Device", result.get("device")),
-        ("Precision", result.get("precision")),
-        ("Slices not used", _unusable(result.get("unusable_slices") or ())),
-        ("Seed", result.get("seed")),
-        ("strokediff", result.get("version")),
-        ("Time", _seconds(result.get("seconds"))),
-        ("Created", result.get("created")),
+    rows: list[tuple[str, object]] = [
+        ("Model", record.model.name),
+        ("Noise", record.model.noise),
+        ("Trained on", record.model.trained_on),
+        ("Weights, SHA-256", record.model.sha256),
+        ("Method", METHODS.get(record.method, record.method)),
+        ("Preset", record.preset),
+        ("Threshold of y_0", record.threshold),
+        ("Least lesion, mL", record.least_lesion_ml),
+        ("Transition noise", record.transition),
+        ("Fusion", record.fusion),
+        ("Tolerance of the volume, mL", record.tolerance_ml),
+        ("Most evaluations a slice", record.max_evaluations),
+        ("Samples", record.n_samples),
+        ("Entropy over the brain, bit mL", f"{record.doubt_ml:.1f}"),
+        ("Network evaluations", f"{record.network_evaluations:,}"),
+        ("Device", record.device),
+        ("Precision", record.precision),
+        ("Slices not used", "; ".join(f"{s.slice}: {s.why}" for s in record.unusable_slices)),
+        ("Seed", record.seed),
+        ("strokediff", record.version),
+        ("Time", _seconds(record.seconds)),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
 
 
-def _unusable(slices: Iterable[Any]) -> str:
-    """Slices, counted from 1 at the bottom, with the reason."""
-    return "; ".join(f"{s.get('slice')}: {s.get('why')}" for s in slices if isinstance(s, Mapping))
-
-
-def input_rows(source: Any) -> list[Row]:
+def input_rows(source: InputRecord) -> list[Row]:
     """Where the scan came from; nested details are named by their path."""
-    if not isinstance(source, Mapping):
-        return [] if source is None else [("Input", str(source))]
-    return [(name, text) for name, text in _flatten(source) if text]
+    return [(name, text) for name, text in _flatten(source.model_dump(mode="json")) if text]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[Row]:
@@ -228,8 +205,8 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _interval(result: Mapping[str, Any]) -> str:
-    interval = result.get("volume_interval_ml")
+def _interval(record: Record) -> str:
+    interval = record.volume_interval_ml
     return f"{interval[0]:.1f} to {interval[1]:.1f} mL" if interval else "no interval"
 
 
@@ -237,26 +214,14 @@ def _spacing(spacing_mm: Sequence[float]) -> str:
     return " × ".join(f"{s:.2f}" for s in spacing_mm)
 
 
-def _point(centroid_mm: Sequence[float] | None) -> str:
+def _point(centroid_mm: tuple[float, float, float]) -> str:
     """World coordinates, RAS+, with the side in words: a sign is easily misread."""
-    if not centroid_mm:
-        return ""
     sides = (("right", "left"), ("anterior", "posterior"), ("superior", "inferior"))
     pairs = zip(centroid_mm, sides, strict=True)
     return ", ".join(f"{abs(v):.0f} {plus if v >= 0 else minus}" for v, (plus, minus) in pairs)
 
 
-def _rounded(value: Any) -> str | None:
-    return f"{value:.1f}" if isinstance(value, float) else None
-
-
-def _seconds(seconds: Any) -> str | None:
-    """Total and stages; a stage named total is not added to itself."""
-    if isinstance(seconds, int | float):
-        return f"{seconds:.1f} s"
-    if not isinstance(seconds, Mapping) or not seconds:
-        return None
-    stages = {str(k): float(v) for k, v in seconds.items() if k != "total"}
-    total = float(seconds.get("total", sum(stages.values())))
-    listed = ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in stages.items())
-    return f"{total:.1f} s" + (f" ({listed})" if listed else "")
+def _seconds(seconds: Mapping[str, float]) -> str:
+    """Total and stages."""
+    listed = ", ".join(f"{name.replace('_', ' ')} {value:.1f}" for name, value in seconds.items())
+    return f"{sum(seconds.values()):.1f} s ({listed})" if seconds else ""

@@ -1,8 +1,6 @@
-"""What result.json says of a mask: volumes, lesions, the interval, and what to be warned of."""
+"""What is measured of a mask: volumes, lesions, the interval, and what to be warned of."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,42 +8,60 @@ from numpy.typing import NDArray
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.nifti.images import mask_file_ml
 from strokediff.ct.volume import CT
-from strokediff.inference.estimator import LabelEstimate, Slices
-from strokediff.inference.presets import Choice
+from strokediff.inference.estimation import Estimation
+from strokediff.inference.estimator import LabelEstimate
+from strokediff.result.record import Figures, InputRecord, Lesion, UnusableSlice
 from strokediff.segmentation.intervals import Measured, spread_ml
 from strokediff.segmentation.model import Model
+from strokediff.segmentation.place import Place
+from strokediff.segmentation.read_out import ReadOut
 from strokediff.util.plaintext import escaped
 
 CUT_OFF_WARNING = 0.01
 
 
 def measure(
-    volume: CT, mask: NDArray[np.bool_], lesions: list[dict[str, Any]], brain: BrainMask
-) -> dict[str, Any]:
-    """The figures of the mask on the volume's own grid; slices are counted from 1 at the bottom."""
-    mm3 = volume.mask_volume_mm3(mask)
-    file_ml = mask_file_ml(volume, mask)
-    warnings = [*volume.warnings, *brain.warnings, *_in_the_file(mm3 / 1000, file_ml)]
-    cut = brain.truncated or _touches_border(mask)
-    return {
-        "volume_ml": mm3 / 1000,
-        "volume_mm3": mm3,
-        "mask_file_volume_ml": file_ml,
-        "n_lesions": len(lesions),
-        "lesions": lesions,
-        "brain_volume_ml": brain.volume_ml,
-        "spacing_mm": list(volume.spacing_mm),
-        "truncated": bool(cut),
-        "warnings": warnings,
-        "unusable_slices": [{"slice": k + 1, "why": why} for k, why in brain.unusable.items()],
-        "input": {
-            "path": escaped(volume.source.path.name),  # folders above it are nobody's business
-            "kind": volume.source.kind,
-            "shape": list(volume.source.shape),
-            "uneven_slices": volume.uneven,
-            **volume.source.details,
-        },
+    ct: CT,
+    found: ReadOut,
+    least_lesion_ml: float,
+    brain: BrainMask,
+    doubt_ml: float,
+    interval: tuple[tuple[float, float] | None, str],
+) -> Figures:
+    """The figures of the mask on the scan's own grid; slices are counted from 1 at the bottom."""
+    mm3 = ct.mask_volume_mm3(found.mask)
+    file_ml = mask_file_ml(ct, found.mask)
+    lesions = found.lesions.describe(least_lesion_ml)
+    return Figures(
+        volume_ml=mm3 / 1000,
+        volume_mm3=mm3,
+        mask_file_volume_ml=file_ml,
+        n_lesions=len(lesions),
+        lesions=tuple(Lesion(**one) for one in lesions),
+        brain_volume_ml=brain.volume_ml,
+        spacing_mm=ct.spacing_mm,
+        truncated=bool(brain.truncated or _touches_border(found.mask)),
+        warnings=(*ct.warnings, *brain.warnings, *_in_the_file(mm3 / 1000, file_ml)),
+        unusable_slices=tuple(
+            UnusableSlice(slice=k + 1, why=why) for k, why in brain.unusable.items()
+        ),
+        input=input_record(ct),
+        doubt_ml=doubt_ml,
+        volume_interval_ml=interval[0],
+        volume_interval_kind=interval[1],
+    )
+
+
+def input_record(ct: CT) -> InputRecord:
+    """The scan as its reader knows it; folders above it are nobody's business."""
+    source = ct.source
+    known = {
+        "path": escaped(source.path.name),
+        "kind": source.kind,
+        "shape": source.shape,
+        "uneven_slices": ct.uneven,
     }
+    return InputRecord.model_validate({**known, **source.details})
 
 
 def _in_the_file(volume_ml: float, file_ml: float) -> list[str]:
@@ -75,20 +91,24 @@ def cut_off(fraction: float) -> list[str]:
 
 
 def volume_interval(
-    report: dict[str, Any], estimate: LabelEstimate, slices: Slices, model: Model, choice: Choice
-) -> tuple[list[float] | None, str]:
+    measured: Measured,
+    brain_ml: float,
+    estimate: LabelEstimate,
+    place: Place,
+    model: Model,
+    estimation: Estimation,
+) -> tuple[tuple[float, float] | None, str]:
     """The volume's interval, and what kind of interval it is."""
-    calibration = model.calibrations.get(choice.key)
+    calibration = model.calibrations.get(estimation.key)
     if calibration is not None:
-        measured = Measured(report["volume_ml"], report["doubt_ml"])
         low, high = calibration.interval_ml(measured)
-        return [low, min(high, report["brain_volume_ml"])], calibration.kind
-    draws = estimate.tally.counts
-    if slices.pixel_ml is None or not len(draws) or int(draws.min()) < 2:
+        return (low, min(high, brain_ml)), calibration.kind
+    draws, pixel_ml = estimate.tally.counts, place.slices.pixel_ml
+    if pixel_ml is None or not len(draws) or int(draws.min()) < 2:
         return None, "none: one draw and no calibration for this preset and method"
-    variance = float((estimate.tally.area_variance * slices.pixel_ml.double() ** 2).sum())
-    low, high = spread_ml(report["volume_ml"], variance)
+    variance = float((estimate.tally.area_variance * pixel_ml.double() ** 2).sum())
+    low, high = spread_ml(measured.volume_ml, variance)
     return (
-        [low, min(high, report["brain_volume_ml"])],
+        (low, min(high, brain_ml)),
         f"90% spread of {int(draws.min())} draws or more a slice, not calibrated",
     )

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from records import CONTENT, record
 
 from strokediff.ct.discovery.cases import Case, LeftOut
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
-from strokediff.inference.presets import Choice
+from strokediff.inference.compute import CPU
+from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.patients import Job, Outcome, case, segment_cases
-from strokediff.segmentation.pipeline import Segmentation
+from strokediff.segmentation.result import Segmentation
 
 SHAPE = (6, 5, 4)
 
@@ -36,36 +38,27 @@ def volume_of(found: Case, series: str | None) -> CT:
     return CT.from_source_array(array, source)
 
 
-def segmented(volume: CT, model: Any, choice: Choice, **options: Any) -> Segmentation:
+def segmented(ct: CT, model: Any, estimation: Estimation, **options: Any) -> Segmentation:
     """Every bright voxel; the seed shows in the probability."""
-    mask = volume.hu > 0
+    mask = ct.hu > 0
     options["advance"](0, 10)
     prob = (mask * (0.9 - options["seed"] / 100)).astype(np.float32)
-    report = {
-        "volume_ml": float(mask.sum()) / 1000,
-        "volume_interval_ml": None,
-        "brain_volume_ml": 0.12,
-        "warnings": [],
-        "input": {"path": str(volume.source.path), "kind": volume.source.kind},
-        "model": model.card,
-        "seed": options["seed"],
-        "seconds": options["watch"].seconds,
-        "version": "0",
-        "research_use_only": True,
-    }
-    return Segmentation(mask, prob, prob * 0, prob * 0, mask | True, report)
+    found = record(
+        volume_ml=float(mask.sum()) / 1000,
+        brain_volume_ml=0.12,
+        input={**CONTENT["input"], "path": str(ct.source.path), "kind": ct.source.kind},
+        seed=options["seed"],
+        seconds=options["watch"].seconds,
+    )
+    return Segmentation(ct, mask, prob, prob * 0, prob * 0, mask | True, found)
 
 
 @pytest.fixture
 def job() -> Job:
     model: Any = SimpleNamespace(
-        card={"name": "none", "trained_on": "nothing"},
-        decision=lambda choice: Decision(),
-        calibrations={},
-        compiled=False,
-        device="cpu",
+        card=record().model, decision=lambda e: Decision(), calibrations={}, compute=CPU
     )
-    return Job(model=model, choice=Choice(), pictures=False)
+    return Job(model=model, estimation=Estimation(), pictures=False)
 
 
 @pytest.fixture
@@ -73,13 +66,13 @@ def segmented_cases(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the scans that were segmented, as they are."""
     done: list[str] = []
 
-    def spied(volume: CT, *arguments: Any, **options: Any) -> Segmentation:
-        done.append(volume.source.path.name)
-        return segmented(volume, *arguments, **options)
+    def spied(ct: CT, *arguments: Any, **options: Any) -> Segmentation:
+        done.append(ct.source.path.name)
+        return segmented(ct, *arguments, **options)
 
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # no test can see it, and it is slow
     monkeypatch.setattr(case, "load_case", volume_of)
-    monkeypatch.setattr(case, "segment_volume", spied)
+    monkeypatch.setattr(case, "segment_ct", spied)
     return done
 
 

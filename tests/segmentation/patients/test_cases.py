@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel as nib
@@ -17,8 +19,11 @@ import pytest
 from safetensors import SafetensorError
 
 from strokediff.errors import InputError, UsageError
-from strokediff.segmentation.patients import Outcome, case
-from strokediff.segmentation.patients.folder import ASIDE
+from strokediff.inference.compute import CPU
+from strokediff.inference.estimation import Estimation
+from strokediff.segmentation import files
+from strokediff.segmentation.folder import ASIDE
+from strokediff.segmentation.patients import Job, Outcome, case
 from strokediff.util.files import sole
 
 Run = Callable[..., dict[str, Outcome]]
@@ -117,16 +122,16 @@ def test_the_same_again_is_not_done_again(
     again = run(scans=scans)
     assert segmented_cases == list(scans)
     assert [o.kept for o in again.values()] == [True] * len(scans)
-    assert {n: o.report["volume_ml"] for n, o in again.items()} == {
-        n: o.report["volume_ml"] for n, o in first.items()
-    }
+    volumes = [[o.record and o.record.volume_ml for o in of.values()] for of in (first, again)]
+    assert volumes[0] == volumes[1] and all(volumes[0])
     assert before == {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
     run(scans=scans, redo=True)
     assert segmented_cases == 2 * list(scans)
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"uncertainty": True}, {"precision": "32"}, {"series": "1.2"}]
+    "change",
+    [{"seed": 1}, {"uncertainty": True}, {"estimation": Estimation("avg")}, {"series": "1.2"}],
 )
 def test_another_setting_is_done_again(
     run: Run, tmp_path: Path, segmented_cases: list[str], change: dict[str, Any]
@@ -138,12 +143,12 @@ def test_another_setting_is_done_again(
     assert (seen(tmp_path / "out" / "a") >= MAPS) == ("uncertainty" in change)
 
 
-def test_threads_and_another_place_change_nothing(
-    run: Run, tmp_path: Path, segmented_cases: list[str]
-) -> None:
-    run(scans={"a": "9", "b": "4"}, threads=1)
+def test_threads_and_another_place_change_nothing(run: Run, tmp_path: Path, job: Job) -> None:
+    known = vars(job.model)
+    one, two = (SimpleNamespace(**{**known, "compute": replace(CPU, threads=n)}) for n in (1, 2))
+    run(scans={"a": "9", "b": "4"}, model=one)
     shutil.move(tmp_path / "out", tmp_path / "moved")
-    assert all(o.kept for o in run("moved", scans={"a": "9", "b": "4"}, threads=2).values())
+    assert all(o.kept for o in run("moved", scans={"a": "9", "b": "4"}, model=two).values())
 
 
 def test_the_same_scan_by_another_name_is_another_patients(run: Run, tmp_path: Path) -> None:
@@ -287,7 +292,7 @@ def test_a_stopped_folder_goes_on_and_says_meanwhile_who_is_missing(
     scans = {"a": "9", "b": "4", "c": "2"}
     run("whole", scans=scans)
     segmented_cases.clear()
-    segment = case.segment_volume
+    segment = case.segment_ct
 
     def stopping(volume: Any, *arguments: Any, **options: Any) -> Any:
         if volume.source.path.name == "b":
@@ -295,7 +300,7 @@ def test_a_stopped_folder_goes_on_and_says_meanwhile_who_is_missing(
         return segment(volume, *arguments, **options)
 
     with monkeypatch.context() as patch, pytest.raises(stop):
-        patch.setattr(case, "segment_volume", stopping)
+        patch.setattr(case, "segment_ct", stopping)
         run(scans=scans)
     assert statuses(tmp_path / "out") == {"a": "ok", "b": "unfinished", "c": "unfinished"}
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "summary.csv"}
@@ -411,7 +416,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     """The mask cannot be had, so the run ends; what was there does not count as its own."""
     other = {"b": "4"} if several else {}
     run(scans={"a": "9", **other})
-    save = case.save_like
+    save = files.save_like
 
     def full(volume: Any, array: Any, path: Path, **options: Any) -> Path:
         if path.name == "lesion_prob.nii.gz":
@@ -419,7 +424,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
         return save(volume, array, path, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(case, "save_like", full)
+        patch.setattr(files, "save_like", full)
         with pytest.raises(UsageError, match=r"cannot be written \(No space left on device\)"):
             run(scans={"a": "8", **other})
     place = tmp_path / "out" / "a" if several else tmp_path / "out"
@@ -436,19 +441,20 @@ def test_pictures_make_room_for_the_result(
     """They took what was left of the disk, and result.json cannot be written."""
     out = tmp_path / "out"
 
-    def pictures(folder: Path, *arguments: Any) -> None:
+    def pictures(folder: Path, *arguments: Any) -> list[str]:
         (folder / "preview.png").write_bytes(b"png")
+        return []
 
     def write(path: Path, content: Any) -> None:
         if list(out.glob(".writing-*/preview.png")):
             raise UsageError(f"{path}: cannot be written (No space left on device)")
         path.write_text(json.dumps(content))
 
-    monkeypatch.setattr(case, "write_pictures", pictures)
-    monkeypatch.setattr("strokediff.segmentation.patients.folder.write_json", write)
+    monkeypatch.setattr(files, "write_pictures", pictures)
+    monkeypatch.setattr("strokediff.segmentation.folder.write_json", write)
     outcome = run(scans={"a": "9"}, pictures=True)["a"]
     assert seen(out) == ONE and voxels(out) == 9
-    assert "preview.png could not be made" in outcome.report["warnings"][0]
+    assert "preview.png could not be made" in outcome.record.warnings[0]
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "..", "/", ".", "", "a/../../elsewhere"])

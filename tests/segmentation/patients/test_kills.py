@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from strokediff.errors import StrokediffError
-from strokediff.segmentation.patients.folder import FILES, IMAGES, ResultFolder
+from strokediff.segmentation.folder import FILES, IMAGES, ResultFolder
 from strokediff.util import leftovers
 
 Run = Callable[..., Any]

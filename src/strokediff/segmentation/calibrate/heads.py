@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from strokediff.cohort.prepare import LabelledScan, mask_on
 from strokediff.ct.brain import extract_brain
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.errors import InputError
-from strokediff.inference.once import shared
-from strokediff.inference.presets import Choice
+from strokediff.inference.estimation import Estimation
+from strokediff.inference.fusion import estimate_each
 from strokediff.segmentation.calibrate.decisions import (
     THRESHOLDS,
     Scored,
@@ -24,44 +24,50 @@ from strokediff.segmentation.calibrate.decisions import (
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Calibration, Measured, calibrate, narrowest
 from strokediff.segmentation.model import Model
-from strokediff.segmentation.pipeline import Segmentation, segment_volume
+from strokediff.segmentation.pipeline import case_seed
+from strokediff.segmentation.place import Scan
+from strokediff.segmentation.read_out import read_out
+from strokediff.segmentation.uncertainty import entropy, probability
 
 
 class Head:
-    """A labelled scan: estimated once with every choice, scored at every decision."""
+    """A labelled scan: estimated once in every way, read out at every decision.
 
-    def __init__(self, scan: LabelledScan, model: Model, choices: Sequence[Choice]) -> None:
+    `kind` is the group of its lesion; `scores` by the estimation's key.
+    """
+
+    def __init__(self, scan: LabelledScan, model: Model, estimations: Sequence[Estimation]) -> None:
         self.kind = scan.group
-        self.volume = read_nifti(scan.image)
-        self.brain = extract_brain(self.volume)
+        ct = read_nifti(scan.image)
+        seed = case_seed(0, ct)
+        self.place = Scan(ct, extract_brain(ct), model.grid, model.surroundings, seed)
         T = model.process.T
-        self.estimators = shared({c.key: c.estimator(T) for c in choices})
-        truth = mask_on(scan.label, self.volume)
-        self.true_ml = self.volume.mask_volume_mm3(truth) / 1000
+        with model.estimating() as context:
+            found = estimate_each(
+                {e.key: e.estimator(T) for e in estimations}, self.place.slices, context
+            )
+        self.y_0 = {key: timed.estimate.y_0 for key, timed in found.items()}
+        truth = mask_on(scan.label, ct)
+        self.true_ml = ct.mask_volume_mm3(truth) / 1000
         self.scores = {
-            c.key: scores(self.volume, [self._mask(model, c, t) for t in THRESHOLDS], truth)
-            for c in choices
+            key: scores(ct, [self._mask(key, Decision(threshold=t)) for t in THRESHOLDS], truth)
+            for key in self.y_0
         }
 
-    def segment(self, model: Model, choice: Choice) -> Segmentation:
-        """Through the whole pipeline; a second time costs no network evaluation."""
-        return segment_volume(
-            self.volume, model, choice, estimator=self.estimators[choice.key], brain=self.brain
-        )
-
-    def measured(self, model: Model, choice: Choice) -> Measured:
+    def measured(self, key: str, decision: Decision) -> Measured:
         """The volume that is found, and how unsure it is."""
-        report = self.segment(model, choice).report
-        return Measured(report["volume_ml"], report["doubt_ml"])
+        ct = self.place.ct
+        unsure = self.place.on_grid(entropy(probability(self.y_0[key])))
+        volume_ml = ct.mask_volume_mm3(self._mask(key, decision)) / 1000
+        return Measured(volume_ml, ct.integral_ml(unsure))
 
-    def _mask(self, model: Model, choice: Choice, threshold: float) -> NDArray[np.bool_]:
-        decided = replace(model, decisions={choice.key: Decision(threshold=threshold)})
-        return self.segment(decided, choice).mask
+    def _mask(self, key: str, decision: Decision) -> NDArray[np.bool_]:
+        return read_out(self.place, self.y_0[key], decision).mask
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was chosen for one choice, what it changed, and the interval that goes with it.
+    """What was chosen for one estimation, what it changed, and the interval that goes with it.
 
     `before` and `after` are means over the patients by whom it was chosen.
     """
@@ -74,11 +80,11 @@ class Tuned:
 def tune(
     model: Model,
     patients: Sequence[Sequence[LabelledScan]],
-    choices: Sequence[Choice],
+    estimations: Sequence[Estimation],
     population: str,
     on_head: Callable[[str], None] = lambda name: None,
 ) -> Mapping[str, Tuned]:
-    """Decision and conformal interval of every choice, by its key, from the scans of `patients`.
+    """Decision and conformal interval of every estimation, by its key, from `patients`' scans.
 
     Every other patient serves the decision and the form of the interval, the others its quantile:
     on patients by whom something was chosen the errors are smaller than on new ones. Raises
@@ -93,20 +99,17 @@ def tune(
     halves: tuple[list[Head], list[Head]] = ([], [])
     for k, scans in enumerate(patients):
         for scan in scans:
-            halves[k % 2].append(Head(scan, model, choices))
+            halves[k % 2].append(Head(scan, model, estimations))
             on_head(scan.name)
-    return {choice.key: _tuned(model, choice, *halves, population) for choice in choices}
+    return {e.key: _tuned(e.key, *halves, population) for e in estimations}
 
 
-def _tuned(
-    model: Model, choice: Choice, choosing: Sequence[Head], fresh: Sequence[Head], population: str
-) -> Tuned:
-    own, kinds = [h.scores[choice.key] for h in choosing], [h.kind for h in choosing]
+def _tuned(key: str, choosing: Sequence[Head], fresh: Sequence[Head], population: str) -> Tuned:
+    own, kinds = [h.scores[key] for h in choosing], [h.kind for h in choosing]
     after = choose(own, kinds)
-    final = replace(model, decisions={choice.key: after.decision})
 
     def volumes(heads: Sequence[Head]) -> tuple[list[Measured], list[float]]:
-        return [h.measured(final, choice) for h in heads], [h.true_ml for h in heads]
+        return [h.measured(key, after.decision) for h in heads], [h.true_ml for h in heads]
 
     form = narrowest(*volumes(choosing))
     calibration = calibrate(*volumes(fresh), population=population, form=form)

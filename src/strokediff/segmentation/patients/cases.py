@@ -46,7 +46,7 @@ def segment_cases(
     `out`, and for what every case would fail at.
     """
     patients = [left for left in left_out if left.is_patient]
-    failed = [Outcome(left.name, {}, InputError(_why(left))) for left in patients]
+    failed = [Outcome(left.name, None, InputError(_why(left))) for left in patients]
     several = len(cases) + len(failed) > 1
     with sole(out, WHAT):
         names = {case.name for case in cases} if several else None
@@ -72,7 +72,7 @@ def _alone(name: str, folder: Path, work: Callable[[Path], Outcome]) -> Outcome:
         try:
             stack.enter_context(sole(folder, WHAT))
         except UsageError as error:
-            return Outcome(name, {}, error)
+            return Outcome(name, None, error)
         return work(folder)
 
 
@@ -92,7 +92,8 @@ class _Table:
 
     def enter(self, outcome: Outcome) -> None:
         """Bring the row of that patient up to date."""
-        row = {**outcome.report, "case": outcome.case, "error": outcome.error}
+        found = outcome.record.content() if outcome.record else {}
+        row = {**found, "case": outcome.case, "error": outcome.error}
         self.rows[outcome.case] = row
         self._write()
 
@@ -103,7 +104,7 @@ class _Table:
             yield
         except StrokediffError as error:
             with suppress(StrokediffError, OSError):
-                self.enter(Outcome(name, {}, error))
+                self.enter(Outcome(name, None, error))
             raise
 
     def _write(self) -> None:

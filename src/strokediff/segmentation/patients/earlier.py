@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 
-from strokediff.ct.discovery.own_results import is_summary
+from strokediff.ct.discovery.own_results import is_segment_summary
 from strokediff.errors import UsageError
-from strokediff.segmentation.patients.folder import ASIDE, ResultFolder
-from strokediff.segmentation.patients.job import FINGERPRINT, Job
+from strokediff.segmentation.folder import ASIDE, ResultFolder
+from strokediff.segmentation.patients.job import Job
 from strokediff.util.files import sole
 from strokediff.util.plaintext import from_csv_cell
 
@@ -41,7 +41,7 @@ def make_room(
     _refuse_changed(sorted(gone), job)
     moved = [folder for folder in sorted(gone) if _set_aside(folder, held=folder == out)]
     changed = [f for f in settings if not ResultFolder(f).changed() and _set_aside_if_free(f)]
-    if names is None and is_summary(out / SUMMARY):
+    if names is None and is_segment_summary(out / SUMMARY):
         (out / SUMMARY).unlink()
     for what, folders in (("of an earlier run", moved), ("with other settings", changed)):
         if folders:
@@ -53,7 +53,7 @@ def make_room(
 def _told(out: Path) -> list[str]:
     """The patients of an earlier run's summary.csv; a name that leads elsewhere is none."""
     table = out / SUMMARY
-    if not is_summary(table):
+    if not is_segment_summary(table):
         return []
     text = table.read_text("utf-8", "replace")
     try:
@@ -65,8 +65,12 @@ def _told(out: Path) -> list[str]:
 
 
 def _is_of(folder: Path, fingerprint: str) -> bool:
-    found = (ResultFolder(folder).result() or {}).get(FINGERPRINT)
-    return isinstance(found, dict) and found.get("run") == fingerprint
+    found = ResultFolder(folder).record()
+    return (
+        found is not None
+        and found.fingerprint is not None
+        and (found.fingerprint.run == fingerprint)
+    )
 
 
 def _refuse_changed(folders: list[Path], job: Job) -> None:

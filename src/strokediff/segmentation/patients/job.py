@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from strokediff import __version__
 from strokediff.ct.dicom.headers import walk_files
 from strokediff.ct.discovery.cases import Case
 from strokediff.errors import StrokediffError
-from strokediff.inference.presets import Choice
+from strokediff.inference.estimation import Estimation
+from strokediff.result.record import Record
 from strokediff.segmentation.model import Model
-
-FINGERPRINT = "fingerprint"
-"""Key of result.json: digests of all that the result depends on, {"run": ..., "input": ...}."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +22,10 @@ class Job:
     """What all cases of a call share. With `redo`, what is there already is done again."""
 
     model: Model
-    choice: Choice
+    estimation: Estimation
     seed: int = 0
-    threads: int | None = None
     series: str | None = None
     pictures: bool = True
-    precision: str = "auto"
     uncertainty: bool = False
     redo: bool = False
 
@@ -39,19 +34,17 @@ class Job:
 
         The number of threads is not among it: masks are equal over them.
         """
-        model = self.model
-        calibration = model.calibrations.get(self.choice.key)
+        model, estimation = self.model, self.estimation
+        calibration = model.calibrations.get(estimation.key)
         facts = {
-            "model": model.card,
-            "decision": model.decision(self.choice).model_dump(),
+            "model": model.card.model_dump(),
+            "decision": model.decision(estimation).model_dump(),
             "calibration": calibration.model_dump() if calibration else None,
-            "compiled": model.compiled,
-            "device": str(model.device),
-            "choice": str(self.choice),
+            "compute": str(replace(model.compute, threads=None)),
+            "estimation": str(estimation),
             "seed": self.seed,
             "series": self.series,
             "pictures": self.pictures,
-            "precision": self.precision,
             "uncertainty": self.uncertainty,
             "version": __version__,
         }
@@ -67,7 +60,7 @@ class Outcome:
     """
 
     case: str
-    report: Mapping[str, Any]
+    record: Record | None
     exception: StrokediffError | None = None
     kept: bool = False
 

@@ -9,8 +9,7 @@ import torch
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.inference.estimator import Context, LabelEstimate, Slices
-from strokediff.inference.fusion import Fused, mean
-from strokediff.inference.once import shared
+from strokediff.inference.fusion import Fused, estimate_each, mean
 from strokediff.inference.tally import Tally
 from strokediff.noise.isotropic import IsotropicNoise
 
@@ -45,25 +44,26 @@ class Constant:
 def test_equal_parts_are_estimated_once_whatever_the_order() -> None:
     calls: list[float] = []
     low, high = Constant(-1.0, calls), Constant(0.5, calls)
-    made = shared({"all": Fused([Constant(-1.0, calls), high], mean), "low": low, "high": high})
-    assert list(made) == ["all", "low", "high"]
-    found = {name: e.estimate(SLICES, CONTEXT).y_0.mean().item() for name, e in made.items()}
-    assert found == {"all": -0.25, "low": -1.0, "high": 0.5}
-    assert made["low"].estimate(SLICES, CONTEXT) is made["low"].estimate(SLICES, CONTEXT)
+    fused = Fused([Constant(-1.0, calls), high], mean)
+    found = estimate_each({"all": fused, "low": low, "high": high}, SLICES, CONTEXT)
+    assert list(found) == ["all", "low", "high"]
+    means = {name: timed.estimate.y_0.mean().item() for name, timed in found.items()}
+    assert means == {"all": -0.25, "low": -1.0, "high": 0.5}
     assert sorted(calls) == [-1.0, 0.5]
-    assert {name: e.evaluations() for name, e in made.items()} == {"all": 6, "low": 3, "high": 3}
+    assert {n: timed.estimate.evaluations for n, timed in found.items()} == {
+        "all": 6, "low": 3, "high": 3,
+    }  # fmt: skip
 
 
 def test_a_fusion_costs_its_parts_even_when_they_were_known() -> None:
-    calls: list[float] = []
-    low, high = Constant(-1.0, calls), Constant(0.5, calls)
-    made = shared({"low": low, "high": high, "all": Fused([low, high], mean)})
-    for estimator in made.values():
-        estimator.estimate(SLICES, CONTEXT)
-    assert 0 < made["low"].seconds + made["high"].seconds < made["all"].seconds
+    low, high = Constant(-1.0, []), Constant(0.5, [])
+    estimators = {"low": low, "high": high, "all": Fused([low, high], mean)}
+    found = {n: timed.seconds for n, timed in estimate_each(estimators, SLICES, CONTEXT).items()}
+    assert 0 < found["low"] + found["high"] < found["all"]
 
 
 def test_different_estimators_are_kept_apart() -> None:
     calls: list[float] = []
-    made = shared({"a": Constant(0.1, calls), "b": Constant(0.2, calls)})
-    assert made["a"] is not made["b"]
+    found = estimate_each({"a": Constant(0.1, calls), "b": Constant(0.2, calls)}, SLICES, CONTEXT)
+    assert calls == [0.1, 0.2]
+    assert found["a"].estimate is not found["b"].estimate

@@ -25,8 +25,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from strokediff.ct.discovery.own_results import own_result
 from strokediff.errors import UsageError
+from strokediff.result.record import Record
 from strokediff.util.files import sync, writable, write_json
 from strokediff.util.leftovers import remove
 
@@ -56,6 +59,13 @@ class ResultFolder:
     def result(self) -> dict[str, Any] | None:
         """The content of the result.json there, if `segment` wrote it."""
         return _result(self.path / RESULT)
+
+    def record(self) -> Record | None:
+        """The same as a `Record`; None if it is of a version that wrote another."""
+        try:
+            return Record.model_validate(self.result())
+        except ValidationError:
+            return None
 
     def is_whole(self) -> bool:
         """Whether there is a result, and its images are those that were written."""
@@ -131,15 +141,17 @@ class ResultFolder:
                 with suppress(OSError):  # the next run finishes it
                     self._settle(work)
 
-    def publish(self, work: Path, report: dict[str, Any]) -> None:
-        """Put what lies in `work` in place, with `report` as its result.json.
+    def publish(self, work: Path, record: Record) -> Record:
+        """Put what lies in `work` in place, with `record` and a list of it as its result.json.
 
         Raises `UsageError` if that cannot be written; nothing is in place then.
         """
         names = sorted(p.name for p in work.iterdir())
         listed = {n: _digest(work / n) if n in IMAGES else None for n in names}
-        write_json(work / RESULT, {**report, FILES: listed})
+        whole = record.model_copy(update={FILES: listed})
+        write_json(work / RESULT, whole.content())
         self._publish(work)
+        return whole
 
     def _settle(self, work: Path) -> None:
         """Put it in place if it is complete, remove it if it is not."""

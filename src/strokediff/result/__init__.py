@@ -1,0 +1,1 @@
+"""What a segmentation says: `result.json` as types, with its published schema."""

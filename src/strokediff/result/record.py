@@ -1,0 +1,152 @@
+"""`result.json` as a type: what was found, how far to believe it, and how it was made.
+
+A record is frozen: who knows more makes a new one (`model_copy`). `json_schema` is what the command
+`strokediff schema` prints; `SCHEMA_VERSION` rises when a field changes its meaning or goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from strokediff import __version__
+
+SCHEMA_VERSION = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Lesion(_Frozen):
+    """One connected lesion (26 neighbours)."""
+
+    volume_ml: float = Field(ge=0, description="Volume, mL.")
+    centroid_mm: tuple[float, float, float] = Field(description="Centroid, RAS+ mm.")
+
+
+class UnusableSlice(_Frozen):
+    """A slice in which nothing was sought: brain and lesion are interpolated there."""
+
+    slice: int = Field(ge=1, description="Counted from 1 at the bottom.")
+    why: str
+
+
+class InputRecord(BaseModel):
+    """The scan: what it is called, and what its reader wants known (series, geometry, ...)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    path: str = Field(description="Its name on disk, without the folders above it.")
+    kind: Literal["nifti", "dicom", "array"]
+    shape: tuple[int, ...] = Field(description="Of the array as it is stored.")
+    uneven_slices: bool
+    original_name: str | None = Field(None, description="Before it was made fit for a file.")
+
+
+class ModelCard(_Frozen):
+    """Which trained model it was."""
+
+    name: str
+    method: str
+    noise: str
+    noise_settings: dict[str, Any]
+    trained_on: str
+    steps: int
+    sha256: str = Field(description="Of the weights.")
+    strokediff: str = Field(description="The version that trained it.")
+
+
+class Fingerprint(_Frozen):
+    """Digests of all that the result depends on."""
+
+    run: str
+    input: str
+
+
+class Figures(_Frozen):
+    """What was measured."""
+
+    schema_version: Literal[1] = 1
+    case: str = ""
+    volume_ml: float = Field(ge=0, description="Volume of the mask on the scan's own slices, mL.")
+    volume_mm3: float = Field(ge=0, description="The same in mm^3.")
+    mask_file_volume_ml: float = Field(
+        ge=0, description="Volume as the mask's file measures it; another for uneven slices."
+    )
+    n_lesions: int = Field(ge=0)
+    lesions: tuple[Lesion, ...] = Field(description="Largest first.")
+    brain_volume_ml: float = Field(ge=0, description="Intracranial contents, mL.")
+    spacing_mm: tuple[float, float, float] = Field(description="x, y and along the slices, mm.")
+    truncated: bool = Field(description="Brain or lesion reach the edge of the scan.")
+    warnings: tuple[str, ...] = ()
+    unusable_slices: tuple[UnusableSlice, ...] = ()
+    input: InputRecord
+    doubt_ml: float = Field(ge=0, description="Entropy over the brain, bit mL.")
+    volume_interval_ml: tuple[float, float] | None
+    volume_interval_kind: str
+
+
+class Provenance(_Frozen):
+    """How it was made: what somebody needs to make it again."""
+
+    model: ModelCard
+    method: str
+    threshold: float = Field(description="Lesion where y_0, in [-1, 1], is at least this.")
+    least_lesion_ml: float = Field(description="Smaller lesions were left out.")
+    preset: str
+    transition: str
+    fusion: str | None
+    cut: float | None
+    tolerance_ml: float | None
+    max_evaluations: int | None
+    n_samples: int = Field(description="Draws of the slice with the most.")
+    network_evaluations: int
+    seed: int
+    device: str
+    precision: str
+    compiled: bool
+    seconds: dict[str, float] = Field(description="By stage.")
+    version: str = __version__
+    research_use_only: Literal[True] = True
+
+
+class Record(Provenance, Figures):
+    """All of result.json.
+
+    `fingerprint` and `files` (name to SHA-256 of each image, null for pages and pictures) are
+    there once it was written.
+    """
+
+    fingerprint: Fingerprint | None = None
+    files: dict[str, str | None] = Field(default_factory=dict)
+
+    def told(self, *warnings: str) -> Record:
+        """The same with more warnings."""
+        return self.model_copy(update={"warnings": (*self.warnings, *warnings)})
+
+    @property
+    def provenance(self) -> Provenance:
+        """How it was made."""
+        return Provenance(**{name: getattr(self, name) for name in Provenance.model_fields})
+
+    def content(self) -> dict[str, Any]:
+        """Plain JSON, in the order of the fields; what is None only before writing is left out."""
+        content = self.model_dump(mode="json")
+        if self.fingerprint is None:
+            del content["fingerprint"]
+        return content
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of result.json.
+
+    >>> json_schema()["properties"]["volume_ml"]["type"]
+    'number'
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"strokediff-result-{SCHEMA_VERSION}",
+        **Record.model_json_schema(mode="serialization"),
+    }

@@ -1,0 +1,177 @@
+"""The files of a result: images on the scan's own grid, pictures, and result.json last.
+
+The pictures may fail, one by one; the mask never does for their sake.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from strokediff import __version__
+from strokediff.ct.nifti.images import save_like
+from strokediff.errors import UsageError
+from strokediff.result.record import Record
+from strokediff.segmentation.folder import IMAGES, PAGES, ResultFolder
+from strokediff.segmentation.result import Segmentation
+from strokediff.segmentation.unfinished import reason
+from strokediff.util.files import sole
+from strokediff.util.leftovers import remove
+
+T = TypeVar("T")
+
+
+class OccupiedError(UsageError):
+    """Files of somebody else, or a result changed by hand, lie where this one would go."""
+
+
+def save(found: Segmentation, folder: Path, *, pictures: bool, uncertainty: bool) -> Record:
+    """See `Segmentation.save`."""
+    place = ResultFolder(folder)
+    with sole(folder, "save"):
+        place.tidy()
+        refuse_changed(place)
+        refuse_foreign(place, found.ct.source.kind, pictures=pictures, uncertainty=uncertainty)
+        return write(found, place, pictures=pictures, uncertainty=uncertainty)
+
+
+def refuse_changed(folder: ResultFolder) -> None:
+    """Raise `OccupiedError` if somebody changed an image of the result there."""
+    changed = folder.changed()
+    if changed:
+        raise OccupiedError(
+            f"{folder.path}: {', '.join(changed)} was changed after it was written, so it is not "
+            "replaced. Move it elsewhere or choose another folder; --redo replaces it."
+        )
+
+
+def refuse_foreign(folder: ResultFolder, kind: str, *, pictures: bool, uncertainty: bool) -> None:
+    """Raise `OccupiedError` if a file of somebody else has a name that is to be written."""
+    names = [*IMAGES[:2], *(IMAGES[2:4] if uncertainty else ()), *(PAGES if pictures else ())]
+    foreign = folder.foreign([*names, *(IMAGES[4:] if kind == "dicom" else ())])
+    if foreign:
+        raise OccupiedError(
+            f"{folder.path}: holds {', '.join(foreign)}, which no result.json of strokediff "
+            "accounts for, so it is not replaced. Move it elsewhere, or choose another folder."
+        )
+
+
+def write(
+    found: Segmentation, folder: ResultFolder, *, pictures: bool, uncertainty: bool
+) -> Record:
+    """Put the result in place, whole or not at all; what stood there before makes way."""
+    start = time.perf_counter()
+    record = found.record
+    with folder.being_written() as work:
+        write_images(work, found, uncertainty)
+        if pictures:
+            record = record.told(*write_pictures(work, found))
+        seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
+        record = record.model_copy(update={"seconds": seconds})
+        try:
+            return folder.publish(work, record)
+        except UsageError as error:  # the pictures took the disk's last room
+            return folder.publish(work, record.told(*drop_pictures(work, error)))
+
+
+def write_images(folder: Path, found: Segmentation, uncertainty: bool) -> None:
+    """Mask and maps as NIfTI, on the grid that the scan is stored on; the CT too if DICOM."""
+    ct, made = found.ct, f"strokediff {__version__}"
+    save_like(ct, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made)
+    maps = {"prob": found.probability}
+    if uncertainty:
+        maps |= {"entropy": found.entropy, "variance": found.variance}
+    for name, values in maps.items():
+        file = folder / f"lesion_{name}.nii.gz"
+        save_like(ct, np.round(values, 3), file, dtype=np.float32, description=made)
+    if ct.source.kind == "dicom":
+        hu = np.round(ct.hu)
+        save_like(ct, hu, folder / "ct.nii.gz", dtype=np.int16, description=made)
+
+
+def write_pictures(folder: Path, found: Segmentation) -> list[str]:
+    """preview.png and report.html; returns warnings about what could not be made."""
+    unmade: list[str] = []
+    png = _optional("preview.png", folder, unmade, partial(_preview, folder, found))
+    figure = _optional("the report's figure", folder, unmade, partial(_figure, found))
+    told = found.told(*unmade)
+    _optional("report.html", folder, unmade, partial(_page, folder, told, png, figure))
+    return unmade
+
+
+def drop_pictures(folder: Path, error: UsageError) -> list[str]:
+    """Make room for what matters: remove them and say why; `error` again if there are none."""
+    there = [folder / name for name in PAGES if (folder / name).exists()]
+    if not there:
+        raise error
+    for path in there:
+        remove(path)
+    return [f"{path.name} could not be made (no room beside the mask)" for path in there]
+
+
+def _optional(name: str, folder: Path, unmade: list[str], make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except Exception as error:  # whatever it is, it is not worth the mask
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        remove(folder / name)
+        unmade.append(f"{name} could not be made ({reason(cause)})")
+        return None
+
+
+def _preview(folder: Path, found: Segmentation) -> bytes:
+    from strokediff.report.figures import write_preview
+
+    ct, record = found.ct, found.record
+    depth = np.arange(found.mask.shape[2])
+    middle = [(n - 1) / 2 for n in found.mask.shape[:2]]
+    centres = np.column_stack([np.full((len(depth), 2), middle), depth])
+    positions = ct.index_to_world(centres)[:, 2]
+    return write_preview(
+        folder / "preview.png",
+        ct.hu,
+        found.mask,
+        found.brain,
+        pixel_spacing_mm=ct.pixel_spacing_mm,
+        volume_ml=record.volume_ml,
+        title=record.case,
+        volume_interval_ml=record.volume_interval_ml,
+        slice_positions_mm=positions.tolist(),
+        warning_lines=record.warnings,
+        unusable=[one.slice - 1 for one in record.unusable_slices],
+        note=f"model {record.model.name}, trained on {record.model.trained_on}",
+    )
+
+
+def _figure(found: Segmentation) -> bytes:
+    from strokediff.report.figures import render_key_slice
+
+    return render_key_slice(
+        found.ct.hu,
+        found.mask,
+        found.brain,
+        {"Probability of lesion": found.probability, "Entropy, bits": found.entropy},
+        pixel_spacing_mm=found.ct.pixel_spacing_mm,
+    )
+
+
+def _page(folder: Path, found: Segmentation, preview: bytes | None, figure: bytes | None) -> None:
+    from strokediff.report.html import ReportFigure, write_report
+
+    caption = (
+        "The slice with the largest area of lesion: plain, outlined, its probability, and its "
+        "entropy: where the model is unsure."
+    )
+    sx, sy = found.ct.pixel_spacing_mm
+    write_report(
+        folder / "report.html",
+        found.record,
+        preview,
+        figures=[ReportFigure(figure, caption)] if figure else [],
+        slice_areas_mm2=(found.mask.sum(axis=(0, 1)) * sx * sy).tolist(),
+    )

@@ -1,0 +1,79 @@
+"""The result of one scan: what was found on its grid, and the record that is written with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.ct.volume import CT
+from strokediff.result.record import Lesion, Provenance, Record
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What was found in `ct`, all on its grid (X, Y, Z).
+
+    `mask` is `probability` >= 0.5 inside the `brain` without the lesions smaller than the least.
+    Threshold and least volume are the model's own for the method (0 if it was not tuned).
+    `entropy` (bits) and `variance` (between draws) are those of the probability (1 + y_0) / 2,
+    whatever the threshold. `record` is result.json.
+    """
+
+    ct: CT
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    entropy: NDArray[np.float32]
+    variance: NDArray[np.float32]
+    brain: NDArray[np.bool_]
+    record: Record
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of the lesion, mL, each slice counted with its own thickness."""
+        return self.record.volume_ml
+
+    @property
+    def interval_ml(self) -> tuple[float, float] | None:
+        """The volume's interval, mL; `record.volume_interval_kind` says of what kind."""
+        return self.record.volume_interval_ml
+
+    @property
+    def lesions(self) -> tuple[Lesion, ...]:
+        """Volume and centroid of each lesion, largest first."""
+        return self.record.lesions
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before the result is used; empty where all is well."""
+        return self.record.warnings
+
+    @property
+    def provenance(self) -> Provenance:
+        """Model, method, seed and settings: what somebody needs to make it again."""
+        return self.record.provenance
+
+    def told(self, *warnings: str) -> Segmentation:
+        """The same with more warnings."""
+        return replace(self, record=self.record.told(*warnings))
+
+    def timed(self, seconds: Mapping[str, float]) -> Segmentation:
+        """The same with the seconds that each stage took."""
+        return replace(self, record=self.record.model_copy(update={"seconds": dict(seconds)}))
+
+    def save(
+        self, folder: str | Path, *, pictures: bool = True, uncertainty: bool = False
+    ) -> Record:
+        """Write what `strokediff segment` writes into `folder`; returns result.json.
+
+        lesion_mask.nii.gz and lesion_prob.nii.gz lie on the scan's own grid; with `uncertainty`
+        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html. An
+        older result there is replaced, whole or not at all. Raises `UsageError` if the place
+        cannot be written or holds files of somebody else under these names.
+        """
+        from strokediff.segmentation.files import save
+
+        return save(self, Path(folder), pictures=pictures, uncertainty=uncertainty)
