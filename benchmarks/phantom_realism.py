@@ -23,7 +23,7 @@ from scipy import ndimage
 from strokediff.ct.brain import extract_brain
 from strokediff.ct.dicom.read import read_dicom_series
 from strokediff.phantom import make_phantom
-from strokediff.phantom.anatomy import WheelSource
+from strokediff.phantom.template import WheelSource
 from strokediff.phantom.labels import label_atlases
 
 PATCH_MM = 30.0

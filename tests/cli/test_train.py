@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.cohort.prepare import prepare
+from strokediff.cohort.prepare import prepare_cohort
 from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.phantom.make import Phantom
@@ -42,7 +42,7 @@ def source(patient: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cohort(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three patients, one of them for validation."""
     out = tmp_path_factory.mktemp("c") / "cohort"
-    prepare(source, out, GridConfig(size=32, spacing_mm=6.5), val=0.34, test=0.0)
+    prepare_cohort(source, out, GridConfig(size=32, spacing_mm=6.5), val=0.34, test=0.0)
     return out
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from strokediff.cohort import prepare as preparing
-from strokediff.cohort.prepare import prepare
+from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.grid import GridConfig
@@ -54,7 +54,7 @@ def source(tmp_path: Path) -> Path:
 
 def made(source: Path, **options: Any) -> Cohort:
     settings = {"val": 0.2, "test": 0.2, **options}
-    return prepare(source, source.parent / "cohort", GRID, **settings)
+    return prepare_cohort(source, source.parent / "cohort", GRID, **settings)
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 import layout_factory as make
 import pytest
 
-from strokediff.cohort.prepare import prepare
+from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.sources import FolderRecord, Sources, spacing_known_beside
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.ct.grid import GridConfig
@@ -118,7 +118,7 @@ def test_one_image_in_two_declared_parts_is_refused() -> None:
 def prepared(tmp_path: Path, imported: Any) -> Cohort:
     pytest.importorskip("zarr")
     made = imported("cpaisd", make.cpaisd(tmp_path / "src", train=3, test=1))
-    return prepare(made.path, tmp_path / "cohort", GRID, val=0.34, test=0.5)
+    return prepare_cohort(made.path, tmp_path / "cohort", GRID, val=0.34, test=0.5)
 
 
 def test_an_imported_set_prepares_with_its_split_and_its_unknown_spacing(prepared: Cohort) -> None:
@@ -146,11 +146,11 @@ def test_a_cohort_that_says_nothing_of_spacing_knows_it(prepared: Cohort) -> Non
 def test_single_slices_prepare_where_the_record_says_so(tmp_path: Path, imported: Any) -> None:
     pytest.importorskip("zarr")
     made = imported("ctich", make.single(tmp_path / "src", ((210, 80, 0),) * 2))
-    cohort = prepare(made.path, tmp_path / "cohort", GRID, val=0, test=0)
+    cohort = prepare_cohort(made.path, tmp_path / "cohort", GRID, val=0, test=0)
     assert cohort.read("ctich_100").y.shape == (1, 64, 64)
     (made.path / "cohort.json").unlink()
     with pytest.raises(InputError, match="at least 5 axial slices"):
-        prepare(made.path, tmp_path / "other", GRID, val=0, test=0)
+        prepare_cohort(made.path, tmp_path / "other", GRID, val=0, test=0)
 
 
 def test_spacing_is_unknown_where_the_truth_or_its_parent_says_so(tmp_path: Path) -> None:

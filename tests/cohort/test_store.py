@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from strokediff.cohort.labelled import find_scans
-from strokediff.cohort.prepare import prepare
+from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.store import open_cohort, split_patients
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
@@ -46,7 +46,9 @@ def scan(folder: Path, name: str, *, nnunet: bool = False, lesion_at: int = 25) 
 def test_a_cohort_holds_what_the_scans_showed(tmp_path: Path, nnunet: bool) -> None:
     for i in range(4):
         scan(tmp_path / "src", f"p{i}", nnunet=nnunet)
-    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.25, test=0.25, seed=1)
+    cohort = prepare_cohort(
+        tmp_path / "src", tmp_path / "cohort", GRID, val=0.25, test=0.25, seed=1
+    )
     assert sorted(name for part in cohort.split.values() for name in part) == [
         "p0",
         "p1",
@@ -68,7 +70,7 @@ def test_stored_axis_order_does_not_matter(tmp_path: Path) -> None:
         array = np.asarray(image.dataobj)[::-1]
         affine = AFFINE @ np.array([[-1, 0, 0, 59], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
         write(tmp_path / "b" / file.relative_to(tmp_path / "a"), array, affine)
-    made = [prepare(tmp_path / s, tmp_path / f"c{s}", GRID, val=0, test=0) for s in "ab"]
+    made = [prepare_cohort(tmp_path / s, tmp_path / f"c{s}", GRID, val=0, test=0) for s in "ab"]
     one, other = (cohort.read("p0") for cohort in made)
     for key in ("x", "y", "m"):
         np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
@@ -77,7 +79,9 @@ def test_stored_axis_order_does_not_matter(tmp_path: Path) -> None:
 def test_the_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
     for i in range(3):
         scan(tmp_path / "src", f"p{i}", lesion_at=20 + i)
-    made = [prepare(tmp_path / "src", tmp_path / f"c{j}", GRID, test=0, jobs=j) for j in (1, 2)]
+    made = [
+        prepare_cohort(tmp_path / "src", tmp_path / f"c{j}", GRID, test=0, jobs=j) for j in (1, 2)
+    ]
     assert made[0].split == made[1].split
     for name in ("p0", "p1", "p2"):
         one, other = (cohort.read(name) for cohort in made)
@@ -90,7 +94,7 @@ def test_a_bad_scan_in_another_process_is_named(tmp_path: Path) -> None:
         scan(tmp_path / "src", name)
     (tmp_path / "src" / "images" / "b.nii.gz").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"b\.nii\.gz"):
-        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0, jobs=2)
+        prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0, jobs=2)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
@@ -100,7 +104,7 @@ def test_folders_of_cohorts_are_joined_and_their_descriptions_kept(tmp_path: Pat
         (tmp_path / "src" / kind / "cohort.json").write_text(
             json.dumps({"description": f"phantoms, {kind}"})
         )
-    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0)
+    cohort = prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0)
     assert cohort.origin["description"] == "phantoms, hemorrhage; phantoms, infarct"
 
 
@@ -137,7 +141,7 @@ def test_a_cohort_without_any_lesion_is_refused(tmp_path: Path) -> None:
         scan(tmp_path / "src", name)
         write(tmp_path / "src" / "labels" / f"{name}.nii.gz", np.zeros((60, 60, 6), np.uint8))
     with pytest.raises(InputError, match="no lesion in any of 2 masks"):
-        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+        prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
@@ -153,7 +157,7 @@ def test_a_mask_on_another_grid_leaves_no_cohort_behind(tmp_path: Path) -> None:
     for name in ("p1", "p2"):
         write(tmp_path / "src" / "labels" / f"{name}.nii.gz", np.zeros((60, 60, 5), np.uint8))
     with pytest.raises(InputError, match=r"(?s)p1\.nii\.gz.*p2\.nii\.gz"):  # both at once
-        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+        prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
@@ -196,7 +200,7 @@ def test_a_split_that_leaves_nobody_to_train_is_refused(tmp_path: Path) -> None:
     for name in "ab":
         scan(tmp_path / "src", name)
     with pytest.raises(InputError, match="none would be left to train on"):
-        prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0.5)
+        prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0.5, test=0.5)
     assert [p.name for p in tmp_path.iterdir()] == ["src"]
 
 
@@ -213,10 +217,10 @@ def test_nothing_but_a_cohort_is_written_over(tmp_path: Path) -> None:
     ):
         before = sorted(p for p in tmp_path.rglob("*"))
         with pytest.raises(UsageError, match=why):
-            prepare(scans, out, GRID, val=0, test=0)
+            prepare_cohort(scans, out, GRID, val=0, test=0)
         assert sorted(p for p in tmp_path.rglob("*")) == before
     for _ in range(2):  # a cohort may be prepared anew
-        assert len(prepare(scans, tmp_path / "cohort", GRID, val=0, test=0).patients) == 2
+        assert len(prepare_cohort(scans, tmp_path / "cohort", GRID, val=0, test=0).patients) == 2
 
 
 @pytest.mark.parametrize("part", ["x", "y", "m"])
@@ -224,7 +228,7 @@ def test_arrays_that_are_not_what_was_prepared_are_refused(tmp_path: Path, part:
     """After a broken copy chunks are missing, and zarr reads them as zeros."""
     for name in "ab":
         scan(tmp_path / "src", name)
-    cohort = prepare(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
+    cohort = prepare_cohort(tmp_path / "src", tmp_path / "cohort", GRID, val=0, test=0)
     array = cohort.path / "patients.zarr" / "a" / part
     shutil.rmtree(array / "c")
     with pytest.raises(InputError, match=r"patients\.zarr/a: not what cohort\.json says"):

@@ -8,10 +8,10 @@ import pytest
 
 from strokediff.errors import InputError
 from strokediff.phantom import make_phantom
-from strokediff.phantom.anatomy import wheel_atlas
 from strokediff.phantom.labels import label_atlases
 from strokediff.phantom.masks import MaskShapes, smooth_outline
 from strokediff.phantom.params import draw_infarcts
+from strokediff.phantom.template import wheel_atlas
 
 
 def nested_head():

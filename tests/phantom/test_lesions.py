@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from strokediff.phantom.anatomy import wheel_atlas
 from strokediff.phantom.lesions import ProceduralShapes, at_volume, largest_parts, territory
 from strokediff.phantom.params import HAEMATOMA_SITES, INFARCT_TERRITORIES, draw_infarcts
+from strokediff.phantom.template import wheel_atlas
 
 NAMES = sorted({**INFARCT_TERRITORIES, **HAEMATOMA_SITES})
 

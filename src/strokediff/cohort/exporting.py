@@ -19,11 +19,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from strokediff.cohort.importing.volumes import copy_gzipped, stored_grid
+from strokediff.cohort.importing.volumes import copy_gzipped
 from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.sources import Sources
 from strokediff.cohort.store import Cohort
 from strokediff.ct.checks.hounsfield import NOT_HU
+from strokediff.ct.nifti.file import open_nifti
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.ct.nifti.masks import check_same_grid, read_mask
 from strokediff.errors import InputError, UsageError
@@ -34,9 +35,9 @@ DATASET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def export_nnunet(
-    source: Path,
+    source: str | Path,
     cohort: Cohort,
-    out: Path,
+    out: str | Path,
     *,
     number: int,
     name: str,
@@ -47,6 +48,7 @@ def export_nnunet(
     `source` holds the scans that `cohort` was prepared from. Raises `InputError` if their names
     differ, `UsageError` if the data set is there already.
     """
+    source, out = Path(source), Path(out)
     if not 1 <= number <= 999 or not DATASET_NAME.fullmatch(name):
         raise UsageError(
             f"expected a data set number from 1 to 999 and a name of letters, digits, '-' and "
@@ -104,7 +106,7 @@ def _write_label(scan: LabelledScan, path: Path) -> None:
     """The mask as 0 and 1 with the image's own header geometry."""
     mask = read_mask(scan.label)
     image: Any = nib.load(scan.image)
-    check_same_grid(mask, stored_grid(scan.image))
+    check_same_grid(mask, open_nifti(scan.image))
     header = image.header.copy()
     header.set_data_dtype(np.uint8)
     nib.save(type(image)(mask.array.astype(np.uint8), image.affine, header), path)

@@ -106,7 +106,7 @@ def _look(hu: NDArray[np.float32]) -> NDArray[np.float16]:
         cells = np.moveaxis(np.tensordot(mean, cells, (1, axis)), 0, axis)
     fine = (cells - uniform_filter(cells, 3)).ravel()
     fine -= fine.mean()
-    return (fine / max(float(np.linalg.norm(fine)), 1e-6)).astype(np.float16)
+    return np.asarray((fine / max(float(np.linalg.norm(fine)), 1e-6)).astype(np.float16))
 
 
 def _box(planes: list[NDArray[np.bool_]]) -> tuple[slice, ...]:
@@ -120,4 +120,4 @@ def _means(n: int, size: int) -> NDArray[np.float32]:
     edges, index = np.linspace(0, n, size + 1)[:, None], np.arange(n)[None]
     overlap = np.minimum(edges[1:], index + 1) - np.maximum(edges[:-1], index)
     weights = np.clip(overlap, 0, None)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))

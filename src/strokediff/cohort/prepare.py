@@ -8,7 +8,7 @@ lies on both sides of a split.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig, SliceGrid
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import StoredArray, check_same_grid, read_mask
+from strokediff.ct.nifti.masks import check_same_grid, read_mask
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory, refuse_others
@@ -52,10 +52,10 @@ class Shares:
     seed: int = 0
 
 
-def prepare(
-    source: Path,
-    out: Path,
-    grid: GridConfig,
+def prepare_cohort(
+    source: str | Path,
+    out: str | Path,
+    grid: GridConfig | None = None,
     *,
     seed: int = 0,
     val: float = 0.1,
@@ -68,8 +68,25 @@ def prepare(
 
     `jobs` processes read scans at once; the cohort does not depend on how many. A split that the
     source declares is kept (see `Sources.split`). All scans that cannot be used are told at once;
-    with `skip_damaged` they are left out and told in cohort.json, unless none is sound.
+    with `skip_damaged` they are left out and told in cohort.json, unless none is sound. `source`
+    holds images/NAME.nii.gz with labels/NAME.nii.gz, or nnU-Net's folders; `val` and `test` are
+    shares of the patients. Raises `InputError` for scans that cannot be used, `UsageError` for a
+    place that holds something else.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from strokediff.ct.nifti.images import save_like
+    >>> x, y, z = np.ogrid[-1:1:72j, -1:1:72j, -1:1:14j]
+    >>> r = np.sqrt(x**2 + y**2 + z**2)
+    >>> hu = np.select([r < 0.7, r < 0.8], [35.0, 900.0], default=-1000.0)
+    >>> ct = CT(hu, np.diag([3.0, 3.0, 12.0, 1.0]))
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = save_like(ct, ct.hu, f"{folder}/src/images/p1.nii.gz", dtype=np.int16)
+    ...     _ = save_like(ct, r < 0.2, f"{folder}/src/labels/p1.nii.gz", dtype=np.uint8)
+    ...     cohort = prepare_cohort(f"{folder}/src", f"{folder}/cohort", val=0, test=0)
+    >>> print(cohort)
+    1 patients (1 train, 0 val, 0 test); 1 with a lesion; 96 x 96 pixels of 2.0 mm
     """
+    source, out, grid = Path(source), Path(out), grid or GridConfig()
     _check_place(source, out)
     scans = find_scans(source)
     sources = Sources.of(source)
@@ -229,8 +246,5 @@ def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
 def mask_on(path: Path, volume: CT) -> NDArray[np.bool_]:
     """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
     mask = read_mask(path)
-    stored = StoredArray(
-        volume.source.path, volume.to_source(volume.hu), volume.source.plain_affine
-    )
-    check_same_grid(mask, stored)
+    check_same_grid(mask, replace(volume.source, affine=volume.source.plain_affine))
     return volume.from_source(mask.array)

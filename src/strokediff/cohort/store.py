@@ -60,6 +60,18 @@ class Cohort:
     findings: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """How many patients there are, in which parts, and on what grid."""
+        counts = ", ".join(f"{len(names)} {name}" for name, names in self.split.items())
+        lesions = sum(entry["lesion_slices"] > 0 for entry in self.patients.values())
+        assumed = self.origin.get("spacing_note")
+        nominal = f" ({assumed})" if assumed else ""
+        nominal = nominal if self.spacing_known else " (nominal: spacing is unknown)"
+        return (
+            f"{len(self.patients)} patients ({counts}); {lesions} with a lesion; "
+            f"{self.grid.size} x {self.grid.size} pixels of {self.grid.spacing_mm} mm{nominal}"
+        )
+
     @property
     def spacing_known(self) -> bool:
         """False where a source had no spacing: millimetres and mL are then nominal."""
@@ -123,8 +135,21 @@ class Cohort:
         )
 
 
-def open_cohort(path: Path) -> Cohort:
-    """Open COHORT, or raise `InputError` saying what is wrong with it."""
+def open_cohort(path: str | Path) -> Cohort:
+    """Open a folder that `prepare_cohort` wrote; `InputError` says what is wrong with it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> empty = np.zeros((3, 8, 8))
+    >>> patient = Patient("p1", empty.astype("f2"), empty.astype("u1"), empty.astype("u1"))
+    >>> with TemporaryDirectory() as folder:
+    ...     writer = CohortWriter(Path(folder), GridConfig(size=8))
+    ...     writer.add(patient, volume_ml=0.0)
+    ...     writer.finish(split={"train": ["p1"], "val": [], "test": []}, origin={})
+    ...     cohort = open_cohort(folder)
+    ...     cohort.split["train"], cohort.read("p1").x.shape
+    (['p1'], (3, 8, 8))
+    """
+    path = Path(path)
     file = path / "cohort.json"
     if not file.exists():
         recover(path)

@@ -195,7 +195,7 @@ def _covering(
     half = spacing_mm / pixel_mm / 2
     at, index = _positions(pixel_mm, centre, size, spacing_mm)[:, None], np.arange(n)[None]
     overlap = np.minimum(at + half, index + 0.5) - np.maximum(at - half, index - 0.5)
-    return (np.clip(overlap, 0, None) / (2 * half)).astype(np.float32)
+    return np.asarray((np.clip(overlap, 0, None) / (2 * half)).astype(np.float32))
 
 
 def _most_covered(share: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -212,4 +212,4 @@ def _interpolating(
     """(n, size): linear interpolation at the head's pixels; 0 beyond the grid."""
     at = ((np.arange(n) - centre) * pixel_mm / spacing_mm) + (size - 1) / 2
     weights = np.clip(1 - np.abs(at[:, None] - np.arange(size)[None]), 0, None)
-    return weights.astype(np.float32)
+    return np.asarray(weights.astype(np.float32))

@@ -108,4 +108,4 @@ def _smaller(f: Array, by: int) -> Array:
     """Means of `by` x `by` pixels; rows and columns that are left over at the end are left out."""
     side = f.shape[-1] // by
     cut = f[:, : side * by, : side * by]
-    return cut.reshape(len(f), side, by, side, by).mean(axis=(2, 4))
+    return np.asarray(cut.reshape(len(f), side, by, side, by).mean(axis=(2, 4)))

@@ -149,7 +149,7 @@ def noise_spectrum(
     shape = frequency_per_mm * np.exp(-2 * (frequency_per_mm / cutoff_per_mm) ** 2)
     # Z: the integral of 2 pi f * f exp(-2 f^2 / c^2) over f from 0 to infinity.
     norm = 2 * np.pi * np.sqrt(np.pi / 2) * cutoff_per_mm**3 / 8
-    return shape / norm
+    return np.asarray(shape / norm)
 
 
 def ct_noise(

@@ -1,9 +1,9 @@
-"""The template head: soft tissue maps on a 1 mm grid whose axes are known in MNI mm."""
+"""An anatomy: soft tissue maps on a 1 mm grid whose axes are known in MNI mm."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +16,6 @@ from strokediff.phantom.params import DrawnHead
 
 FORAMEN_MAGNUM_MM = -64.0
 """Height (MNI z) at which the intracranial cavity is cut from the spinal canal."""
-
-LOWEST_MM, HIGHEST_MM, FRONT_MM, SIDE_MM = -98, 100, 114, 92
 
 
 class Outside(Protocol):
@@ -81,7 +79,7 @@ class Atlas:
         axes = [axis.ravel() for axis in (self.x, self.y, self.z)]
         origin = np.array([axis[0] for axis in axes])
         step = np.array([axis[1] - axis[0] for axis in axes])
-        return (mni_mm - origin) / step
+        return np.asarray((mni_mm - origin) / step)
 
     def coarse(self, factor: int = 2) -> CoarseAtlas:
         """The maps that lesion shapes are drawn on, at every `factor`-th voxel."""
@@ -121,50 +119,6 @@ class AtlasSource(Protocol):
     def load(self) -> Atlas:
         """The anatomy; sources keep the last one or two in memory."""
         ...
-
-
-class WheelSource:
-    """The default anatomy: the MNI templates that nilearn carries."""
-
-    name = "mni152-nilearn"
-
-    def load(self) -> Atlas:
-        """The template's atlas, built once a process."""
-        return wheel_atlas()
-
-
-@lru_cache(maxsize=1)
-def wheel_atlas() -> Atlas:
-    """The MNI ICBM152 templates inside the nilearn wheel, with a procedural skull and face."""
-    from nilearn import datasets
-
-    from strokediff.phantom.head import ProceduralHead
-
-    images = [
-        load(resolution=1)
-        for load in (datasets.load_mni152_gm_template, datasets.load_mni152_wm_template)
-    ]
-    origin = images[0].affine[:3, 3]
-    grey, white = (extend(image.get_fdata(dtype=np.float32), origin) for image in images)
-    shape = grey.shape
-    x, y, z = np.ogrid[: shape[0], : shape[1], : shape[2]]
-    x, y, z = (
-        np.asarray(axis + start, dtype=np.float32)
-        for axis, start in zip((x, y, z), (-SIDE_MM, int(origin[1]), LOWEST_MM), strict=True)
-    )
-    return build_atlas(WheelSource.name, x, y, z, grey, white, None, ProceduralHead())
-
-
-def extend(data: Field, origin: NDArray[np.float64]) -> Field:
-    """Crop and pad the template so that face, vertex and neck fit."""
-    low = int(origin[2]) - LOWEST_MM
-    top = HIGHEST_MM - LOWEST_MM + 1
-    front = FRONT_MM - int(origin[1]) + 1
-    side = -int(origin[0]) - SIDE_MM
-    out = np.zeros((data.shape[0] - 2 * side, front, top), dtype=np.float32)
-    kept = data[side : data.shape[0] - side, :front, : top - low]
-    out[:, : kept.shape[1], low : low + kept.shape[2]] = kept
-    return out
 
 
 def build_atlas(

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from strokediff import __version__
 from strokediff.errors import UsageError
-from strokediff.phantom.anatomy import AtlasSource, WheelSource
+from strokediff.phantom.anatomy import AtlasSource
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.make import THICKNESS_MM, Phantom, make_phantom
 from strokediff.phantom.params import LesionKind
+from strokediff.phantom.template import WheelSource
 from strokediff.util.files import atomic_path, write_json
 from strokediff.util.processes import in_processes
 

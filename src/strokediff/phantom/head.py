@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from strokediff.phantom.anatomy import Atlas
 from strokediff.phantom.fields import Field, smooth_field, soft_step, upsample
 from strokediff.phantom.params import DrawnHead
-
-if TYPE_CHECKING:
-    from strokediff.phantom.anatomy import Atlas
 
 FAR_MM = 12.0
 AIR, FAT, MUSCLE, SKIN, GLOBE, LENS = -1000.0, -85.0, 52.0, 20.0, 12.0, 75.0

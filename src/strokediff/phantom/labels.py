@@ -140,7 +140,7 @@ def is_in(labels: NDArray[np.int16], ids: Iterable[int]) -> NDArray[np.bool_]:
 
 def soften(mask: NDArray[np.bool_]) -> Field:
     """A binary mask with edges of about a voxel."""
-    return ndimage.gaussian_filter(mask.astype(np.float32), 0.6)
+    return np.asarray(ndimage.gaussian_filter(mask.astype(np.float32), 0.6))
 
 
 def mni_axes(cerebrum: NDArray[np.bool_]) -> tuple[Field, Field, Field]:
@@ -178,4 +178,4 @@ class LabelHead:
         fat = (self._labels == SOFT) * soft_step(mottle - 0.35 + 1.2 * scalp, 0.2)
         hu += fat * (FAT - MUSCLE)
         hu += (self._labels == CANCELLOUS) * 90.0 * mottle
-        return ndimage.gaussian_filter(hu, 0.55)
+        return np.asarray(ndimage.gaussian_filter(hu, 0.55))

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct.volume import CT
 from strokediff.errors import UsageError
 from strokediff.phantom.acquisition import expose, plan, sample
-from strokediff.phantom.anatomy import AtlasSource, WheelSource
+from strokediff.phantom.anatomy import AtlasSource
 from strokediff.phantom.lesions import LesionShapes, ProceduralShapes
 from strokediff.phantom.params import LesionKind, draw_parameters
+from strokediff.phantom.template import WheelSource
 from strokediff.phantom.tissue import paint
 
 THICKNESS_MM: dict[str, float] = {"infarct": 5.0, "hemorrhage": 2.5}
@@ -25,6 +27,11 @@ class Phantom:
 
     `hu` (X, Y, Z) int16; `lesion` and `brain` (X, Y, Z) bool: voxels at least half filled by
     lesion, or by the intracranial cavity; `affine` index to RAS+ mm; `meta` plain JSON values.
+
+    >>> empty = np.zeros((4, 4, 2))
+    >>> phantom = Phantom(empty.astype("i2"), empty > 0, empty > 0, np.eye(4), {"kind": "infarct"})
+    >>> phantom.ct().spacing_mm
+    (1.0, 1.0, 1.0)
     """
 
     hu: NDArray[np.int16]
@@ -32,6 +39,10 @@ class Phantom:
     brain: NDArray[np.bool_]
     affine: NDArray[np.float64]
     meta: dict[str, Any]
+
+    def ct(self) -> CT:
+        """The image as `read_ct` would give it, without its checks."""
+        return CT(self.hu.astype(np.float32), self.affine)
 
 
 def make_phantom(
@@ -52,7 +63,12 @@ def make_phantom(
     and 2.5 mm for haemorrhages; `slices` limits the stack to that many slices from the vertex
     down; `tilt_deg` tilts the gantry, which shears the affine. `atlases` are anatomies to
     choose from (default: the MNI template of the nilearn wheel), `shapes` the source of lesion
-    outlines (default: procedural). Raises `UsageError` for an unknown kind or a matrix below 32.
+    outlines (default: procedural). Raises `UsageError` for an unknown kind or a matrix below 32,
+    `MissingExtraError` without the extra `phantom`, which brings the template.
+
+    >>> phantom = make_phantom("infarct", seed=1, matrix=64, slices=5)
+    >>> phantom.hu.shape, phantom.hu.dtype.name, phantom.lesion.dtype.name
+    ((64, 64, 5), 'int16', 'bool')
     """
     if kind not in THICKNESS_MM:
         raise UsageError(f"unknown kind '{kind}': expected one of {sorted(THICKNESS_MM)}")

@@ -104,9 +104,9 @@ def smooth_outline(mask: NDArray[np.bool_], sigma: float) -> Field:
     soft = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
     count = np.count_nonzero(mask)
     if not count:
-        return soft
+        return np.asarray(soft)
     outline = float(np.partition(soft.ravel(), soft.size - count)[soft.size - count])
-    return np.clip(soft * (0.5 / max(outline, 1e-3)), 0.0, 1.0, dtype=np.float32)
+    return np.asarray(np.clip(soft * (0.5 / max(outline, 1e-3)), 0.0, 1.0, dtype=np.float32))
 
 
 def _read_outline(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

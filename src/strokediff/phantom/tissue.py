@@ -141,4 +141,4 @@ def add_blood_pool(hu: Field, atlas: Atlas, subject: DrawnHead) -> Field:
     transverse = soft_step(3.2 - np.abs(z + 20 + 0.08 * (y + 80)), 2) * (depth > -5) * (y < -45)
     pool = np.maximum(sagittal, transverse * (depth < 0)) * 0.9
     hu = hu + falx * np.maximum(subject.blood_hu - 4 - hu, 0)
-    return hu + pool * np.maximum(subject.blood_hu - hu, 0)
+    return np.asarray(hu + pool * np.maximum(subject.blood_hu - hu, 0))

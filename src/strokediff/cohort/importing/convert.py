@@ -8,6 +8,7 @@ DST/cohort.json           layout, licence, spacing, labels, declared split, what
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,52 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.survey import ScanProgress, Survey
+from strokediff.cohort.importing.base import LesionClasses
+from strokediff.cohort.importing.registry import open_layout
+from strokediff.cohort.importing.survey import ScanProgress, Survey, survey
 from strokediff.cohort.record import SPLITS
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory
+
+
+def import_dataset(
+    layout: str,
+    source: str | Path,
+    out: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    test_list: Path | None = None,
+    pixel_mm: float | None = None,
+    skip_damaged: bool = False,
+    tell: Callable[[Survey], None] = lambda found: None,
+    progress: ScanProgress = lambda done, total, name: None,
+) -> Survey:
+    """Check a public data set, then write it to the new folder `out` as scans and masks.
+
+    `layout` names it ("phe-sich", "aisd", "cpaisd", "ctich", "nnunet", "bids"), `labels` are the
+    classes that count as the lesion, `test_list` a text file of test patients where the set
+    declares none, and `pixel_mm` a pixel's side where the files do not tell. `tell` is given what
+    was found before anything is written. Raises `UsageError` for a wrong choice or an `out` that
+    is there already, `InputError` with all that is wrong; with `skip_damaged` scans whose files
+    cannot be used are left out and named in `Survey.left_out`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     import_dataset("aisd", folder, f"{folder}/out")
+    Traceback (most recent call last):
+    strokediff.errors.InputError: ...not the layout of aisd...
+    """
+    source, out = Path(source), Path(out)
+    require_new(out)
+    opened = open_layout(layout, source, pixel_mm=pixel_mm)
+    chosen = None if labels is None else tuple(labels)
+    LesionClasses.chosen(opened, chosen)  # a wrong choice is told before the reading starts
+    found = survey(
+        opened, labels=chosen, test_list=test_list, skip_damaged=skip_damaged, progress=progress
+    )
+    tell(found)
+    convert(found, out, progress=progress)
+    return found
 
 
 def require_new(out: Path) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import gzip
 import shutil
 from pathlib import Path
-from typing import Any
-
-import nibabel as nib
-import numpy as np
 
 from strokediff.cohort.importing.base import Classes, Layout, ListedScan, SizeError
+from strokediff.ct.nifti.file import open_nifti
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import StoredArray, check_same_grid, read_labels
+from strokediff.ct.nifti.masks import check_same_grid, read_labels
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError
-from strokediff.util.quiet import quiet
 
 
 class VolumeLayout(Layout):
@@ -26,7 +22,7 @@ class VolumeLayout(Layout):
         (pair,) = case.pairs
         assert pair.mask is not None, "checked by check_listing"
         mask = read_labels(pair.mask)
-        image = stored_grid(pair.image)
+        image = open_nifti(pair.image)
         try:
             check_same_grid(mask, image)
         except InputError as error:
@@ -49,19 +45,3 @@ def copy_gzipped(source: Path, target: Path) -> None:
         return
     with source.open("rb") as plain, gzip.GzipFile(target, "wb", mtime=0) as packed:
         shutil.copyfileobj(plain, packed)
-
-
-def stored_grid(path: Path) -> StoredArray:
-    """An image's shape (in an array that takes no memory) and affine, from its header."""
-    try:
-        with quiet("nibabel.global"):
-            image: Any = nib.load(path)
-        shape, affine = tuple(image.shape), np.asarray(image.affine, dtype=np.float64)
-    except Exception as error:  # nibabel, gzip and zlib each raise their own kinds
-        raise InputError(
-            f"{path}: expected a NIfTI file, but it cannot be read "
-            f"({type(error).__name__}: {error}). Copy or export it again."
-        ) from error
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    return StoredArray(path, np.broadcast_to(np.uint8(0), shape), affine)

@@ -116,7 +116,7 @@ def _grown_back(core: Mask, label: Mask, grid: CoarseGrid) -> Mask:
 
 
 def _reconstruct(seed: Mask, within: Mask) -> Mask:
-    return ndimage.binary_propagation(seed & within, mask=within)
+    return np.asarray(ndimage.binary_propagation(seed & within, mask=within))
 
 
 def _overlap(part: Mask, prior: Mask) -> float:

@@ -113,7 +113,7 @@ def disc(radius_mm: float, pitch_mm: tuple[float, float]) -> Mask:
     """Disc of `radius_mm` on a grid of `pitch_mm`, as a structuring element."""
     rx, ry = (int(radius_mm / p) for p in pitch_mm)
     x, y = np.mgrid[-rx : rx + 1, -ry : ry + 1]
-    return (x * pitch_mm[0]) ** 2 + (y * pitch_mm[1]) ** 2 <= radius_mm**2
+    return np.asarray((x * pitch_mm[0]) ** 2 + (y * pitch_mm[1]) ** 2 <= radius_mm**2)
 
 
 def padding_in(hu: Array) -> Mask:
@@ -136,7 +136,9 @@ def _beside_fat(hu: Array, grid: CoarseGrid) -> Mask:
     steps = max(1, round(FAT_REACH_MM / float(np.mean(grid.pitch_mm))))
     cross = ndimage.generate_binary_structure(2, 1)[:, :, None]
     fat = hu < FAT_DEEP_HU
-    return ndimage.binary_dilation(fat, cross, iterations=steps, mask=hu < EDGE_HU) & ~fat
+    return np.asarray(
+        ndimage.binary_dilation(fat, cross, iterations=steps, mask=hu < EDGE_HU) & ~fat
+    )
 
 
 def _axis_hits(bone: Mask) -> Array:
@@ -183,7 +185,7 @@ def _block_means(hu: Array, block: tuple[int, int, int]) -> Array:
         hu = np.pad(hu, [(0, r) for r in rest], mode="edge")
     nx, ny, nz = (n // b for n, b in zip(hu.shape, block, strict=True))
     blocks = hu.reshape(nx, bx, ny, by, nz, bz)
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+    return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
 
 
 def _without(
@@ -214,7 +216,7 @@ def _whole(labels: NDArray[np.int32]) -> Mask:
         seen = other.any(axis=2)
         if np.count_nonzero(seen & column) > IN_COLUMN * np.count_nonzero(seen):
             head |= other
-    return head
+    return np.asarray(head)
 
 
 def _crop_to_head(

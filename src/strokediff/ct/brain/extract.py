@@ -61,6 +61,13 @@ def extract_brain(volume: CT) -> BrainMask:
     Slices that cannot be used (blank, partly missing, metal streaks, noise, foreign content) are
     stepped over and named, if good ones lie on both sides. Raises InputError if no slice shows
     tissue of a brain's density enclosed by bone.
+
+    >>> x, y, z = np.ogrid[-1:1:72j, -1:1:72j, -1:1:14j]
+    >>> r = np.sqrt(x**2 + y**2 + z**2)
+    >>> hu = np.select([r < 0.7, r < 0.8], [35.0, 900.0], default=-1000.0)
+    >>> brain = extract_brain(CT(hu, np.diag([3.0, 3.0, 12.0, 1.0])))
+    >>> brain.mask.shape, round(brain.volume_ml, -1), brain.warnings
+    ((72, 72, 14), 1250.0, ())
     """
     volume = without_window(volume)
     volume, stripped = with_skull(volume)

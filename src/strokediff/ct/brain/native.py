@@ -60,14 +60,14 @@ def _refined(distance: Array, hu: Array, spacing: tuple[float, float]) -> Mask:
     vote = [VOTE_MM / s for s in spacing]
     voted = ndimage.gaussian_filter(mask.astype(np.float32), vote) > 0.5
     opened = ndimage.binary_opening(voted, structure=disc(SPUR_MM, spacing))
-    return opened | _small_holes(opened, spacing)
+    return np.asarray(opened | _small_holes(opened, spacing))
 
 
 def _small_holes(mask: Mask, spacing: tuple[float, float]) -> Mask:
     labels, _ = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
     sizes = np.bincount(labels.ravel()) * spacing[0] * spacing[1]
     sizes[0] = np.inf
-    return (sizes < SMALL_HOLE_MM2)[labels]
+    return np.asarray((sizes < SMALL_HOLE_MM2)[labels])
 
 
 def _window(near: Mask, grid: CoarseGrid, shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -86,6 +86,6 @@ def _upsampled(signed: Array, grid: CoarseGrid, window: tuple[slice, slice]) -> 
         (np.arange(w.start, w.stop) - o - (b - 1) / 2) / b
         for w, o, b in zip(window, grid.origin[:2], grid.block[:2], strict=True)
     ]
-    return ndimage.map_coordinates(
-        signed, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest", prefilter=False
-    )
+    grid_at = np.meshgrid(*at, indexing="ij")
+    found = ndimage.map_coordinates(signed, grid_at, order=1, mode="nearest", prefilter=False)
+    return np.asarray(found)

@@ -161,7 +161,7 @@ class Sweep:
             return area
         before = self.area_mm2(self.mask[:, :, good[-2]])
         slope = (area - before) / (self.at_mm[good[-1]] - self.at_mm[good[-2]])
-        return min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]]))
+        return float(min(area, area + slope * float(self.at_mm[k] - self.at_mm[good[-1]])))
 
     def _foreseen_mm2(
         self,
@@ -230,9 +230,11 @@ def _shape_price(prior: Mask, grid: CoarseGrid, step_mm: float) -> Array:
     inside = ndimage.distance_transform_edt(prior, sampling=grid.pitch_mm)
     free = SLACK_MM + SLOPE * step_mm
     far = FAR_PRICE * np.clip((outside - free) / free, 0, 1)
-    return (far - INSIDE_BONUS * np.clip(inside / INSIDE_MM, 0, 1)).astype(np.float32)
+    return np.asarray((far - INSIDE_BONUS * np.clip(inside / INSIDE_MM, 0, 1)).astype(np.float32))
 
 
 def _geodesic_weight(hu: Array) -> Array:
     gx, gy = np.gradient(np.clip(hu, -50.0, 200.0))
-    return CONTOUR * (0.2 + 0.8 * np.exp(-np.hypot(gx, gy) / EDGE_SCALE_HU)).astype(np.float32)
+    return np.asarray(
+        CONTOUR * (0.2 + 0.8 * np.exp(-np.hypot(gx, gy) / EDGE_SCALE_HU)).astype(np.float32)
+    )

@@ -44,7 +44,7 @@ def signed_distance(
         return np.full(mask.shape, empty_mm, dtype=np.float32)
     outside = ndimage.distance_transform_edt(~mask, sampling=pitch_mm)
     inside = ndimage.distance_transform_edt(mask, sampling=pitch_mm)
-    return (outside - inside).astype(np.float32)
+    return np.asarray((outside - inside).astype(np.float32))
 
 
 def neighbours(k: int, left_out: Collection[int], count: int) -> tuple[int | None, int | None]:

@@ -138,7 +138,7 @@ class StackGeometry:
         """
         steps = self.increments_mm
         padded = np.concatenate([steps[:1], steps, steps[-1:]])
-        return (padded[:-1] + padded[1:]) / 2
+        return np.asarray((padded[:-1] + padded[1:]) / 2)
 
     def affine_ras(self) -> NDArray[np.float64]:
         """Stored index (column, row, slice) to RAS+ mm (4, 4); sheared where the gantry tilts.

@@ -35,7 +35,7 @@ def without_unused_bits(stored: NDArray[Any], bits: int) -> NDArray[Any]:
     shift = stored.dtype.itemsize * 8 - bits
     if stored.dtype.kind not in "iu" or not 0 < shift < stored.dtype.itemsize * 8:
         return stored
-    return np.right_shift(np.left_shift(stored, shift), shift)
+    return np.asarray(np.right_shift(np.left_shift(stored, shift), shift))
 
 
 def padding_where(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
     ImplicitVRLittleEndian,
@@ -78,7 +78,7 @@ class PixelReader:
                 f"{header.path}: RescaleSlope {slope:g} and RescaleIntercept {intercept:g} give "
                 f"values that are no numbers. The header is damaged; copy the file again."
             )
-        return np.maximum(hu, np.float32(FLOOR_HU), out=hu)
+        return np.asarray(np.maximum(hu, np.float32(FLOOR_HU), out=hu))
 
     def _restore_sign(
         self, header: SliceHeader, raw: NDArray[Any], hu: NDArray[np.float32], slope: float

@@ -30,6 +30,14 @@ def discover(
     `segment` are never input; `out` is where the next ones go. `series_uid` keeps only the case
     with that series, and accounts for nothing else. Raises `InputError` where there is nothing to
     segment, unless two or more patients failed: then there is no case and they are all named.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b.nii.gz", "a.nii.gz", "notes.txt"):
+    ...         _ = Path(folder, name).write_bytes(b"")
+    ...     found = discover(folder)
+    >>> [case.name for case in found.cases], found.notes
+    (['a', 'b'], ['1 other files (no images) were left out'])
     """
     path = Path(path)
     if not path.exists():

@@ -62,7 +62,7 @@ def survey_folder(root: Path, out: Path | None = None) -> Tree:
 
 
 def survey_files(root: Path, files: Iterable[Path]) -> Tree:
-    """ScannedFiles files that are known to be no archives: one file, or those that a DICOMDIR names."""
+    """Scan files that are known to be no archives: one file, or those that a DICOMDIR names."""
     tree = Tree(root)
     _scan(tree, list(files))
     return tree

@@ -63,14 +63,22 @@ def save_like(
     path: str | Path,
     *,
     dtype: DTypeLike,
-    description: str,
+    description: str = "strokediff",
 ) -> Path:
     """Write an array on the volume's canonical grid as NIfTI on the volume's stored grid.
 
     Same shape, axis order and affine as the source, sform code 1, and a qform too where the
     affine has no shear (a qform cannot hold one). Uneven slices have no single affine: they are
     resampled on `regular_grid(volume)`, bool and 8-bit arrays to the nearest slice, others
-    linearly, and the header's description says so. Returns the path; atomic.
+    linearly, and the header's description says so. Returns the path; atomic. Raises `ValueError`
+    for an array of another shape, `UsageError` where the path cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> ct = CT(np.zeros((4, 5, 3)), np.diag([-0.5, -0.5, 5.0, 1.0]))
+    >>> with TemporaryDirectory() as folder:
+    ...     file = save_like(ct, ct.hu > 40, f"{folder}/mask.nii.gz", dtype=np.uint8)
+    ...     nib.load(file).shape
+    (4, 5, 3)
     """
     path = Path(path)
     dtype = np.dtype(dtype)
@@ -133,5 +141,5 @@ def _cast(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         return array.astype(np.uint8)
     if dtype.kind in "iu" and array.dtype.kind == "f":
         info = np.iinfo(dtype)
-        return np.clip(np.rint(array), info.min, info.max).astype(dtype)
+        return np.asarray(np.clip(np.rint(array), info.min, info.max).astype(dtype))
     return array.astype(dtype)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nibabel as nib
 import numpy as np
@@ -36,6 +36,22 @@ SEEN = 1000
 """Values that are counted before a mask is called one of many values."""
 
 
+class Placed(Protocol):
+    """What has a place in space: a `NiftiFile`, a `Source`, a `StoredArray`."""
+
+    @property
+    def path(self) -> Path:
+        """What messages call it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As stored."""
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """(4, 4) to RAS+ mm."""
+
+
 @dataclass(frozen=True)
 class StoredArray:
     """A NIfTI file's array (X, Y, Z), as stored, and its affine (4, 4) to RAS+ mm."""
@@ -43,6 +59,11 @@ class StoredArray:
     path: Path
     array: NDArray[Any]
     affine: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the array."""
+        return self.array.shape
 
 
 def read_mask(path: Path) -> StoredArray:
@@ -102,17 +123,17 @@ def read_probability(path: Path) -> StoredArray:
     return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
 
 
-def check_same_grid(grid: StoredArray, reference: StoredArray) -> None:
+def check_same_grid(grid: Placed, reference: Placed) -> None:
     """Raise `InputError` unless both files have one shape and place their voxels alike.
 
     The corners of the two images must coincide within `GRID_TOLERANCE` of the smallest spacing.
     """
-    if grid.array.shape != reference.array.shape:
+    if grid.shape != reference.shape:
         raise InputError(
-            f"{grid.path}: expected the grid of {reference.path}, shape {reference.array.shape}, "
-            f"got shape {grid.array.shape}. Resample it onto that grid (nearest neighbour)."
+            f"{grid.path}: expected the grid of {reference.path}, shape {reference.shape}, "
+            f"got shape {grid.shape}. Resample it onto that grid (nearest neighbour)."
         )
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(grid.array.shape) - 1)
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(grid.shape) - 1)
     offset = nib.affines.apply_affine(grid.affine - reference.affine, corners)
     distance = float(np.linalg.norm(offset, axis=1).max())
     spacing = np.linalg.norm(reference.affine[:3, :3], axis=0)
