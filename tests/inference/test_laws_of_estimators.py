@@ -14,7 +14,9 @@ from strokediff.core.process import SynchronousProcess
 from strokediff.inference.algorithm1 import Algorithm1, FixedScale, own
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Slices
+from strokediff.inference.repeated import Repeated, Tolerance
 from strokediff.inference.salient import Salient
+from strokediff.inference.tally import NoStore, Tally
 from strokediff.noise.base import CPU
 from strokediff.noise.isotropic import IsotropicNoise
 
@@ -124,3 +126,20 @@ def test_with_d_1_the_label_moves_as_the_image_does_after_its_first_look(
     x_final = process.clean(x_1, eps_1, torch.ones(3, dtype=torch.long))
     bar = process.alpha_bar(torch.full((3,), T_i), x_T)
     torch.testing.assert_close(y_final, x_final - (x_T - y_T) / bar.sqrt(), atol=1e-4, rtol=1e-4)
+
+
+def test_no_slice_is_closed_before_the_least_draws_though_stopped_amid_them(
+    process: SynchronousProcess, slices: Slices
+) -> None:
+    """A run that was stopped after two of four draws that agree makes the other two."""
+
+    class Stopped(NoStore):
+        def load(self, name: str, like: Tensor) -> Tally:
+            tally = Tally.empty(like)
+            for _ in range(2):
+                tally.add(range(len(like)), like, torch.ones_like(like), 0.0)
+            return tally
+
+    context = Context(Asked(), process, IsotropicNoise(), store=Stopped())
+    sure = Repeated(Direct(), 100, Tolerance(ml=1e6, least=4))
+    assert sure.estimate(slices, context).tally.counts.tolist() == [4, 4, 4]
