@@ -14,6 +14,7 @@ from strokediff.core.process import SynchronousProcess
 from strokediff.inference.algorithm1 import Algorithm1, FixedScale, own
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Slices
+from strokediff.inference.mirrored import Mirrored
 from strokediff.inference.repeated import Repeated, Tolerance
 from strokediff.inference.salient import Salient
 from strokediff.inference.tally import NoStore, Tally
@@ -143,3 +144,24 @@ def test_no_slice_is_closed_before_the_least_draws_though_stopped_amid_them(
     context = Context(Asked(), process, IsotropicNoise(), store=Stopped())
     sure = Repeated(Direct(), 100, Tolerance(ml=1e6, least=4))
     assert sure.estimate(slices, context).tally.counts.tolist() == [4, 4, 4]
+
+
+def test_a_mirrored_draw_sees_mask_and_neighbours_mirrored_with_the_slice(
+    process: SynchronousProcess, slices: Slices
+) -> None:
+    """Draw 1 asks of the head turned left to right, all of it, as if it had been scanned so."""
+    g = torch.Generator().manual_seed(2)
+    m = (torch.rand(slices.m.shape, generator=g) < 0.7).float()
+    beside = torch.randn(3, 2, *slices.shape[1:], generator=g)
+    odd = dataclasses.replace(slices, m=m, x_0=slices.x_0 * m, beside=beside, draws=[1, 1, 1])
+    turned = dataclasses.replace(
+        odd, x_0=odd.x_0.flip(-1), m=odd.m.flip(-1), beside=beside.flip(-1), draws=[0, 0, 0]
+    )
+
+    def network(seen: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        lopsided = torch.linspace(0, 1, seen.shape[-1])
+        return torch.zeros_like(seen[:, :1]), 1.0 + (seen * lopsided).sum(1, keepdim=True)
+
+    context = Context(network, process, IsotropicNoise())
+    found = Mirrored(Direct()).draw(odd, context)
+    assert torch.equal(found, Direct().draw(turned, context).flip(-1))
