@@ -1,3 +1,186 @@
-"""Stroke lesion segmentation on non-contrast head CT by synchronous image-label diffusion."""
+"""Stroke lesion segmentation on non-contrast head CT by synchronous image-label diffusion.
+
+    >>> import strokediff as sd
+    >>> model = sd.load("phantom-stroke")                     # doctest: +SKIP
+    >>> found = model.segment(sd.read_ct("scan.nii.gz"))      # doctest: +SKIP
+    >>> found.volume_ml, found.interval_ml                    # doctest: +SKIP
+    >>> found.save("out/")                                    # doctest: +SKIP
+
+Names are imported when they are first used: `import strokediff` alone loads nothing heavy. For
+research use only; not a medical device.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from strokediff.benchmark.runner import Benchmark as Benchmark
+    from strokediff.cohort.exporting import export_nnunet as export_nnunet
+    from strokediff.cohort.importing.convert import import_dataset as import_dataset
+    from strokediff.cohort.prepare import prepare_cohort as prepare_cohort
+    from strokediff.cohort.store import Cohort as Cohort
+    from strokediff.cohort.store import open_cohort as open_cohort
+    from strokediff.core.losses import P2 as P2
+    from strokediff.core.losses import exact_weights as exact_weights
+    from strokediff.core.objective import LossConfig as LossConfig
+    from strokediff.core.objective import Objective as Objective
+    from strokediff.core.oracle import Oracle as Oracle
+    from strokediff.core.process import Diffused as Diffused
+    from strokediff.core.process import SynchronousProcess as SynchronousProcess
+    from strokediff.core.schedule import Schedule as Schedule
+    from strokediff.core.schedule import sigmoid_schedule as sigmoid_schedule
+    from strokediff.ct.brain.extract import BrainMask as BrainMask
+    from strokediff.ct.brain.extract import extract_brain as extract_brain
+    from strokediff.ct.nifti.images import save_like as save_like
+    from strokediff.ct.read import read_ct as read_ct
+    from strokediff.ct.volume import CT as CT
+    from strokediff.errors import InputError as InputError
+    from strokediff.errors import PartialFailure as PartialFailure
+    from strokediff.errors import StrokediffError as StrokediffError
+    from strokediff.errors import UsageError as UsageError
+    from strokediff.evaluation.metrics import CaseMetrics as CaseMetrics
+    from strokediff.evaluation.metrics import evaluate as evaluate
+    from strokediff.evaluation.summary import Summary as Summary
+    from strokediff.evaluation.summary import summarize as summarize
+    from strokediff.inference.algorithm1 import Algorithm1 as Algorithm1
+    from strokediff.inference.compute import Compute as Compute
+    from strokediff.inference.direct import Direct as Direct
+    from strokediff.inference.estimation import Estimation as Estimation
+    from strokediff.inference.estimation import Limits as Limits
+    from strokediff.inference.estimator import Context as Context
+    from strokediff.inference.estimator import LabelEstimate as LabelEstimate
+    from strokediff.inference.estimator import Slices as Slices
+    from strokediff.inference.fusion import Fused as Fused
+    from strokediff.inference.fusion import Staple as Staple
+    from strokediff.inference.mirrored import Mirrored as Mirrored
+    from strokediff.inference.repeated import Repeated as Repeated
+    from strokediff.inference.repeated import Tolerance as Tolerance
+    from strokediff.inference.salient import Salient as Salient
+    from strokediff.inference.salient import Stratified as Stratified
+    from strokediff.networks.config import NetworkConfig as NetworkConfig
+    from strokediff.networks.two_stream import TwoStreamUNet as TwoStreamUNet
+    from strokediff.noise.base import NoiseModel as NoiseModel
+    from strokediff.noise.calibrated import CalibratedFourierNoise as CalibratedFourierNoise
+    from strokediff.noise.fourier import FourierNoise as FourierNoise
+    from strokediff.noise.isotropic import IsotropicNoise as IsotropicNoise
+    from strokediff.noise.low_rank import LowRankNoise as LowRankNoise
+    from strokediff.noise.store import load_noise as load_noise
+    from strokediff.noise.store import save_noise as save_noise
+    from strokediff.phantom.cohort import write_cohort as write_cohort
+    from strokediff.phantom.make import Phantom as Phantom
+    from strokediff.phantom.make import make_phantom as make_phantom
+    from strokediff.prediction.predict import Predicted as Predicted
+    from strokediff.prediction.predict import predict as predict
+    from strokediff.prediction.scoring import Evaluation as Evaluation
+    from strokediff.prediction.scoring import evaluate_folders as evaluate_folders
+    from strokediff.result.record import Lesion as Lesion
+    from strokediff.result.record import Provenance as Provenance
+    from strokediff.result.record import Record as Record
+    from strokediff.result.record import json_schema as json_schema
+    from strokediff.segmentation.calibrate.run import calibrate as calibrate
+    from strokediff.segmentation.load import load as load
+    from strokediff.segmentation.model import Model as Model
+    from strokediff.segmentation.patients.job import Outcome as Outcome
+    from strokediff.segmentation.patients.run import segment_folder as segment_folder
+    from strokediff.segmentation.result import Segmentation as Segmentation
+    from strokediff.training.config import TrainingConfig as TrainingConfig
+    from strokediff.training.train import train as train
+
+_HOMES = {
+    # Segment a scan.
+    "load": "segmentation.load",
+    "Model": "segmentation.model",
+    "read_ct": "ct.read",
+    "CT": "ct.volume",
+    "Segmentation": "segmentation.result",
+    "Record": "result.record",
+    "Lesion": "result.record",
+    "Provenance": "result.record",
+    "json_schema": "result.record",
+    "segment_folder": "segmentation.patients.run",
+    "Outcome": "segmentation.patients.job",
+    "extract_brain": "ct.brain.extract",
+    "BrainMask": "ct.brain.extract",
+    "save_like": "ct.nifti.images",
+    # Score masks.
+    "evaluate": "evaluation.metrics",
+    "CaseMetrics": "evaluation.metrics",
+    "evaluate_folders": "prediction.scoring",
+    "Evaluation": "prediction.scoring",
+    "summarize": "evaluation.summary",
+    "Summary": "evaluation.summary",
+    # Train.
+    "import_dataset": "cohort.importing.convert",
+    "prepare_cohort": "cohort.prepare",
+    "open_cohort": "cohort.store",
+    "Cohort": "cohort.store",
+    "export_nnunet": "cohort.exporting",
+    "TrainingConfig": "training.config",
+    "train": "training.train",
+    "predict": "prediction.predict",
+    "Predicted": "prediction.predict",
+    "calibrate": "segmentation.calibrate.run",
+    "Compute": "inference.compute",
+    "make_phantom": "phantom.make",
+    "Phantom": "phantom.make",
+    "write_cohort": "phantom.cohort",
+    "Benchmark": "benchmark.runner",
+    # Research on the method.
+    "Schedule": "core.schedule",
+    "sigmoid_schedule": "core.schedule",
+    "SynchronousProcess": "core.process",
+    "Diffused": "core.process",
+    "Objective": "core.objective",
+    "LossConfig": "core.objective",
+    "P2": "core.losses",
+    "exact_weights": "core.losses",
+    "Oracle": "core.oracle",
+    "NoiseModel": "noise.base",
+    "IsotropicNoise": "noise.isotropic",
+    "FourierNoise": "noise.fourier",
+    "CalibratedFourierNoise": "noise.calibrated",
+    "LowRankNoise": "noise.low_rank",
+    "save_noise": "noise.store",
+    "load_noise": "noise.store",
+    "NetworkConfig": "networks.config",
+    "TwoStreamUNet": "networks.two_stream",
+    "Estimation": "inference.estimation",
+    "Limits": "inference.estimation",
+    "Slices": "inference.estimator",
+    "Context": "inference.estimator",
+    "LabelEstimate": "inference.estimator",
+    "Direct": "inference.direct",
+    "Salient": "inference.salient",
+    "Stratified": "inference.salient",
+    "Algorithm1": "inference.algorithm1",
+    "Repeated": "inference.repeated",
+    "Tolerance": "inference.repeated",
+    "Mirrored": "inference.mirrored",
+    "Fused": "inference.fusion",
+    "Staple": "inference.fusion",
+    # Errors.
+    "StrokediffError": "errors",
+    "UsageError": "errors",
+    "InputError": "errors",
+    "PartialFailure": "errors",
+}
+"""Public name to the module that it lives in."""
+
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'strokediff' has no attribute {name!r}")
+    value = getattr(import_module(f"strokediff.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from strokediff import __version__
-from strokediff.cli.allocator import keep_freed_memory
+from strokediff.util.allocator import keep_freed_memory
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.calibrate import calibrate
 from strokediff.cli.demo import demo

@@ -34,31 +34,29 @@ def calibrate(
     from rich.table import Table
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.errors import UsageError
     from strokediff.inference.compute import Compute
     from strokediff.inference.estimation import METHODS, Estimation
-    from strokediff.segmentation.calibrate.checkpoint import validation_patients, write_tuned
-    from strokediff.segmentation.calibrate.heads import tune
-    from strokediff.segmentation.model import load_model
-    from strokediff.training.trouble import explained
-    from strokediff.util.files import refuse_here, sole
-    from strokediff.util.locks import LOCK_NAME
+    from strokediff.segmentation.calibrate.run import calibrate as calibrate_in
 
     names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
-    estimations = [Estimation(name, preset) for name in names]
-    refuse_here(out)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out}: a file. Choose a new folder for the calibrated model.")
-    if out.exists() and any(p.name != LOCK_NAME for p in out.iterdir()):
-        raise UsageError(f"{out}: not empty. Choose a new folder for the calibrated model.")
-    with explained(f"{out}: calibration stopped"):
-        loaded = load_model(model, Compute.of(device))
-        patients = validation_patients(model, data)
-        # Let go of before the folder is put in place: Windows renames none that holds an open file.
-        with sole(out, "calibrate"), progress_bar(quiet) as bar:
-            task = bar.add_task("validation scans", total=sum(map(len, patients)))
-            found = tune(loaded, patients, estimations, population, lambda name: bar.advance(task))
-        write_tuned(model, out, found)
+    patients: list[list[str]] = []
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("validation scans", total=None)
+
+        def begun(scans: list[list[str]]) -> None:
+            patients.extend(scans)
+            bar.update(task, total=sum(map(len, scans)))
+
+        found = calibrate_in(
+            model,
+            data,
+            out,
+            [Estimation(name, preset) for name in names],
+            population=population,
+            compute=Compute.of(device),
+            begun=begun,
+            on_head=lambda name: bar.advance(task),
+        )
     table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():
         table.add_row(

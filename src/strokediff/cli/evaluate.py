@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strokediff.errors import InputError, UsageError, raise_all
-
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from strokediff.evaluation.metrics import CaseMetrics
     from strokediff.evaluation.summary import Summary
-    from strokediff.evaluation.unit import Unit
     from strokediff.prediction.pairing import Pair
 
 
@@ -54,83 +51,23 @@ def evaluate(
     """
     from rich.console import Console
     from rich.markup import escape
-
-    from strokediff.evaluation.summary import summarize
-    from strokediff.evaluation.tables import format_csv, format_json, is_metrics
-    from strokediff.prediction.pairing import listed, pair_cases
-    from strokediff.util.files import write_text
-    from strokediff.util.plaintext import visible
-
-    if output.suffix != ".csv":
-        raise UsageError(f"{output}: expected an output that ends in .csv, such as metrics.csv.")
-    output_json = output.with_suffix(".json")
-    if output_json.is_file() and not is_metrics(output_json.read_bytes()):
-        raise UsageError(
-            f"{output_json}: exists and is no summary of 'strokediff evaluate', which would "
-            "replace it. Choose another name for the output."
-        )
-    console = Console(quiet=quiet)
-    pairs, extra = pair_cases(pred_dir, truth_dir, probabilities)
-    if extra:
-        console.print(
-            f"[yellow]Warning:[/] {len(extra)} predictions have no true mask and are left out: "
-            f"{escape(listed(extra))}"
-        )
-    rows = _evaluate_all(pairs, _unit(unit, truth_dir, console), console)
-    summary = summarize(rows)
-    write_text(output, format_csv(rows))
-    write_text(output_json, format_json(summary))
-    _print_summary(console, summary)
-    console.print(visible(f"Wrote {output} and {output_json}"), highlight=False, markup=False)
-
-
-def _unit(name: str, truth_dir: Path, console: Console) -> Unit:
-    """The unit that was asked for, or that the truth's cohort.json calls for."""
-    from strokediff.cohort.sources import spacing_known_beside
-    from strokediff.evaluation.unit import Unit
-
-    known = spacing_known_beside(truth_dir)
-    if name == "auto":
-        return Unit.MM if known else Unit.PX
-    if name not in (u.value for u in Unit):
-        raise UsageError(f"--unit: expected auto, mm or px, got {name!r}.")
-    if name == "mm" and not known:
-        console.print("[yellow]Warning:[/] spacing is unknown, so mm and mL are nominal.")
-    return Unit(name)
-
-
-def _evaluate_all(pairs: list[Pair], unit: Unit, console: Console) -> list[CaseMetrics]:
-    """The rows; every unsuitable file is reported, not only the first, and then none counts."""
     from rich.progress import track
 
-    rows, problems = [], []
-    for pair in track(pairs, "Evaluating", console=console, transient=True):
-        try:
-            rows.append(_evaluate_pair(pair, unit))
-        except InputError as error:
-            problems.append(error)
-    raise_all(problems)
-    return rows
+    from strokediff.prediction.scoring import check_table, evaluate_folders
+    from strokediff.util.plaintext import visible
 
+    check_table(output)
+    console = Console(quiet=quiet)
 
-def _evaluate_pair(pair: Pair, unit: Unit) -> CaseMetrics:
-    from strokediff.ct.nifti.masks import check_same_grid, read_mask, read_probability
-    from strokediff.evaluation.metrics import evaluate_case
+    def each(pairs: list[Pair]) -> Iterable[Pair]:
+        return track(pairs, "Evaluating", console=console, transient=True)
 
-    true, pred = read_mask(pair.true), read_mask(pair.pred)
-    check_same_grid(pred, true)
-    prob = None
-    if pair.prob is not None:
-        prob = read_probability(pair.prob)
-        check_same_grid(prob, true)
-    return evaluate_case(
-        pair.case,
-        mask_pred=pred.array,
-        mask_true=true.array,
-        affine=true.affine,
-        prob=None if prob is None else prob.array,
-        unit=unit,
-    )
+    found = evaluate_folders(pred_dir, truth_dir, probabilities, unit=unit, each=each)
+    for warning in found.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
+    table, summary = found.write(output)
+    _print_summary(console, found.summary)
+    console.print(visible(f"Wrote {table} and {summary}"), highlight=False, markup=False)
 
 
 def _print_summary(console: Console, summary: Summary) -> None:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-OWN = "own"
-
 
 def predict(
     data: Annotated[Path, typer.Argument(help="Cohort written by 'strokediff prepare'.")],
@@ -45,55 +43,45 @@ def predict(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
-    from strokediff.cohort.store import SPLITS, open_cohort
-    from strokediff.errors import InputError, UsageError
+    from strokediff.cohort.store import open_cohort
     from strokediff.inference.compute import Compute
     from strokediff.inference.estimation import Estimation
-    from strokediff.prediction.folder import predict_cohort
-    from strokediff.prediction.load import load_predictor
-    from strokediff.training.checkpoint import read_split
-    from strokediff.training.trouble import explained
-    from strokediff.util.files import sole
-    from strokediff.weights import model_path
+    from strokediff.prediction.predict import Predicted
+    from strokediff.prediction.predict import predict as predict_in
 
-    if split not in (*SPLITS, OWN):
-        raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
-    cohort, path = open_cohort(data), model_path(model)
-    name, predictor = load_predictor(
-        path, cohort, Estimation(method, preset, cut=cut), Compute.of(device, precision), seed
-    )
-    kept = read_split(path)
-    names = kept.get("test", []) if split == OWN else cohort.split[split]
-    if not names and split == OWN:
-        raise InputError(f"{path}: trained without test patients. Name a split of the cohort.")
-    if not names:
-        raise InputError(f"{data}: no patients in split '{split}'. Prepare it with --{split} > 0.")
-    gone = sorted({*names} - {*cohort.patients})
-    if gone:
-        raise InputError(
-            f"{data}: {len(gone)} test patients of {path} are not in it ({', '.join(gone[:5])}). "
-            "Give the cohort that the model was trained with."
+    estimation, compute = Estimation(method, preset, cut=cut), Compute.of(device, precision)
+    with progress_bar(quiet) as bar:
+        task = bar.add_task("", total=None)
+
+        def begun(predicted: Predicted) -> None:
+            bar.update(task, description=predicted.name, total=len(predicted.patients))
+            if predicted.seen:
+                typer.echo(_seen(predicted.seen, len(predicted.patients)), err=True)
+
+        done = predict_in(
+            open_cohort(data),
+            model,
+            out,
+            estimation,
+            split=split,
+            compute=compute,
+            seed=seed,
+            begun=begun,
+            on_patient=lambda _: bar.advance(task),
         )
-    seen = sorted({*names} & {*kept.get("train", ())})
-    if seen:
-        typer.echo(
-            f"strokediff: warning: the model was trained on {len(seen)} of these {len(names)} "
-            f"patients ({', '.join(seen[:5])}): their scores say nothing of new ones.",
-            err=True,
-        )
-    stopped = explained(
-        f"{out}: stopped", then=lambda: "The same command goes on where it stopped."
-    )
-    with sole(out, "predict"), stopped, progress_bar(quiet) as bar:
-        task = bar.add_task(name, total=len(names))
-        predict_cohort(cohort, names, predictor, [name], out, lambda _: bar.advance(task))
-    done = out / name
-    files = (done / "masks", out / "truth", "-o", done / "metrics.csv")
-    words = ("strokediff", "evaluate", *files, "--probabilities", done / "probabilities")
+    files = (done.masks, done.truth, "-o", out / done.name / "metrics.csv")
+    words = ("strokediff", "evaluate", *files, "--probabilities", done.probabilities)
     command = shlex.join(map(str, words))
     Console(quiet=quiet).print(
-        f"{len(names)} patients in {out}. Score them with:\n  {command}",
+        f"{len(done.patients)} patients in {out}. Score them with:\n  {command}",
         soft_wrap=True,
         highlight=False,
         markup=False,
+    )
+
+
+def _seen(seen: list[str], of: int) -> str:
+    return (
+        f"strokediff: warning: the model was trained on {len(seen)} of these {of} patients "
+        f"({', '.join(seen[:5])}): their scores say nothing of new ones."
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
 
 if TYPE_CHECKING:
-    from strokediff.ct.discovery.cases import Case
+    from strokediff.ct.discovery.cases import Case, Discovery
     from strokediff.segmentation.patients import Outcome
 
 
@@ -73,52 +72,48 @@ def segment(
     are, unless their files or a setting changed.
     """
     from strokediff.cli.progress import print_line, progress_bar
-    from strokediff.ct.discovery.discover import discover
-    from strokediff.inference.compute import Compute
     from strokediff.inference.estimation import Estimation, Limits
-    from strokediff.segmentation.model import load_model
-    from strokediff.segmentation.patients import Job, check_writable, segment_cases
+    from strokediff.segmentation.load import load
+    from strokediff.segmentation.patients import segment_folder
     from strokediff.util.plaintext import visible
-    from strokediff.weights import model_path
 
     limits = Limits(tolerance_ml, max_evaluations)
     estimation = Estimation(method, preset, transition, fusion, limits, cut)
-    compute = Compute.of(device, precision, threads)
-    with _older_does_not_count(out):
-        found = discover(source, series, out)
-    check_writable(out)
-    loaded = load_model(model_path(model), compute)
-    estimation.estimator(loaded.process.T)  # refuses limits that do not fit before a scan is read
-    job = Job(
-        model=loaded.compiled() if compile_ else loaded,
-        estimation=estimation,
-        seed=seed,
-        series=series,
-        pictures=preview,
-        uncertainty=uncertainty,
-        redo=redo,
-    )
+    loaded = load(model, device=device, precision=precision, threads=threads, compile=compile_)
+    outcomes: list[Outcome] = []
+    patients = 1
     with progress_bar(quiet) as bar:
         task = bar.add_task("", total=None, start=False)
         tell = partial(print_line, bar)
 
+        def found(discovery: Discovery) -> None:
+            nonlocal patients
+            patients = discovery.n_patients
+
         def advance(case: Case, done: int, total: int) -> None:
             if done == 0:
-                which = (
-                    f"{len(outcomes) + 1} of {found.n_patients} " if found.n_patients > 1 else ""
-                )
+                which = f"{len(outcomes) + 1} of {patients} " if patients > 1 else ""
                 bar.reset(task, description=f"{which}{case.name}", total=total)
             bar.update(task, advance=done)
 
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
-            tell(_plan(case.name, evaluations, seconds, str(compute.device)))
+            tell(_plan(case.name, evaluations, seconds, str(loaded.compute.device)))
 
-        outcomes: list[Outcome] = []
-        run = segment_cases(
-            found.cases, out, job, advance, foresee, left_out=found.left_out, tell=tell
+        run = segment_folder(
+            source,
+            out,
+            loaded,
+            estimation,
+            seed=seed,
+            series=series,
+            pictures=preview,
+            uncertainty=uncertainty,
+            redo=redo,
+            found=found,
+            advance=advance,
+            foresee=foresee,
+            tell=tell,
         )
-        for note in found.notes:
-            tell(note)
         with closing(run):
             for outcome in run:
                 outcomes.append(outcome)
@@ -127,24 +122,6 @@ def segment(
     _raise_failures(outcomes)
     if not quiet:
         typer.echo(f"Results in {visible(str(out))}")
-
-
-@contextmanager
-def _older_does_not_count(out: Path) -> Iterator[None]:
-    """A run that finds nothing to segment leaves no older result in `out` as if it were its own."""
-    from strokediff.segmentation.folder import ASIDE, ResultFolder
-    from strokediff.util.files import sole
-
-    try:
-        yield
-    except InputError as error:
-        older = ResultFolder(out)
-        if older.result() is None or older.changed():
-            raise
-        with sole(out, "segment"):
-            older.tidy()
-            older.set_aside()
-        raise InputError(f"{error} The older result in {out} was set aside ({ASIDE}).") from error
 
 
 def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:

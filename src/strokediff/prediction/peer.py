@@ -69,7 +69,9 @@ class PeerPredictor:
         half = self.compute.precision == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             parts = [
-                self.peer.predict(self.module, x[i : i + size], m[i : i + size], seeds[i : i + size])
+                self.peer.predict(
+                    self.module, x[i : i + size], m[i : i + size], seeds[i : i + size]
+                )
                 for i in range(0, len(x), size)
             ]
         return torch.cat(parts).float().cpu() if parts else slices.x_0

@@ -2,5 +2,6 @@
 
 from strokediff.segmentation.patients.cases import check_writable, segment_cases
 from strokediff.segmentation.patients.job import Job, Outcome
+from strokediff.segmentation.patients.run import segment_folder
 
-__all__ = ["Job", "Outcome", "check_writable", "segment_cases"]
+__all__ = ["Job", "Outcome", "check_writable", "segment_cases", "segment_folder"]
