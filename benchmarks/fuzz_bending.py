@@ -8,48 +8,12 @@ import struct
 from typing import Any
 
 HOSTILE_NUMBERS = (0, -1, 1, 2, 255, 256, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**32 - 1)
-HOSTILE_TEXT = (
-    b"",
-    b"inf",
-    b"-inf",
-    b"nan",
-    b"1e400",
-    b"1e30",
-    b"-1",
-    b"0",
-    b"0\\0",
-    b"1\\0\\0\\1\\0\\0",
-    b"1\\0\\0\\0\\1\\0\\7",
-    b"0,5\\0,5",
-    b"99999999999999999999",
-    b"../../etc/passwd",
-    b"\xff\xfe\x00\x01",
-    b"\x1b[31m",
-    b"A" * 70000,
-    b"\\" * 200,
-    "單純".encode(),
-)
-HOSTILE_JSON: tuple[Any, ...] = (
-    None,
-    True,
-    -1,
-    0,
-    1,
-    2**63,
-    10**400,
-    1e308,
-    float("nan"),
-    float("inf"),
-    "",
-    "../../x",
-    "\x1b[31m",
-    "a" * 100_000,
-    [],
-    {},
-    [[]],
-    {"a": {"b": 1}},
-    [1, "a", None],
-)
+_WORDS = rb"inf -inf nan 1e400 1e30 -1 0 0\0 1\0\0\1\0\0 1\0\0\0\1\0\7 0,5\0,5"
+HOSTILE_TEXT = (b"", *_WORDS.split(), b"99999999999999999999", b"../../etc/passwd")
+HOSTILE_TEXT += (b"\xff\xfe\x00\x01", b"\x1b[31m", b"A" * 70000, b"\\" * 200, "單純".encode())
+HOSTILE_JSON: tuple[Any, ...] = (None, True, -1, 0, 1, 2**63, 10**400, 1e308)
+HOSTILE_JSON += (float("nan"), float("inf"), "", "../../x", "\x1b[31m", "a" * 100_000)
+HOSTILE_JSON += ([], {}, [[]], {"a": {"b": 1}}, [1, "a", None])
 
 
 def bent_bytes(content: bytes, rng: random.Random) -> bytes:

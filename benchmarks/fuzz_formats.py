@@ -14,44 +14,38 @@ import json
 import random
 import shutil
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fuzz_bending as bending
+import fuzz_inputs as inputs
 import nibabel as nib
 import numpy as np
-from fuzz_bending import (
-    HOSTILE_NUMBERS,
-    HOSTILE_TEXT,
-    bent_bytes,
-    bent_json,
-    bent_tensors,
-    elements,
-    with_value,
-)
-from fuzz_inputs import (
-    base_series,
-    head,
-    make_checkpoint,
-    make_cohort,
-    nifti_bytes,
-    tarred,
-    zipped,
-)
+import torch
+from fuzz import Format
+
+from strokediff.cohort.sources import Sources, spacing_known_beside
+from strokediff.cohort.store import open_cohort
+from strokediff.ct.discovery.discover import discover, load_case
+from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.nifti.masks import read_labels, read_mask, read_probability
+from strokediff.ct.volume import CT
+from strokediff.errors import InputError
+from strokediff.segmentation.model import load_model
+from strokediff.training.checkpoint import read_split
 
 
 class DicomSeries:
     """Six slices, or one multi-frame file; one to three of the files are bent."""
 
-    SYNTAXES = (b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.1.99")
-    SYNTAXES += (b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.4.70")
-    SYNTAXES += (b"1.2.840.10008.1.2.4.80", b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.5")
-    VRS = (b"SQ", b"FD", b"US", b"SS", b"UL", b"DS", b"IS", b"LO", b"CS", b"UI", b"OB", b"OW")
-    VRS += (b"UN", b"AT", b"FL", b"SL", b"PN", b"TM", b"DA", b"UT", b"ZZ", b"\x00\x00")
+    ENDS = (b"2", b"2.1", b"2.1.99", b"2.2", b"2.4.50", b"2.4.70", b"2.4.80", b"2.4.90", b"2.5")
+    VRS = (*b"SQ FD US SS UL DS IS LO CS UI OB OW UN AT FL SL PN TM DA UT ZZ".split(), b"\0\0")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "dicom"
-        self.bases = [base_series(folder / f"base{i}", i) for i in range(5)]
+        self.bases = [inputs.base_series(folder / f"base{i}", i) for i in range(5)]
         self.content = [[f.read_bytes() for f in base] for base in self.bases]
 
     def bend(self, rng: random.Random) -> None:
@@ -67,9 +61,9 @@ class DicomSeries:
 
     def bent(self, content: bytes, rng: random.Random) -> bytes:
         """One file: an element changed where the file can be walked, else its bytes."""
-        found = elements(content)
+        found = bending.elements(content)
         if not found or rng.random() < 0.3:
-            return bent_bytes(content, rng)
+            return bending.bent_bytes(content, rng)
         way = rng.random()
         start, value_at, length, long = rng.choice(found)
         if way < 0.3:
@@ -85,38 +79,30 @@ class DicomSeries:
                 (e for e in found if content[e[0] : e[0] + 4] == b"\x02\x00\x10\x00"), None
             )
             if syntax is not None:
-                return with_value(content, syntax, rng.choice(self.SYNTAXES))
+                return bending.with_value(
+                    content, syntax, b"1.2.840.10008.1." + rng.choice(self.ENDS)
+                )
         if way < 0.65:
             return content[:start] + content[value_at + length :]
         if way < 0.75:
             return content[:start] + content[start : value_at + length] * 2 + content[start:]
-        numbers = struct.pack("<q", rng.choice(HOSTILE_NUMBERS))[: rng.choice((1, 2, 4, 8))]
-        value = rng.choice((*HOSTILE_TEXT, numbers, rng.randbytes(rng.randint(0, 40))))
-        return with_value(content, (start, value_at, length, long), value)
+        numbers = struct.pack("<q", rng.choice(bending.HOSTILE_NUMBERS))[: rng.choice((1, 2, 4, 8))]
+        value = rng.choice((*bending.HOSTILE_TEXT, numbers, rng.randbytes(rng.randint(0, 40))))
+        return bending.with_value(content, (start, value_at, length, long), value)
 
     def read(self) -> None:
-        """As `segment` does: find the cases, read each."""
-        from strokediff.ct.discovery.discover import discover, load_case
-        from strokediff.errors import InputError
-
-        last = None
-        for case in discover(self.folder).cases:
-            try:
-                check_volume(load_case(case))
-            except InputError as error:
-                last = error
-        if last is not None:
-            raise last
+        """As `segment` does."""
+        read_cases(self.folder)
 
 
 class Nifti:
     """A head of 40 x 40 x 8 voxels, .nii and .nii.gz, as image, mask, labels and probabilities."""
 
-    FIELDS = nib.Nifti1Header.template_dtype
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.image, self.mask = nifti_bytes(head()), nifti_bytes((head() > 300).astype(np.uint8))
+        self.fields: dict[str, Any] = dict(nib.Nifti1Header.template_dtype.fields or {})
+        self.image = inputs.nifti_bytes(inputs.head())
+        self.mask = inputs.nifti_bytes((inputs.head() > 300).astype(np.uint8))
         self.file = folder / "case.nii"
         self.is_image = True
 
@@ -125,20 +111,21 @@ class Nifti:
         self.is_image = rng.random() < 0.6
         content = self.image if self.is_image else self.mask
         for _ in range(rng.randint(1, 3)):
-            content = self.bent(content, rng) if rng.random() < 0.75 else bent_bytes(content, rng)
+            way = self.bent if rng.random() < 0.75 else bending.bent_bytes
+            content = way(content, rng)
         self.file.unlink(missing_ok=True)
         self.file = self.folder / rng.choice(("case.nii", "case.nii.gz"))
         if self.file.suffix == ".gz":
             content = gzip.compress(content, 1, mtime=0)
             if rng.random() < 0.3:
-                content = bent_bytes(content, rng)
+                content = bending.bent_bytes(content, rng)
             content += rng.choice((b"", b"", b"\0" * 100, content[:50]))
         self.file.write_bytes(content)
 
     def bent(self, content: bytes, rng: random.Random) -> bytes:
         """One field of the header changed."""
-        name = rng.choice(self.FIELDS.names)
-        dtype, offset = self.FIELDS.fields[name][:2]
+        name = rng.choice([*self.fields])
+        dtype, offset = self.fields[name][:2]
         base, count = (
             (dtype.subdtype[0], int(np.prod(dtype.shape))) if dtype.subdtype else (dtype, 1)
         )
@@ -148,7 +135,7 @@ class Nifti:
             raw = np.array(value, base).tobytes()
         elif base.kind in "iu":
             info = np.iinfo(base)
-            value = rng.choice((*HOSTILE_NUMBERS, rng.randint(-300, 300)))
+            value = rng.choice((*bending.HOSTILE_NUMBERS, rng.randint(-300, 300)))
             raw = np.array(min(max(value, info.min), info.max), base).tobytes()
         else:
             raw = rng.randbytes(base.itemsize)
@@ -156,83 +143,75 @@ class Nifti:
 
     def read(self) -> None:
         """As an image, or as whatever a mask can be; the last refusal is passed on."""
-        from strokediff.ct.nifti.images import read_nifti
-        from strokediff.ct.nifti.masks import read_labels, read_mask, read_probability
-        from strokediff.errors import InputError
-
         if self.is_image:
             check_volume(read_nifti(self.file))
             return
-        refused = None
         readers: tuple[Callable[[Path], Any], ...] = (read_mask, read_labels, read_probability)
-        for reader in readers:
-            try:
-                assert np.isfinite(reader(self.file).array).all()
-            except InputError as error:
-                refused = error
-        if refused is not None:
-            raise refused
+        try_all(partial(self._read_as, reader) for reader in readers)
+
+    def _read_as(self, reader: Callable[[Path], Any]) -> None:
+        assert np.isfinite(reader(self.file).array).all()
 
 
-class Checkpoint:
-    """A small model with a fitted noise, bent in its JSON or its tensors, as `segment` loads it."""
+class FolderOfFiles:
+    """A folder of which one file is bent: its JSON as such, others by `bent`, or taken away."""
 
-    def __init__(self, folder: Path) -> None:
+    often: tuple[Path, ...] = ()
+    missing: float
+
+    def __init__(self, folder: Path, make: Callable[[Path], None]) -> None:
         self.base, self.folder = folder / "base", folder / "case"
-        make_checkpoint(self.base)
+        make(self.base)
         self.files = sorted(p.relative_to(self.base) for p in self.base.rglob("*") if p.is_file())
 
     def bend(self, rng: random.Random) -> None:
-        """Write the folder with one file bent; sha256 is put right in half of the cases."""
+        """Write the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.base, self.folder)
-        file = self.folder / rng.choice(self.files)
+        file = self.folder / rng.choice((*self.often, *self.files))
         if file.suffix == ".json" and rng.random() < 0.8:
-            file.write_text(bent_json(file.read_text(), rng))
-            return
-        if rng.random() < 0.03:
+            file.write_text(bending.bent_json(file.read_text(), rng))
+        elif rng.random() < self.missing:
             file.unlink()
-            return
-        file.write_bytes(bent_tensors(file.read_bytes(), rng))
+        else:
+            self.bent(file, rng)
+
+    def bent(self, file: Path, rng: random.Random) -> None:
+        """Bend the file's bytes."""
+        file.write_bytes(bending.bent_bytes(file.read_bytes(), rng))
+
+
+class Checkpoint(FolderOfFiles):
+    """A small model with a fitted noise, bent in its JSON or its tensors, as `segment` loads it."""
+
+    missing = 0.03
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, inputs.make_checkpoint)
+
+    def bent(self, file: Path, rng: random.Random) -> None:
+        """Bend a tensor file; its sha256 is put right in most cases."""
+        file.write_bytes(bending.bent_tensors(file.read_bytes(), rng))
         if file.suffix == ".safetensors" and rng.random() < 0.7:
             _put_sha_right(file)
 
     def read(self) -> None:
         """Load it, and what `--resume` reads too."""
-        import torch
-
-        from strokediff.segmentation.model import load_model
-        from strokediff.training.checkpoint import read_split
-
-        model = load_model(self.folder, torch.device("cpu"))
+        model = load_model(self.folder)
         read_split(self.folder)
         assert all(bool(torch.isfinite(p).all()) for p in model.network.parameters())
 
 
-class CohortFolder:
+class CohortFolder(FolderOfFiles):
     """A prepared cohort of three patients, bent in its JSON, its metadata or its arrays."""
 
-    def __init__(self, folder: Path) -> None:
-        self.base, self.folder = folder / "base", folder / "case"
-        make_cohort(self.base)
-        self.files = sorted(p.relative_to(self.base) for p in self.base.rglob("*") if p.is_file())
+    often, missing = (Path("cohort.json"),), 0.05
 
-    def bend(self, rng: random.Random) -> None:
-        """Write the folder with one file bent."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(self.base, self.folder)
-        file = self.folder / rng.choice((Path("cohort.json"), *self.files))
-        if file.suffix == ".json" and rng.random() < 0.8:
-            file.write_text(bent_json(file.read_text(), rng))
-        elif rng.random() < 0.05:
-            file.unlink()
-        else:
-            file.write_bytes(bent_bytes(file.read_bytes(), rng))
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, inputs.make_cohort)
 
     def read(self) -> None:
         """Open it and read every patient of the split."""
-        from strokediff.cohort.store import open_cohort
-
         cohort = open_cohort(self.folder)
         cohort.by_patient([name for names in cohort.split.values() for name in names])
         for names in cohort.split.values():
@@ -246,28 +225,20 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.text = json.dumps(
-            {
-                "description": "PHE",
-                "licence": "NC",
-                "spacing": "known",
-                "partial_heads": False,
-                "declared_split": {"train": ["a", "b"], "test": ["c"]},
-                "patients": {"a": {"patient": "p"}, "b": {"patient": "q"}, "c": {}},
-            }
-        )
+        told = {"description": "PHE", "licence": "NC", "spacing": "known", "partial_heads": False}
+        split = {"train": ["a", "b"], "test": ["c"]}
+        patients = {"a": {"patient": "p"}, "b": {"patient": "q"}, "c": {}}
+        self.text = json.dumps({**told, "declared_split": split, "patients": patients})
 
     def bend(self, rng: random.Random) -> None:
         """Write the file."""
         text = self.text
         for _ in range(rng.randint(1, 2)):
-            text = bent_json(text, rng)
+            text = bending.bent_json(text, rng)
         (self.folder / "cohort.json").write_text(text)
 
     def read(self) -> None:
-        """Split three scans as it says."""
-        from strokediff.cohort.sources import Sources, spacing_known_beside
-
+        """Split ten scans as it says."""
         sources = Sources.of(self.folder)
         sources.origin()
         scans = dict.fromkeys("abcdefghij", ("g", 1.0))
@@ -282,9 +253,9 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "archives"
-        series = base_series(folder / "base", 0)
+        series = inputs.base_series(folder / "base", 0)
         self.members = {f"p/{f.name}": f.read_bytes() for f in series}
-        self.nifti = {"p/ct.nii": nifti_bytes(head())}
+        self.nifti = {"p/ct.nii": inputs.nifti_bytes(inputs.head())}
 
     def bend(self, rng: random.Random) -> None:
         """Write the archive."""
@@ -295,30 +266,20 @@ class Archive:
             members[rng.choice(self.NAMES)] = rng.choice(list(members.values()))
         if rng.random() < 0.2:
             name = rng.choice(list(members))
-            members[name] = bent_bytes(members[name], rng)
+            members[name] = bending.bent_bytes(members[name], rng)
         kind = rng.choice(("zip", "tar", "tar.gz"))
-        content = zipped(members) if kind == "zip" else tarred(members, kind, rng)
+        content = inputs.zipped(members) if kind == "zip" else inputs.tarred(members, kind, rng)
         if rng.random() < 0.6:
-            content = bent_bytes(content, rng)
+            content = bending.bent_bytes(content, rng)
         (self.folder / f"patient.{kind}").write_bytes(content)
 
     def read(self) -> None:
         """Find the cases and read each; nothing may appear beside the archive."""
-        from strokediff.ct.discovery.discover import discover, load_case
-        from strokediff.errors import InputError
-
-        last = None
         try:
-            for case in discover(self.folder).cases:
-                try:
-                    check_volume(load_case(case))
-                except InputError as error:
-                    last = error
+            read_cases(self.folder)
         finally:
             beside = [p.name for p in self.folder.parent.iterdir() if p != self.folder]
             assert beside == ["base"], f"written outside: {beside}"
-        if last is not None:
-            raise last
 
 
 def _put_sha_right(file: Path) -> None:
@@ -329,14 +290,31 @@ def _put_sha_right(file: Path) -> None:
     beside.write_text(json.dumps(meta))
 
 
-def check_volume(volume: Any) -> None:
+def read_cases(folder: Path) -> None:
+    """As `segment` does: find the cases, read each; the last refusal is passed on."""
+    try_all(partial(lambda case: check_volume(load_case(case)), c) for c in discover(folder).cases)
+
+
+def try_all(readings: Iterable[Callable[[], None]]) -> None:
+    """Each of them; the last refusal is passed on."""
+    refused = None
+    for reading in readings:
+        try:
+            reading()
+        except InputError as error:
+            refused = error
+    if refused is not None:
+        raise refused
+
+
+def check_volume(volume: CT) -> None:
     """What a volume promises: finite HU of three axes, finite places, positive thickness."""
     assert volume.hu.ndim == 3 and np.isfinite(volume.hu).all()
     assert np.abs(volume.hu).max() < 1e5
     assert np.isfinite(volume.affine).all() and (volume.slice_increments_mm > 0).all()
 
 
-FORMATS: dict[str, Callable[[Path], Any]] = {
+FORMATS: dict[str, Callable[[Path], Format]] = {
     "dicom": DicomSeries,
     "nifti": Nifti,
     "checkpoint": Checkpoint,

@@ -11,6 +11,19 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import torch
+from pydicom import uid
+from pydicom.dataset import Dataset, FileMetaDataset
+
+from strokediff.cohort.store import CohortWriter, Patient
+from strokediff.core.objective import LossConfig
+from strokediff.ct.grid import GridConfig
+from strokediff.networks.config import NetworkConfig
+from strokediff.noise.low_rank import LowRankNoise
+from strokediff.training.build import build_network
+from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
+from strokediff.training.config import NoiseConfig, TrainingConfig
+from strokediff.training.noise import write_noise
 
 
 def head() -> np.ndarray:
@@ -29,8 +42,6 @@ def nifti_bytes(array: np.ndarray) -> bytes:
 
 def base_series(folder: Path, kind: int) -> list[Path]:
     """Six slices of one head: plain, packed (RLE, JPEG 2000), deflated; or one multi-frame file."""
-    from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
-
     folder.mkdir(parents=True)
     stored = (head().transpose(2, 1, 0)[1:7] + 1024).astype("<u2")
     if kind == 4:
@@ -44,26 +55,25 @@ def base_series(folder: Path, kind: int) -> list[Path]:
         dataset.PixelSpacing = [2.0, 2.0]
         dataset.RescaleSlope, dataset.RescaleIntercept = 1, -1024
         if kind in (1, 2):
-            dataset.compress((RLELossless, JPEG2000Lossless)[kind - 1], generate_instance_uid=False)
+            dataset.compress(
+                (uid.RLELossless, uid.JPEG2000Lossless)[kind - 1], generate_instance_uid=False
+            )
         elif kind == 3:
-            dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+            dataset.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
         files.append(folder / f"{k}.dcm")
         dataset.save_as(files[-1], enforce_file_format=True)
     return files
 
 
 def _dataset(name: str, stored: np.ndarray) -> Any:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-    dataset.SOPInstanceUID = generate_uid(entropy_srcs=["fuzz", name])
+    dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = uid.CTImageStorage
+    dataset.SOPInstanceUID = uid.generate_uid(entropy_srcs=["fuzz", name])
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["fuzz", "study"])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["fuzz", "series"])
+    dataset.StudyInstanceUID = uid.generate_uid(entropy_srcs=["fuzz", "study"])
+    dataset.SeriesInstanceUID = uid.generate_uid(entropy_srcs=["fuzz", "series"])
     dataset.Modality, dataset.PatientID, dataset.SeriesDescription = "CT", "FUZZ", "Head 5.0 H30s"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.SeriesNumber, dataset.AcquisitionNumber = 2, 1
@@ -78,9 +88,6 @@ def _dataset(name: str, stored: np.ndarray) -> Any:
 
 
 def _multi_frame(path: Path, stored: np.ndarray) -> Path:
-    from pydicom.dataset import Dataset
-    from pydicom.uid import EnhancedCTImageStorage
-
     def item(**values: Any) -> list[Dataset]:
         made = Dataset()
         for keyword, value in values.items():
@@ -88,7 +95,7 @@ def _multi_frame(path: Path, stored: np.ndarray) -> Path:
         return [made]
 
     dataset = _dataset("frames", stored)
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = EnhancedCTImageStorage
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = uid.EnhancedCTImageStorage
     dataset.NumberOfFrames = len(stored)
     dataset.SharedFunctionalGroupsSequence = item(
         PixelMeasuresSequence=item(PixelSpacing=[2.0, 2.0]),
@@ -108,17 +115,6 @@ def _multi_frame(path: Path, stored: np.ndarray) -> Path:
 
 def make_checkpoint(folder: Path) -> None:
     """An untrained network of a few thousand weights with a low-rank noise."""
-    import torch
-
-    from strokediff.core.objective import LossConfig
-    from strokediff.ct.grid import GridConfig
-    from strokediff.networks.config import NetworkConfig
-    from strokediff.noise.low_rank import LowRankNoise
-    from strokediff.training.build import build_network
-    from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
-    from strokediff.training.config import NoiseConfig, TrainingConfig
-    from strokediff.training.noise import write_noise
-
     config = TrainingConfig(
         network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
         T=20,
@@ -151,9 +147,6 @@ def make_checkpoint(folder: Path) -> None:
 
 def make_cohort(folder: Path) -> None:
     """Three patients of five slices of 16 x 16 pixels."""
-    from strokediff.cohort.store import CohortWriter, Patient
-    from strokediff.ct.grid import GridConfig
-
     folder.mkdir()
     writer = CohortWriter(folder, GridConfig(size=16, spacing_mm=8.0))
     rng = np.random.default_rng(0)

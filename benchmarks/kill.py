@@ -1,6 +1,6 @@
 """Commands killed at random moments and run again: nothing lost, nothing torn, the same end.
 
-    python benchmarks/kill.py [--commands segment train ...] [--kills 50] [--seed 0] [-o FOLDER]
+    python benchmarks/kill.py [--commands segment,train,...] [--kills 50] [--seed 0] [-o FOLDER]
 
 Each command runs once undisturbed. Then, again and again, it is sent SIGKILL at a moment drawn
 evenly between 0.8 times the first change of its output and its end, and the place is looked at:
@@ -17,11 +17,8 @@ Exit code 1 if one of these fails.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import os
-import platform
 import random
 import shutil
 import signal
@@ -29,10 +26,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strokediff.benchmark.budgets import budget
+from strokediff.benchmark.runner import Benchmark
+from strokediff.benchmark.suites import suite
+from strokediff.benchmark.tables import ruled
+from strokediff.util.machine import machine_name
 
 WAIT_S = 5.0
 TIMES = (
@@ -49,138 +56,128 @@ PRINTS_TIMES = ("report.html", "benchmark.csv", "benchmark.md")
 """Their figures are those of the records beside them."""
 LOGS = ("logs", "locks")
 """Folders that are not part of the result: TensorBoard's, and the locks of `benchmark`."""
+GROWING = ("summary.csv", "clock.json", "predict.json")
+"""Records that are brought up to date as the work goes on."""
+FAULTS = ("torn", "processes left", "another end")
+COLUMNS = ("command", "s", "kills", "ended before", *FAULTS)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that writes into a place; `before` fills the place as an earlier run left it."""
+    """A command line that ends in the place it writes to; `before`: what an earlier run left."""
 
     name: str
-    arguments: Callable[[Path], list[str]]
-    before: Callable[[Path], None] = lambda place: None
+    arguments: Sequence[str | Path]
+    before: Path | None = None
 
+    def line(self, place: Path) -> list[str]:
+        """What is run."""
+        own = [str(place) if part == "OUT" else str(part) for part in self.arguments]
+        return [sys.executable, "-m", "strokediff.cli.app", self.name, *own]
 
-@dataclass
-class Outcome:
-    """What came of the kills of one command."""
+    def fresh(self, place: Path) -> dict[str, str]:
+        """The place as the earlier run left it, and its content."""
+        shutil.rmtree(place.parent, ignore_errors=True)
+        place.parent.mkdir(parents=True)
+        if self.before is None:
+            return {}
+        shutil.copytree(self.before, place)
+        return content_of(place)
 
-    kills: int = 0
-    too_late: int = 0
-    torn: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    differs: list[str] = field(default_factory=list)
-
-    @property
-    def faults(self) -> list[str]:
-        """All of them."""
-        return self.torn + self.left + self.differs
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--commands", nargs="+", default=None)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--out", type=Path, help="keep the places here")
-    args = parser.parse_args()
-    folder = args.out or Path(tempfile.mkdtemp(prefix="kill-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    commands = make_commands(folder)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {date.today()}")
-    print("| command | s | kills | ended before | torn | processes left | another end |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    faults = []
-    for command in commands:
-        if args.commands and command.name not in args.commands:
-            continue
-        took, outcome = try_command(command, folder / command.name, args.kills, args.seed)
-        print(
-            f"| {command.name} | {took:.1f} | {outcome.kills} | {outcome.too_late} "
-            f"| {len(outcome.torn)} | {len(outcome.left)} | {len(outcome.differs)} |",
-            flush=True,
+    def start(self, place: Path) -> subprocess.Popen[bytes]:
+        """In a session of its own."""
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(
+            self.line(place), stdout=silent, stderr=silent, start_new_session=True
         )
-        faults += [f"{command.name} {fault}" for fault in outcome.faults]
-    for fault in faults:
-        print(fault)
-    if args.out is None:
+
+    def undisturbed(self, place: Path) -> tuple[float, float]:
+        """Seconds to the first change of the place, and to the end."""
+        before, start = _stamp(place.parent), time.monotonic()
+        process, first = self.start(place), None
+        while process.poll() is None:
+            if first is None and _stamp(place.parent) != before:
+                first = time.monotonic() - start
+            time.sleep(0.01)
+        if process.returncode:
+            raise SystemExit(f"{self.name}: exit code {process.returncode} undisturbed")
+        took = time.monotonic() - start
+        return first or took, took
+
+
+def main(
+    commands: Annotated[str, typer.Option(help="Names with commas; all if not given.")] = "",
+    kills: int = 50,
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Keep the places here.")] = None,
+) -> None:
+    folder = out or Path(tempfile.mkdtemp(prefix="kill-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{machine_name()}, {date.today()}")
+    print("\n".join(ruled(COLUMNS, [])))
+    faults: list[str] = []
+    for command in make_commands(folder):
+        if not commands or command.name in commands.split(","):
+            took, counts, own = try_command(command, folder / command.name, kills, seed)
+            told = [str(counts[what]) for what in COLUMNS[2:]]
+            print(ruled(COLUMNS, [[command.name, f"{took:.1f}", *told]])[-1], flush=True)
+            faults += own
+    print("\n".join(faults))
+    if out is None:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if faults else 0)
 
 
-def try_command(command: Command, folder: Path, kills: int, seed: int) -> tuple[float, Outcome]:
-    """One undisturbed run, then kills of others."""
+def try_command(
+    command: Command, folder: Path, kills: int, seed: int
+) -> tuple[float, Counter[str], list[str]]:
+    """One undisturbed run, then kills of others: its seconds, counts by column, and faults."""
     place = folder / "out"
-    old = _fresh(command, place)
-    first, took = _undisturbed(command, place)
+    old = command.fresh(place)
+    first, took = command.undisturbed(place)
     whole = content_of(place)
-    outcome = Outcome()
+    counts: Counter[str] = Counter()
+    told: list[str] = []
     rng = random.Random(f"{command.name} {seed}")
-    while outcome.kills < kills:
-        _fresh(command, place)
+    while counts["kills"] < kills:
+        command.fresh(place)
         moment = rng.uniform(0.8 * first, took)
-        what = f"after {moment:.2f} s"
-        process = _start(command, place)
+        process = command.start(place)
         try:
             process.wait(moment)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            outcome.kills += 1
+            counts["kills"] += 1
         else:
-            outcome.too_late += 1
+            counts["ended before"] += 1
             continue
-        outcome.left += [f"{what}: {name}" for name in _still_running(process.pid)]
-        outcome.torn += [f"{what}: {torn}" for torn in torn_files(place, old, whole)]
-        was_whole = _is_whole(place, whole)
-        again = subprocess.run(_line(command, place), capture_output=True, text=True)
-        if again.returncode and not was_whole:
-            outcome.differs.append(f"{what}: exit code {again.returncode}: {again.stderr[-300:]}")
-            continue
-        difference = differing(content_of(place), whole)
-        outcome.differs += [f"{what}: {difference}"] if difference else []
-    return took, outcome
+        left, torn = _still_running(process.pid), torn_files(place, old, whole)
+        other = _another_end(command, place, whole)
+        for what, found in zip(FAULTS, (torn, left, other), strict=True):
+            counts[what] += len(found)
+            told += [f"{command.name} after {moment:.2f} s, {what}: {fault}" for fault in found]
+    return took, counts, told
+
+
+def _another_end(command: Command, place: Path, whole: dict[str, str]) -> list[str]:
+    """Run it again: what is not as in the undisturbed run.
+
+    A command whose end was reached before the kill may refuse to write over it, as `import` does.
+    """
+    was_whole = _is_whole(place, whole)
+    again = subprocess.run(command.line(place), capture_output=True, text=True)
+    if again.returncode and not was_whole:
+        return [f"exit code {again.returncode}: {again.stderr[-300:]}"]
+    difference = differing(content_of(place), whole)
+    return [difference] if difference else []
 
 
 def _is_whole(place: Path, whole: dict[str, str]) -> bool:
-    """Whether the end was reached before the kill: `import` then refuses to write over it."""
     try:
         return content_of(place) == whole
     except ValueError:  # half a JSON, told by `torn_files`
         return False
-
-
-def _fresh(command: Command, place: Path) -> dict[str, str]:
-    shutil.rmtree(place.parent, ignore_errors=True)
-    place.parent.mkdir(parents=True)
-    command.before(place)
-    return content_of(place) if place.exists() else {}
-
-
-def _line(command: Command, place: Path) -> list[str]:
-    return [sys.executable, "-m", "strokediff.cli.app", *command.arguments(place)]
-
-
-def _start(command: Command, place: Path) -> subprocess.Popen[bytes]:
-    silent = subprocess.DEVNULL
-    return subprocess.Popen(
-        _line(command, place), stdout=silent, stderr=silent, start_new_session=True
-    )
-
-
-def _undisturbed(command: Command, place: Path) -> tuple[float, float]:
-    """Seconds to the first change of the place, and to the end."""
-    before = _stamp(place.parent)
-    start = time.monotonic()
-    process = _start(command, place)
-    first = None
-    while process.poll() is None:
-        if first is None and _stamp(place.parent) != before:
-            first = time.monotonic() - start
-        time.sleep(0.01)
-    if process.returncode:
-        raise SystemExit(f"{command.name}: exit code {process.returncode} undisturbed")
-    took = time.monotonic() - start
-    return first or took, took
 
 
 def _stamp(folder: Path) -> list[tuple[str, int]]:
@@ -263,10 +260,6 @@ def torn_files(place: Path, old: dict[str, str], whole: dict[str, str]) -> list[
     return torn
 
 
-GROWING = ("summary.csv", "clock.json", "predict.json")
-"""Records that are brought up to date as the work goes on."""
-
-
 def _complete(own: dict[str, str], of: dict[str, str], folder: str) -> bool:
     return {n for n in of if str(Path(n).parent) == folder} <= set(own)
 
@@ -283,67 +276,33 @@ def differing(now: dict[str, str], whole: dict[str, str]) -> str:
 
 def make_commands(folder: Path) -> list[Command]:
     """The commands, on small phantoms that are made first (both places call them alike)."""
-    scans, others = folder / "scans", folder / "others"
+    scans, others, cohort = folder / "scans", folder / "others", folder / "cohort"
+    avg = ("--method", "avg", "-q")
+    tried = ("--suite", "phantom-hemorrhage", "--budget", "tiny", "--methods", "unet,sdpm")
     if not (folder / "found").exists():
+        phantom = ("phantom", "-n", "3", "--kind", "hemorrhage", "--matrix", "128")
         for place, seed in ((scans, 5), (others, 6)):
-            if not place.exists():
-                run(
-                    *("phantom", "-n", "3", "--kind", "hemorrhage", "-o", str(place), "-q"),
-                    *("--seed", str(seed), "--matrix", "128", "--thickness", "8"),
-                )
+            run(*phantom, "--thickness", "8", "--seed", seed, "-q", "-o", place)
         nnunet(scans, folder / "raw")
-        run("prepare", str(scans), str(folder / "cohort"), "--quiet")
-        run("prepare", str(others), str(folder / "others-cohort"), "--quiet")
-        make_suite(folder / "suite")
-        run("segment", str(others / "images"), "-o", str(folder / "found"), "--method", "avg", "-q")
-    tiny = ("--preset", "tiny", "--batch-size", "4", "--steps", "9", "--quiet")
+        run("prepare", scans, cohort, "--quiet")
+        run("prepare", others, folder / "others-cohort", "--quiet")
+        Benchmark(suite("phantom-hemorrhage"), budget("tiny"), folder / "suite").cohort()
+        run("segment", others / "images", *avg, "-o", folder / "found")
+    tiny = ("--preset", "tiny", "--batch-size", "4", "--steps", "9", "--quiet", "--resume")
     often = ("--set", "checkpoint_every=3", "--set", "validate_every=3")
     return [
-        Command(
-            "segment",
-            lambda out: ["segment", str(scans / "images"), "-o", str(out), "--method", "avg", "-q"],
-            lambda out: _copied(folder / "found", out),
-        ),
-        Command(
-            "train",
-            lambda out: [
-                *("train", "--data", str(folder / "cohort"), "-o", str(out), "--resume"),
-                *(*tiny, *often),
-            ],
-        ),
-        Command(
-            "prepare",
-            lambda out: ["prepare", str(scans), str(out), "-j", "2", "--quiet"],
-            lambda out: _copied(folder / "others-cohort", out),
-        ),
-        Command("import", lambda out: ["import", "nnunet", str(folder / "raw"), str(out), "-q"]),
-        Command(
-            "benchmark",
-            lambda out: [
-                *("benchmark", "--suite", "phantom-hemorrhage", "--budget", "tiny", "-o", str(out)),
-                *("--methods", "unet,sdpm", "--quiet"),
-            ],
-            lambda out: _copied(folder / "suite", out),
-        ),
+        Command("segment", (scans / "images", "-o", "OUT", *avg), folder / "found"),
+        Command("train", ("--data", cohort, "-o", "OUT", *tiny, *often)),
+        Command("prepare", (scans, "OUT", "-j", "2", "--quiet"), folder / "others-cohort"),
+        Command("import", ("nnunet", folder / "raw", "OUT", "-q")),
+        Command("benchmark", (*tried, "-o", "OUT", "--quiet"), folder / "suite"),
     ]
 
 
-def make_suite(out: Path) -> None:
-    """The phantoms and the cohort of the suite."""
-    from strokediff.benchmark.budgets import budget
-    from strokediff.benchmark.runner import Benchmark
-    from strokediff.benchmark.suites import suite
-
-    Benchmark(suite("phantom-hemorrhage"), budget("tiny"), out).cohort()
-
-
-def _copied(source: Path, place: Path) -> None:
-    shutil.copytree(source, place)
-
-
-def run(*arguments: str) -> None:
+def run(*arguments: object) -> None:
     """A command to its end."""
-    subprocess.run([sys.executable, "-m", "strokediff.cli.app", *arguments], check=True)
+    line = [sys.executable, "-m", "strokediff.cli.app", *map(str, arguments)]
+    subprocess.run(line, check=True)
 
 
 def nnunet(scans: Path, raw: Path) -> None:
@@ -358,4 +317,4 @@ def nnunet(scans: Path, raw: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -2,127 +2,167 @@
 
     strokediff phantom -n 20 --kind infarct --seed 9000 -o unseen/infarct
     strokediff phantom -n 20 --kind hemorrhage --seed 9500 -o unseen/hemorrhage
-    python benchmarks/model_card.py --unet RUN/model --validation SRC --data unseen -o DIR
+    python benchmarks/model_card.py --data unseen -o DIR --unet RUN --train-on COHORT
 
 Every phantom goes through the whole pipeline, brain extraction included, and is scored by the
-project's own metrics per patient in 3D. "unet" is the plain U-Net, cut at one half; "unet tuned"
-the same with threshold and least lesion chosen on the validation patients in SRC (the folder its
-cohort was prepared from), as the bundled model's were. Prints a table and writes
-DIR/model_card.json.
+project's own metrics per patient in 3D. "unet" is the plain U-Net, one view, cut at one half; it is
+trained in RUN on COHORT, with the samples, law of the rate and averaging of the preset `tiny`,
+unless it lies there. With --validation SRC (the folder that COHORT was prepared from) "unet tuned"
+is the same with threshold and least lesion chosen on the validation patients, as the bundled
+model's were. Prints a table and writes DIR/model_card.json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from plain_unet import PlainUNet
+import typer
+from numpy.typing import NDArray
 
-from strokediff.cohort.prepare import LabelledScan, find_scans
-from strokediff.ct.brain import extract_brain
+from strokediff.benchmark.arms import PeerArm
+from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.tables import ruled
+from strokediff.cohort.prepare import find_scans, mask_on
+from strokediff.cohort.store import open_cohort
+from strokediff.ct.brain import BrainMask, extract_brain
+from strokediff.ct.grid import GridConfig
 from strokediff.ct.lesions import Lesions
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import read_mask
+from strokediff.ct.surroundings import ALONE
 from strokediff.ct.volume import CT
-from strokediff.evaluation.metrics import evaluate_case
+from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.summary import summarize
-from strokediff.inference.once import shared
-from strokediff.inference.presets import METHODS, Choice
-from strokediff.segmentation.calibrate.decisions import choose, scores
+from strokediff.inference.estimation import METHODS, Estimation
+from strokediff.prediction.peer import PeerPredictor, load_peer
+from strokediff.segmentation.calibrate.decisions import THRESHOLDS, choose, scores
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.model import load_model
-from strokediff.segmentation.pipeline import segment_volume
+from strokediff.segmentation.pipeline import segment_ct
+from strokediff.segmentation.place import Scan
+from strokediff.training.checkpoint import read_config, read_split
+from strokediff.util.files import write_json
 from strokediff.util.machine import machine_name
 from strokediff.weights import model_path
 
-
-def score(scan: LabelledScan, volume: CT, mask: np.ndarray, prob: np.ndarray) -> Any:
-    truth = volume.from_source(read_mask(scan.label).array)
-    return evaluate_case(
-        scan.name, mask_pred=mask, mask_true=truth, affine=volume.affine, prob=prob
-    )
+Cells = dict[tuple[str, str], list[CaseMetrics]]
+"""(Kind of lesion, method) -> a row a patient."""
+MEANS = ("dice", "recall", "precision", "hd95_mm", "vdp")
+COLUMNS = ("lesion", "method", "n", "Dice", "recall", "precision", "HD95 mm", "VDP", "VC")
 
 
-def tuned(unet: PlainUNet, data: Path) -> Decision:
+def main(
+    data: Annotated[Path, typer.Option(help="Phantoms, or any labelled scans.")],
+    out: Annotated[Path, typer.Option("-o", "--out")],
+    model: str = "phantom-stroke",
+    unet: Annotated[Path | None, typer.Option(metavar="RUN")] = None,
+    train_on: Annotated[Path | None, typer.Option(metavar="COHORT")] = None,
+    steps: Annotated[int | None, typer.Option(help="Of the U-Net; else the preset's.")] = None,
+    validation: Annotated[Path | None, typer.Option(metavar="SRC")] = None,
+    methods: str = ",".join(METHODS),
+) -> None:
+    loaded = load_model(model_path(model))
+    if unet is not None and train_on is not None:
+        train(unet, train_on, steps)
+    peer = load_peer(unet / "model") if unet else None
+    grid = read_config(unet / "model").grid if unet else loaded.grid
+    decisions = {"unet": Decision()} if unet else {}
+    if unet and peer and validation:
+        decisions["unet tuned"] = tuned(peer, grid, validation, read_split(unet / "model")["val"])
+    rows: Cells = defaultdict(list)
+    covered: dict[str, list[bool]] = defaultdict(list)
+    for scan in find_scans(data):
+        ct = read_nifti(scan.image)
+        brain, truth = extract_brain(ct), mask_on(scan.label, ct)
+        for method in methods.split(","):
+            found = segment_ct(ct, loaded, Estimation(method), brain=brain)
+            row = score(scan.name, ct, found.mask, found.probability, truth)
+            rows[scan.group, method].append(row)
+            if found.interval_ml and "conformal" in (found.record.volume_interval_kind or ""):
+                low, high = found.interval_ml
+                covered[method].append(low <= row.volume_true_ml <= high)
+        prob = probability(peer, grid, ct, brain) if peer else np.zeros(ct.hu.shape, np.float32)
+        for name, decision in decisions.items():
+            mask = marked(ct, prob, brain, decision.threshold).mask(decision.least_lesion_ml)
+            rows[scan.group, name].append(score(scan.name, ct, mask, prob, truth))
+        told = {m: round(r[-1].dice, 3) for (kind, m), r in rows.items() if kind == scan.group}
+        print(scan.name, told, flush=True)
+    report(out, rows, covered)
+
+
+def train(run: Path, cohort: Path, steps: int | None) -> None:
+    """The U-Net, to its end; one that is finished is kept, one that was stopped goes on."""
+    budget = Budget("model card", preset="tiny", scale="small", steps=steps)
+    training = PeerArm("unet").run(run, open_cohort(cohort), budget, seed=0, device="cpu")
+    if not training.finished():
+        for done in training.train(resume=True):
+            if done.step % 500 == 0:
+                print(f"U-Net: step {done.step}, loss {done.losses['loss']:.4f}", flush=True)
+
+
+@torch.inference_mode()
+def probability(
+    peer: PeerPredictor, grid: GridConfig, ct: CT, brain: BrainMask
+) -> NDArray[np.float32]:
+    """Of a lesion by one view of every slice, on the scan's grid; same brain and grid as SDPM's."""
+    place = Scan(ct, brain, grid, ALONE, seed=0)
+    y_0 = peer.peer.label(peer.module, place.slices.x_0, place.slices.m)
+    return place.on_grid((y_0 + 1) / 2)
+
+
+def marked(ct: CT, prob: NDArray[np.float32], brain: BrainMask, threshold: float) -> Lesions:
+    """Lesions of any size where y_0 = 2 p - 1 is at least the threshold."""
+    return Lesions(ct, (prob >= (threshold + 1) / 2) & brain.mask)
+
+
+def tuned(peer: PeerPredictor, grid: GridConfig, data: Path, names: Sequence[str]) -> Decision:
     """The U-Net's own decision, chosen on its validation patients as SDPM's is."""
     found, kinds = [], []
     for scan in find_scans(data):
-        if scan.name in unet.validation:
-            volume = read_nifti(scan.image)
-            brain = extract_brain(volume).mask
-            truth = volume.from_source(read_mask(scan.label).array)
-            found.append(scores(volume, unet(volume, brain), brain, truth))
+        if scan.name in names:
+            ct = read_nifti(scan.image)
+            brain, truth = extract_brain(ct), mask_on(scan.label, ct)
+            prob = probability(peer, grid, ct, brain)
+            masks = [marked(ct, prob, brain, threshold).mask(0.0) for threshold in THRESHOLDS]
+            found.append(scores(ct, masks, truth))
             kinds.append(scan.group)
     return choose(found, kinds).decision
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="phantom-stroke")
-    parser.add_argument("--unet", type=Path)
-    parser.add_argument("--validation", type=Path, help="with --unet")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
-    parser.add_argument("-o", "--out", type=Path, required=True)
-    args = parser.parse_args()
-    model = load_model(model_path(args.model), torch.device("cpu"))
-    unet = PlainUNet(args.unet) if args.unet else None
-    decisions = {"unet": Decision()} if unet else {}
-    if unet and args.validation:
-        decisions["unet tuned"] = tuned(unet, args.validation)
-    rows: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    covered: dict[str, list[bool]] = defaultdict(list)
-    for scan in find_scans(args.data):
-        volume = read_nifti(scan.image)
-        kind = scan.group
-        brain = extract_brain(volume)
-        T = model.process.T
-        estimators = shared({m: Choice(m).estimator(T) for m in args.methods})
-        for method in args.methods:
-            chosen = estimators[method]
-            found = segment_volume(volume, model, Choice(method), estimator=chosen, brain=brain)
-            row = score(scan, volume, found.mask, found.prob)
-            rows[kind, method].append(row)
-            interval = found.report["volume_interval_ml"]
-            if interval and "conformal" in found.report["volume_interval_kind"]:
-                low, high = interval
-                covered[method].append(low <= row.volume_true_ml <= high)
-        prob = unet(volume, brain.mask) if unet else None
-        for name, decision in decisions.items():
-            lesions = Lesions(volume, (prob >= (decision.threshold + 1) / 2) & brain.mask)
-            mask = lesions.mask(decision.least_lesion_ml)
-            rows[kind, name].append(score(scan, volume, mask, prob))
-        print(scan.name, {m: round(r[-1].dice, 3) for (k, m), r in rows.items() if k == kind})
-    report(args.out, rows, covered)
+def score(
+    name: str,
+    ct: CT,
+    mask: NDArray[np.bool_],
+    prob: NDArray[np.float32],
+    truth: NDArray[np.bool_],
+) -> CaseMetrics:
+    return evaluate_case(name, mask_pred=mask, mask_true=truth, affine=ct.affine, prob=prob)
 
 
-def report(out: Path, rows: dict[tuple[str, str], list[Any]], covered: dict[str, list]) -> None:
+def report(out: Path, rows: Cells, covered: Mapping[str, list[bool]]) -> None:
+    for method in dict.fromkeys(method for _, method in rows):
+        rows["all", method] = [r for (_, own), some in rows.items() if own == method for r in some]
     table: dict[str, Any] = {}
-    methods = list(dict.fromkeys(m for _, m in rows))
-    for method in methods:
-        rows["all", method] = [r for (k, m), v in rows.items() if m == method for r in v]
-    print(f"\n{machine_name()}, {date.today()}")
-    print("| lesion | method | n | Dice | recall | precision | HD95 mm | VDP | VC |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    cells = []
     for (kind, method), values in rows.items():
-        summary = summarize(values).to_dict()
-        mean = summary["mean"]
-        table[f"{kind}/{method}"] = {**summary, "rows": [vars(v) for v in values]}
-        cells = [mean[k] for k in ("dice", "recall", "precision", "hd95_mm", "vdp")]
-        shown = " | ".join("-" if c is None else f"{c:.3f}" for c in (*cells, summary["vc"]))
-        print(f"| {kind} | {method} | {len(values)} | {shown} |")
+        summary = summarize(values)
+        table[f"{kind}/{method}"] = {**summary.to_dict(), "rows": [asdict(v) for v in values]}
+        figures = [*(summary.mean[key] for key in MEANS), summary.vc]
+        told = ["-" if figure is None else f"{figure:.3f}" for figure in figures]
+        cells.append([kind, method, str(len(values)), *told])
     coverage = {method: float(np.mean(hits)) for method, hits in covered.items()}
+    print(f"\n{machine_name()}, {date.today()}")
+    print("\n".join(ruled(COLUMNS, cells)))
     print("coverage of the 90 % interval:", coverage)
-    out.mkdir(parents=True, exist_ok=True)
     content = {"table": table, "coverage": coverage, "date": str(date.today())}
-    (out / "model_card.json").write_text(json.dumps(content, indent=1, default=str))
+    write_json(out / "model_card.json", content)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

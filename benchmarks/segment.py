@@ -1,6 +1,6 @@
 """Seconds per stage and peak memory of `strokediff segment` for a 30-slice head.
 
-    python benchmarks/segment.py [INPUT] [--runs 3] [--device cpu]
+    python benchmarks/segment.py [INPUT] [--runs 3] [--methods avg,sal] [--device cpu]
 
 Without INPUT a phantom of 30 slices of 512 x 512 is made. Every run is a process of its own, as
 a user's is. Prints the median of the runs with machine and date.
@@ -8,10 +8,7 @@ a user's is. Prints the median of the runs with machine and date.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,10 +16,15 @@ import tempfile
 import time
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Any
 
 import nibabel as nib
+import typer
 
+from strokediff.benchmark.tables import ruled
+from strokediff.inference.estimation import METHODS
 from strokediff.phantom.make import make_phantom
+from strokediff.util.machine import machine_name
 
 CHILD = """
 import resource, sys
@@ -35,39 +37,41 @@ finally:
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("input", type=Path, nargs="?")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--preset", default="fast")
-    parser.add_argument("--methods", nargs="+", default=["avg", "sal", "infer", "all"])
-    parser.add_argument("--model", default="phantom-stroke")
-    args = parser.parse_args()
+def main(
+    source: Annotated[Path | None, typer.Argument(metavar="[INPUT]")] = None,
+    runs: int = 3,
+    device: str = "cpu",
+    preset: str = "fast",
+    methods: str = ",".join(METHODS),
+    model: str = "phantom-stroke",
+    slices: Annotated[int, typer.Option(help="Of the phantom.")] = 30,
+) -> None:
+    options = ["--device", device, "--preset", preset, "--model", model]
+    cells = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = args.input or phantom(folder)
-        print(f"{platform.platform()}, {os.cpu_count()} cores, {date.today()}, {args.device}")
-        print("| method | evaluations | wall s | peak MB | seconds per stage |")
-        print("| --- | --- | --- | --- | --- |")
-        for method in args.methods:
-            options = ["--device", args.device, "--preset", args.preset, "--model", args.model]
-            runs = [run(source, folder / "out", method, options) for _ in range(args.runs)]
-            wall, peak = (statistics.median(r[i] for r in runs) for i in (0, 1))
-            report = runs[-1][2]
-            stages = ", ".join(f"{k} {v:.1f}" for k, v in report["seconds"].items())
-            spent = report["network_evaluations"]
-            print(f"| {method} | {spent} | {wall:.1f} | {peak:.0f} | {stages} |", flush=True)
+        head = source or phantom(folder, slices)
+        for method in methods.split(","):
+            done = [run(head, folder / "out", method, options) for _ in range(runs)]
+            wall, peak = (statistics.median(own[i] for own in done) for i in (0, 1))
+            report = done[-1][2]
+            stages = ", ".join(f"{stage} {took:.1f}" for stage, took in report["seconds"].items())
+            spent = str(report["network_evaluations"])
+            cells.append([method, spent, f"{wall:.1f}", f"{peak:.0f}", stages])
+    print(f"{machine_name(device)}, {date.today()}")
+    columns = ("method", "evaluations", "wall s", "peak MB", "seconds per stage")
+    print("\n".join(ruled(columns, cells)))
 
 
-def phantom(folder: Path) -> Path:
-    made = make_phantom("infarct", 0, matrix=512, slices=30)
+def phantom(folder: Path, slices: int) -> Path:
+    made = make_phantom("infarct", 0, matrix=512, slices=slices)
     path = folder / "phantom.nii.gz"
     nib.save(nib.Nifti1Image(made.hu, made.affine), path)
     return path
 
 
-def run(source: Path, out: Path, method: str, options: list[str]) -> tuple[float, float, dict]:
+def run(source: Path, out: Path, method: str, options: list[str]) -> tuple[float, float, Any]:
+    """Seconds, MB at most, and result.json."""
     command = ["segment", str(source), "-o", str(out), "--method", method, "--quiet", *options]
     start = time.perf_counter()
     done = subprocess.run(
@@ -79,4 +83,4 @@ def run(source: Path, out: Path, method: str, options: list[str]) -> tuple[float
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

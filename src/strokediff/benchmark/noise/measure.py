@@ -159,10 +159,10 @@ def cost(
     device = device or torch.device("cpu")
     spent = []
     for k in range(repeats + 1):
-        _wait(device)
+        wait_for(device)
         start = time.perf_counter()
         model.draw(range(k * batch, (k + 1) * batch), shape, device)
-        _wait(device)
+        wait_for(device)
         spent.append(time.perf_counter() - start)
     return Cost(statistics.median(spent[1:]) / batch, stored_bytes(model))
 
@@ -172,7 +172,8 @@ def stored_bytes(model: NoiseModel) -> int:
     return sum(t.numel() * t.element_size() for t in model.tensors().values())
 
 
-def _wait(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
+    """Until a GPU has done what it was given: clocks are read then."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -159,6 +159,61 @@ def fusion(
     _print(write_figures(out, "fusion", lines, rows))
 
 
+@app.command()
+def training_speed(
+    budget: str = "full", device: str = "auto", steps: int = 10, methods: str = ""
+) -> None:
+    """Seconds a training step of every method at a budget, and what all would take."""
+    from strokediff.benchmark.budgets import budget as chosen_budget
+    from strokediff.benchmark.reports import training_speed as report
+    from strokediff.benchmark.tables import ruled
+    from strokediff.inference.compute import resolve_device
+    from strokediff.util.machine import machine_name
+
+    at, where = chosen_budget(budget), resolve_device(device)
+    config = at.training(seed=0)
+    print(f"{machine_name(where)}; {config.steps:,} steps of {config.batch_size} slices\n")
+    _print(ruled(report.COLUMNS, report.training_speed(at, where, _names(methods), steps)))
+
+
+@app.command()
+def inference_speed(
+    sizes: str = "224,448",
+    networks: Annotated[str, typer.Option(help="Training presets.")] = "tiny,paper",
+    device: str = "cpu",
+    precision: str = "auto",
+    compiled: Annotated[bool, typer.Option("--compile")] = False,
+    most_seconds: Annotated[float, typer.Option(help="Longer rows are computed.")] = 60,
+    plain_malloc: Annotated[bool, typer.Option(help="Leave the C library as it is.")] = False,
+    only: Annotated[str, typer.Option(help="e.g. fast/sal,fast/all")] = "",
+) -> None:
+    """Seconds a head of 30 slices for every way to ask the same network."""
+    from strokediff.benchmark.reports import inference_speed as report
+    from strokediff.benchmark.tables import ruled
+    from strokediff.inference.compute import Compute
+    from strokediff.util.allocator import keep_freed_memory
+    from strokediff.util.machine import machine_name
+
+    if not plain_malloc:
+        keep_freed_memory()  # as the command line does
+    compute = Compute.of(device, precision)
+    rows = [
+        row
+        for network in _names(networks)
+        for size in _numbers(sizes)
+        for row in report.inference_speed(
+            network,
+            size,
+            compute,
+            compiled=compiled,
+            most_seconds=most_seconds,
+            only=_names(only),
+        )
+    ]
+    print(f"{machine_name(compute.device)}, {compute.precision}\n")
+    _print(ruled(report.COLUMNS, rows))
+
+
 def _subjects(model: Path, data: Path, split: str, most: int | None, device: str) -> Subjects:
     from strokediff.benchmark.reports.estimates import Subjects
     from strokediff.cohort.store import open_cohort
