@@ -165,3 +165,11 @@ def test_a_mirrored_draw_sees_mask_and_neighbours_mirrored_with_the_slice(
     context = Context(network, process, IsotropicNoise())
     found = Mirrored(Direct()).draw(odd, context)
     assert torch.equal(found, Direct().draw(turned, context).flip(-1))
+
+
+def test_a_draws_lesion_begins_at_the_threshold_itself_inside_the_brain() -> None:
+    y_0 = torch.tensor([0.19, 0.2, 0.21, 0.9]).reshape(1, 1, 2, 2)
+    m = torch.tensor([1.0, 1.0, 1.0, 0.0]).reshape(1, 1, 2, 2)
+    tally = Tally.empty(y_0)
+    tally.add([0], y_0, m, float(y_0[0, 0, 0, 1]))
+    assert tally.area.tolist() == [2.0]
