@@ -158,15 +158,15 @@ def open_cohort(path: str | Path) -> Cohort:
             f"{path}: not a prepared cohort (no cohort.json with a grid). "
             "Make one with: strokediff prepare SRC COHORT"
         )
-    found = read_cohort_record(file)
+    meta = read_cohort_record(file)
     return Cohort(
         path=path,
-        grid=found.grid,
-        split=found.split,
-        origin=found.origin,
-        patients=found.patients,
-        findings=found.findings,
-        left_out=found.left_out,
+        grid=GridConfig(**meta["grid"]),
+        split={part: meta["split"][part] for part in SPLITS},
+        origin=meta["origin"],
+        patients=meta["patients"],
+        findings=tuple(meta.get("findings", ())),
+        left_out=meta.get("left_out", {}),
     )
 
 

@@ -32,7 +32,7 @@ class DrawnHead:
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawnLesion:
     """One lesion: territory, volume at the template's scale, contrast, edge, mass effect."""
 
@@ -42,10 +42,10 @@ class DrawnLesion:
     contrast_hu: float
     edge_mm: float
     irregularity: float
-    swelling: float
-    ventricular: float
-    rim_hu: float
-    rim_mm: float
+    swelling: float = 0.0
+    ventricular: float = 0.0
+    rim_hu: float = 0.0
+    rim_mm: float = 0.0
     seed: int
 
 
@@ -194,9 +194,6 @@ def draw_infarcts(rng: np.random.Generator, subject: DrawnHead) -> tuple[DrawnLe
         edge_mm=float(rng.uniform(1.5, 5.0)),
         irregularity=float(rng.uniform(0.25, 0.6)),
         swelling=float(rng.uniform(0.0, 0.6)),
-        ventricular=0.0,
-        rim_hu=0.0,
-        rim_mm=0.0,
         seed=draw_seed(rng),
     )
     satellite = DrawnLesion(
@@ -206,10 +203,6 @@ def draw_infarcts(rng: np.random.Generator, subject: DrawnHead) -> tuple[DrawnLe
         contrast_hu=contrast * float(rng.uniform(0.7, 1.0)),
         edge_mm=float(rng.uniform(1.5, 3.0)),
         irregularity=0.4,
-        swelling=0.0,
-        ventricular=0.0,
-        rim_hu=0.0,
-        rim_mm=0.0,
         seed=draw_seed(rng),
     )
     return (first, satellite) if rng.random() < 0.2 else (first,)
@@ -260,10 +253,6 @@ def draw_confounders(rng: np.random.Generator, subject: DrawnHead) -> Confounder
                 contrast_hu=float(rng.uniform(6, 16)),
                 edge_mm=1.5,
                 irregularity=0.5,
-                swelling=0.0,
-                ventricular=0.0,
-                rim_hu=0.0,
-                rim_mm=0.0,
                 seed=draw_seed(rng),
             )
         )

@@ -46,21 +46,11 @@ class Aisd(PictureLayout):
     title = _TITLE
     licence = _LICENCE
     expected = "image/PATIENT/000.png and mask/PATIENT/000.png"
-
-    @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Whether image/ and mask/ are there."""
-        return (source / "image").is_dir() and (source / "mask").is_dir()
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """The five classes."""
-        return {name: (value,) for name, value in _CLASSES.items()}
-
-    @property
-    def default_labels(self) -> tuple[str, ...]:
-        """Without what cannot be seen on CT."""
-        return ("remote", "clear", "blurred", "infarct")
+    needed = ("image", "mask")
+    labels: Mapping[str, tuple[int, ...]] | None = {
+        name: (value,) for name, value in _CLASSES.items()
+    }
+    default_labels = ("remote", "clear", "blurred", "infarct")
 
     def list_cases(self) -> Listing:
         """One case a folder of image/."""
@@ -99,11 +89,7 @@ class AisdPictures(SinglePictures):
     prefix = "aisd"
     title = f"{_TITLE}, single slices with merged classes"
     licence = _LICENCE
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """One class."""
-        return {"lesion": (255,)}
+    labels: Mapping[str, tuple[int, ...]] | None = {"lesion": (255,)}
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """Near white is the lesion: such copies hold 252 to 255."""

@@ -79,6 +79,12 @@ class Layout(ABC):
     licence: ClassVar[str]
     expected: ClassVar[str]
     """The folder in one line, for whoever gave another one."""
+    labels: Mapping[str, tuple[int, ...]] | None = None
+    """Class names and their values; None if any whole number may occur."""
+    default_labels: tuple[str, ...] = ()
+    """The classes that count as the lesion unless the user says otherwise; none: all of them."""
+    needed: ClassVar[tuple[str, ...]] = ()
+    """Files and folders by which the layout is recognised."""
     single_slices: ClassVar[bool] = False
     """Cases are slices without a head around them."""
     unmasked_is_empty: ClassVar[bool] = False
@@ -90,9 +96,9 @@ class Layout(ABC):
         self.source = source
 
     @classmethod
-    @abstractmethod
     def recognises(cls, source: Path) -> bool:
         """Whether the folder looks like this layout."""
+        return all((source / name).exists() for name in cls.needed)
 
     @property
     def spacing_note(self) -> str | None:
@@ -103,16 +109,6 @@ class Layout(ABC):
     def licence_note(self) -> str:
         """The licence in one line."""
         return self.licence
-
-    @property
-    @abstractmethod
-    def labels(self) -> Mapping[str, tuple[int, ...]] | None:
-        """Class names and their values; None if any whole number may occur."""
-
-    @property
-    def default_labels(self) -> tuple[str, ...]:
-        """The classes that count as the lesion unless the user says otherwise: all of them."""
-        return tuple(self.labels or ())
 
     @property
     def known_values(self) -> frozenset[int] | None:
@@ -158,7 +154,7 @@ class LesionClasses:
                 return cls(("every value above 0",), None)
             return cls(names, tuple(_number(name, layout) for name in names))
         known = {**{str(v[0]): v for v in labels.values() if len(v) == 1}, **labels}
-        wanted = layout.default_labels if names is None else names
+        wanted = (layout.default_labels or tuple(labels)) if names is None else names
         unknown = [name for name in wanted if name not in known]
         if unknown or not wanted:
             there = ", ".join(f"{name} ({'+'.join(map(str, v))})" for name, v in labels.items())

@@ -47,11 +47,6 @@ class Bids(VolumeLayout):
         """Whether there are folders of subjects."""
         return bool(_folders(_raw(source), source, "sub-"))
 
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]] | None:
-        """Not declared: any whole number."""
-        return None
-
     def list_cases(self) -> Listing:
         """One case for each subject and session with a plain CT; those without are noted."""
         raw = _raw(self.source)

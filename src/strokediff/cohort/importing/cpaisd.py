@@ -61,6 +61,7 @@ class Cpaisd(Layout):
     title = _TITLE
     licence = _LICENCE
     expected = "train|val|test/STUDY/SLICE/image.npz and mask.npz"
+    labels: Mapping[str, tuple[int, ...]] | None = _CLASSES
 
     def __init__(self, source: Path) -> None:
         super().__init__(source)
@@ -70,11 +71,6 @@ class Cpaisd(Layout):
     def recognises(cls, source: Path) -> bool:
         """Whether one of train/, val/ and test/ is there."""
         return any((source / split).is_dir() for split in SPLITS)
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """Core and penumbra."""
-        return _CLASSES
 
     def list_cases(self) -> Listing:
         """One case a study, with the split of its folder."""
@@ -160,11 +156,7 @@ class CpaisdPictures(SinglePictures):
     title = f"{_TITLE}, single slices"
     licence = _LICENCE
     window_hu = (0.0, 255.0)
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """Core and penumbra."""
-        return _CLASSES
+    labels: Mapping[str, tuple[int, ...]] | None = _CLASSES
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """Red is 1, green is 2, other colours stay as 0xRRGGBB."""

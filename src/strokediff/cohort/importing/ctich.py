@@ -31,16 +31,8 @@ class CtIch(VolumeLayout):
     title = "CT-ICH (PhysioNet), intracranial haemorrhage"
     licence = "CC BY 4.0 for version 1.0; version 1.3.1 is under PhysioNet's restricted licence"
     expected = "ct_scans/NNN.nii and masks/NNN.nii"
-
-    @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Whether ct_scans/ and masks/ are there."""
-        return (source / "ct_scans").is_dir() and (source / "masks").is_dir()
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """Masks are binary, stored as 1 or as 255."""
-        return {"haemorrhage": (1, 255)}
+    needed = ("ct_scans", "masks")
+    labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (1, 255)}
 
     def list_cases(self) -> Listing:
         """Match scans and masks by name."""
@@ -66,11 +58,7 @@ class CtIchPictures(SinglePictures):
     title = f"{CtIch.title}, single slices"
     licence = "CC BY 4.0 (version 1.0)"
     window_hu = (-20.0, 100.0)
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """One class; white is taken for it too."""
-        return {"haemorrhage": (_ORANGE, _WHITE)}
+    labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (_ORANGE, _WHITE)}
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:
         """The stored colours."""

@@ -50,6 +50,7 @@ class CtIchFolders(PictureLayout):
     window_hu = (-20.0, 100.0)
     unmasked_is_empty = True
     assumed_pixel_mm = 0.33
+    labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (1,)}
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
@@ -63,11 +64,6 @@ class CtIchFolders(PictureLayout):
             f"pixels of {self.assumed_pixel_mm:g} mm for every patient (the files hold "
             f"none; --pixel-mm), slices {SLICE_MM:g} mm apart as published"
         )
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """Any kind of haemorrhage."""
-        return {"haemorrhage": (1,)}
 
     def list_cases(self) -> Listing:
         """One case a patient; what the table of diagnoses says otherwise is noted."""

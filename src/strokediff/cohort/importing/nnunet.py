@@ -8,7 +8,6 @@ splits_final.json            fold 0 says who validates, if it is there
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,28 +30,21 @@ class NnUNet(VolumeLayout):
     title = "nnU-Net raw data set"
     licence = "as the data set's owner says"
     expected = "dataset.json, imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz"
+    needed = ("dataset.json", "imagesTr")
 
     def __init__(self, source: Path) -> None:
         super().__init__(source)
         path = inside(source / "dataset.json", source)
         self._meta = read_json(path, "nnU-Net's description of a data set", remedy="Repair it.")
         self._check()
+        classes = self._all_labels()
+        self.labels = {name: values for name, values in classes.items() if name != "ignore"}
 
     @property
     def licence_note(self) -> str:
         """What dataset.json says."""
         told = self._meta.get("licence") or self._meta.get("license")
         return visible(str(told))[:200] if told else self.licence
-
-    @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Whether dataset.json and imagesTr/ are there."""
-        return (source / "dataset.json").is_file() and (source / "imagesTr").is_dir()
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """The foreground classes; a region has several values."""
-        return {name: values for name, values in self._all_labels().items() if name != "ignore"}
 
     @property
     def known_values(self) -> frozenset[int]:

@@ -41,16 +41,8 @@ class PheSich(PictureLayout):
     title = "PHE-SICH-CT-IDS, spontaneous intracerebral haemorrhage"
     licence = "non-commercial (arXiv 2308.10521); copies disagree, so the strictest is taken"
     expected = "images/PPPP_SS.png and masks/PPPP_SS.png"
-
-    @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Whether images/ and masks/ are there."""
-        return (source / "images").is_dir() and (source / "masks").is_dir()
-
-    @property
-    def labels(self) -> Mapping[str, tuple[int, ...]]:
-        """The one class that is drawn."""
-        return {"oedema": (255,)}
+    needed = ("images", "masks")
+    labels: Mapping[str, tuple[int, ...]] | None = {"oedema": (255,)}
 
     def list_cases(self) -> Listing:
         """Group slices by patient."""

@@ -43,6 +43,29 @@ RECORDED_TAGS = (
     "TriggerTime",
     "XRayTubeCurrent",
 )
+_FRAME, _MADE = "FrameContentSequence", "CTReconstructionSequence"
+_EXPOSURE, _DETAILS = "CTExposureSequence", "CTXRayDetailsSequence"
+_WORDS = {
+    "temporal": ((_FRAME, "TemporalPositionIndex"), ("", "TemporalPositionIdentifier")),
+    "stack": ((_FRAME, "StackID"),),
+    "acquisition_uid": (("", "AcquisitionUID"),),
+    "irradiation": (("IrradiationEventIdentificationSequence", "IrradiationEventUID"),),
+    "kernel": ((_MADE, "ConvolutionKernel"),),
+    "filter": ((_DETAILS, "FilterType"),),
+    "tube_voltage": ((_DETAILS, "KVP"),),
+    "description": (("", "SeriesDescription"),),
+    "reconstruction": ((_MADE, "ReconstructionAlgorithm"), ("", "ReconstructionMethod")),
+    "diameter": ((_MADE, "ReconstructionDiameter"),),
+    "thickness": (("PixelMeasuresSequence", "SliceThickness"),),
+    "trigger": (
+        ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+        ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
+        ("", "TriggerTime"),
+    ),
+    "exposure": ((_EXPOSURE, "ExposureInmAs"), ("", "Exposure")),
+    "current": ((_EXPOSURE, "XRayTubeCurrentInmA"), ("", "XRayTubeCurrent")),
+}
+"""Where each text stands: an item of a sequence (or the slice's own, without one), in turn."""
 _DAY_S = 86400.0
 _TIME = re.compile(r"(\d{2}):?(\d{2}):?(\d{2}(?:\.\d+)?)?")
 
@@ -86,48 +109,26 @@ class Recorded:
                     return value_of(holder, keyword)
             return None
 
-        def word(*places: tuple[str, str]) -> str:
-            return "\\".join(texts_of(first(*places)))
-
-        frame = "FrameContentSequence"
-        exposure, details = "CTExposureSequence", "CTXRayDetailsSequence"
-        made = "CTReconstructionSequence"
+        words = {name: "\\".join(texts_of(first(*places))) for name, places in _WORDS.items()}
         return cls(
             acquisition=integer(
-                first((frame, "FrameAcquisitionNumber"), ("", "AcquisitionNumber"))
+                first((_FRAME, "FrameAcquisitionNumber"), ("", "AcquisitionNumber"))
             ),
-            temporal=word((frame, "TemporalPositionIndex"), ("", "TemporalPositionIdentifier")),
-            stack=word((frame, "StackID")),
-            acquisition_uid=word(("", "AcquisitionUID")),
-            irradiation=word(("IrradiationEventIdentificationSequence", "IrradiationEventUID")),
-            kernel=word((made, "ConvolutionKernel")),
-            filter=word((details, "FilterType")),
             image_type=texts_of(
                 first(("CTImageFrameTypeSequence", "FrameType"), ("", "ImageType"))
             ),
-            tube_voltage=word((details, "KVP")),
-            description=word(("", "SeriesDescription")),
-            reconstruction=word((made, "ReconstructionAlgorithm"), ("", "ReconstructionMethod")),
-            diameter=word((made, "ReconstructionDiameter")),
-            thickness=word(("PixelMeasuresSequence", "SliceThickness")),
-            trigger=word(
-                ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
-                ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
-                ("", "TriggerTime"),
-            ),
-            exposure=word((exposure, "ExposureInmAs"), ("", "Exposure")),
-            current=word((exposure, "XRayTubeCurrentInmA"), ("", "XRayTubeCurrent")),
-            dimensions=_whole(first((frame, "DimensionIndexValues"))),
+            dimensions=_whole(first((_FRAME, "DimensionIndexValues"))),
             acquired_s=_moment(
-                first((frame, "FrameAcquisitionDateTime"), ("", "AcquisitionDateTime")),
+                first((_FRAME, "FrameAcquisitionDateTime"), ("", "AcquisitionDateTime")),
                 first(("", "AcquisitionDate")),
                 first(("", "AcquisitionTime")),
             ),
             content_s=_moment(
-                first((frame, "FrameReferenceDateTime")),
+                first((_FRAME, "FrameReferenceDateTime")),
                 first(("", "ContentDate")),
                 first(("", "ContentTime")),
             ),
+            **words,
         )
 
 
