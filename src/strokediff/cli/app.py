@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from strokediff import __version__
-from strokediff.util.allocator import keep_freed_memory
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.calibrate import calibrate
 from strokediff.cli.demo import demo
@@ -22,10 +21,12 @@ from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
 from strokediff.cli.predict import predict
 from strokediff.cli.prepare import prepare
+from strokediff.cli.schema import schema
 from strokediff.cli.segment import segment
 from strokediff.cli.stopping import STOPPED, stopped_by_signals
 from strokediff.cli.telling import explained, flush_streams, open_streams, tell
 from strokediff.cli.train import train
+from strokediff.util.allocator import keep_freed_memory
 
 INTERRUPTED = 130
 """What typer exits with after Ctrl-C, as shells do: 128 + SIGINT."""
@@ -48,6 +49,7 @@ COMMANDS = (
     predict,
     evaluate,
     benchmark,
+    schema,
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

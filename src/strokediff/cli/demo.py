@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from strokediff.cli.segment import segment_shown
 
 SERIES = "phantom-patient"
 
 if TYPE_CHECKING:
-    from strokediff.phantom.make import Phantom
+    from rich.console import Console
+
+    from strokediff.evaluation.metrics import CaseMetrics
+    from strokediff.result.record import Record
 
 
 def demo(
@@ -25,10 +30,10 @@ def demo(
     """Make a phantom patient with a lesion of known volume and segment it like a real one."""
     import time
 
-    import numpy as np
     from rich.console import Console
 
-    from strokediff.cli.segment import segment
+    from strokediff.ct.nifti.masks import read_mask
+    from strokediff.evaluation.metrics import evaluate
     from strokediff.phantom.dicom import write_dicom_series
     from strokediff.phantom.make import make_phantom
     from strokediff.segmentation.patients import check_writable
@@ -43,9 +48,11 @@ def demo(
     refuse_others(out / SERIES, _names(), "phantom patient")
     with atomic_directory(out / SERIES) as folder:  # never slices of two patients
         write_dicom_series(patient, folder)
-    segment(out / SERIES, out, model=model, quiet=quiet)
-    report, dice = _compare(out, patient, np)
-    _print_table(console, out, patient, report, dice, time.perf_counter() - started)
+    record = segment_shown(out / SERIES, out, model=model, quiet=quiet)[0].record
+    assert record is not None  # what fails is raised
+    mask = read_mask(out / "lesion_mask.nii.gz").array
+    scores = evaluate(mask, patient.lesion, affine=patient.affine)
+    _print_table(console, out, record, scores, time.perf_counter() - started)
 
 
 def _names() -> set[str]:
@@ -53,47 +60,24 @@ def _names() -> set[str]:
     return {"SC_0001.dcm", *(f"CT_{k:04d}.dcm" for k in range(1, 1000))}
 
 
-def _compare(out: Path, patient: Phantom, np: Any) -> tuple[dict[str, Any], float]:
-    """result.json, and the Dice of the written mask against the truth, in the patient's space."""
-    import json
-
-    import nibabel as nib
-
-    report = json.loads((out / "result.json").read_text("utf-8"))
-    image = nib.load(out / "lesion_mask.nii.gz")
-    found = nib.as_closest_canonical(image)
-    mask = np.asarray(found.dataobj) > 0
-    if mask.shape != patient.lesion.shape:
-        raise AssertionError(f"mask of shape {mask.shape} for a patient of {patient.lesion.shape}")
-    total = int(mask.sum() + patient.lesion.sum())
-    return report, 2.0 * int((mask & patient.lesion).sum()) / total if total else 1.0
-
-
 def _print_table(
-    console: Any,
-    out: Path,
-    patient: Phantom,
-    report: dict[str, Any],
-    dice: float,
-    seconds: float,
+    console: Console, out: Path, record: Record, scores: CaseMetrics, seconds: float
 ) -> None:
-    import numpy as np
     from rich.table import Table
 
     from strokediff.util.plaintext import visible
 
-    voxel_ml = abs(float(np.linalg.det(patient.affine[:3, :3]))) / 1000
-    interval = report["volume_interval_ml"]
+    interval = record.volume_interval_ml
     spread = f"  ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
     table = Table(title="strokediff demo", show_header=False)
-    table.add_row("lesion volume found", f"{report['volume_ml']:.1f} mL{spread}")
-    table.add_row("true volume", f"{float(patient.lesion.sum()) * voxel_ml:.1f} mL")
-    table.add_row("Dice", f"{dice:.3f}")
-    table.add_row("brain volume", f"{report['brain_volume_ml']:.0f} mL")
-    table.add_row("network evaluations", f"{report['network_evaluations']}")
+    table.add_row("lesion volume found", f"{record.volume_ml:.1f} mL{spread}")
+    table.add_row("true volume", f"{scores.volume_true_ml:.1f} mL")
+    table.add_row("Dice", f"{scores.dice:.3f}")
+    table.add_row("brain volume", f"{record.brain_volume_ml:.0f} mL")
+    table.add_row("network evaluations", f"{record.network_evaluations}")
     table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
-    console.print(f"Interval: {report['volume_interval_kind']}.", soft_wrap=True)
+    console.print(f"Interval: {record.volume_interval_kind}.", soft_wrap=True)
     there = [out / name for name in ("report.html", "preview.png") if (out / name).exists()]
     look = f"Look at {' and '.join(str(path) for path in there or [out])}. "
     console.print(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ UNMADE = " could not be "
 
 if TYPE_CHECKING:
     from strokediff.ct.discovery.cases import Case, Discovery
+    from strokediff.inference.estimation import Estimation
     from strokediff.segmentation.patients import Outcome
 
 
@@ -71,15 +73,51 @@ def segment(
     The same command again goes on where it stopped: patients that are done already stay as they
     are, unless their files or a setting changed.
     """
-    from strokediff.cli.progress import print_line, progress_bar
     from strokediff.inference.estimation import Estimation, Limits
-    from strokediff.segmentation.load import load
-    from strokediff.segmentation.patients import segment_folder
     from strokediff.util.plaintext import visible
 
     limits = Limits(tolerance_ml, max_evaluations)
-    estimation = Estimation(method, preset, transition, fusion, limits, cut)
-    loaded = load(model, device=device, precision=precision, threads=threads, compile=compile_)
+    segment_shown(
+        source,
+        out,
+        Estimation(method, preset, transition, fusion, limits, cut),
+        model=model,
+        quiet=quiet,
+        computed={
+            "device": device,
+            "precision": precision,
+            "threads": threads,
+            "compile": compile_,
+        },
+        seed=seed,
+        series=series,
+        pictures=preview,
+        uncertainty=uncertainty,
+        redo=redo,
+    )
+    if not quiet:
+        typer.echo(f"Results in {visible(str(out))}")
+
+
+def segment_shown(
+    source: Path,
+    out: Path,
+    estimation: Estimation | None = None,
+    *,
+    model: str,
+    quiet: bool,
+    computed: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> list[Outcome]:
+    """`segment_folder` behind a progress bar, with a line a patient; raises what failed.
+
+    `computed` is how `load` loads the model, `settings` are those of `segment_folder`.
+    """
+    from strokediff.cli.progress import print_line, progress_bar
+    from strokediff.segmentation.load import load
+    from strokediff.segmentation.patients import segment_folder
+
+    loaded = load(model, **(computed or {}))
     outcomes: list[Outcome] = []
     patients = 1
     with progress_bar(quiet) as bar:
@@ -99,29 +137,14 @@ def segment(
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
             tell(_plan(case.name, evaluations, seconds, str(loaded.compute.device)))
 
-        run = segment_folder(
-            source,
-            out,
-            loaded,
-            estimation,
-            seed=seed,
-            series=series,
-            pictures=preview,
-            uncertainty=uncertainty,
-            redo=redo,
-            found=found,
-            advance=advance,
-            foresee=foresee,
-            tell=tell,
-        )
-        with closing(run):
+        told: dict[str, Any] = {"found": found, "advance": advance, "foresee": foresee, "tell": tell}
+        with closing(segment_folder(source, out, loaded, estimation, **told, **settings)) as run:
             for outcome in run:
                 outcomes.append(outcome)
                 tell(_line(outcome))
         bar.remove_task(task)
     _raise_failures(outcomes)
-    if not quiet:
-        typer.echo(f"Results in {visible(str(out))}")
+    return outcomes
 
 
 def _plan(name: str, evaluations: int, seconds: float, device: str) -> str:

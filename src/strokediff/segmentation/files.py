@@ -37,6 +37,8 @@ def save(found: Segmentation, folder: Path, *, pictures: bool, uncertainty: bool
         place.tidy()
         refuse_changed(place)
         refuse_foreign(place, found.ct.source.kind, pictures=pictures, uncertainty=uncertainty)
+        if not found.record.case:
+            found = found.named(folder.resolve().name)
         return write(found, place, pictures=pictures, uncertainty=uncertainty)
 
 

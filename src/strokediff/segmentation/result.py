@@ -60,6 +60,10 @@ class Segmentation:
         """The same with more warnings."""
         return replace(self, record=self.record.told(*warnings))
 
+    def named(self, case: str) -> Segmentation:
+        """The same as the result of that patient."""
+        return replace(self, record=self.record.model_copy(update={"case": case}))
+
     def timed(self, seconds: Mapping[str, float]) -> Segmentation:
         """The same with the seconds that each stage took."""
         return replace(self, record=self.record.model_copy(update={"seconds": dict(seconds)}))
@@ -70,8 +74,8 @@ class Segmentation:
         """Write what `strokediff segment` writes into `folder`; returns result.json.
 
         lesion_mask.nii.gz and lesion_prob.nii.gz lie on the scan's own grid; with `uncertainty`
-        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html. An
-        older result there is replaced, whole or not at all. Raises `UsageError` if the place
+        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html. The
+        patient is called as the folder, unless `named` said otherwise. An older result there is replaced, whole or not at all. Raises `UsageError` if the place
         cannot be written or holds files of somebody else under these names.
         """
         from strokediff.segmentation.files import save
