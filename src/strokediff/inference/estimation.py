@@ -29,6 +29,11 @@ class Limits:
     """Stop when the volume is known to +- `tolerance_ml`; spend at most `max_evaluations` a slice.
 
     None leaves the preset's number of draws. Raises `UsageError` unless both are above 0.
+
+    >>> estimation = Estimation("sal", limits=Limits(tolerance_ml=2.0, max_evaluations=100))
+    >>> within = estimation.estimator(T=500)
+    >>> within.tolerance.ml, within.evaluations()
+    (2.0, 100)
     """
 
     tolerance_ml: float | None = None

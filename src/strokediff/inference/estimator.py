@@ -27,8 +27,15 @@ class Slices:
 
     `keys` names each slice for its seeds and `draws` numbers the draw that each row is for (all 0
     if left out); `seed` is the case's. `pixel_ml` (S,) is the volume of a pixel, for estimators
-    that stop by volume. `beside` (S, C, H, W) is what lies beside each, for networks that
+    that stop by volume, mL. `beside` (S, C, H, W) is what lies beside each, for networks that
     see it, each in its own mask.
+
+    A row's noise depends on seed, slice and draw alone, not on the rows beside it:
+
+    >>> slices = Slices(torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4), keys=[7, 8], seed=0)
+    >>> rows = slices.rows([1, 1], draws=[0, 1])
+    >>> rows.keys, rows.noise_seeds("sal")[0] == slices.noise_seeds("sal")[1]
+    ([8, 8], True)
     """
 
     x_0: Tensor
@@ -75,7 +82,17 @@ class Slices:
 
 @dataclass(frozen=True)
 class LabelEstimate:
-    """y_0_hat (S, 1, H, W), and the tally of the draws it came from."""
+    """y_0_hat (S, 1, H, W) in [-1, 1], and the tally of the draws it came from.
+
+    `evaluations` are those of the network over all slices and draws.
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.eye(4)[None, None]
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
+    >>> context = Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    >>> found = Repeated(Salient(T_i=5), repeats=4).estimate(slices, context)
+    >>> found.y_0.allclose(y_0, atol=1e-4), found.tally.counts.tolist(), found.evaluations
+    (True, [4], 20)
+    """
 
     y_0: Tensor
     tally: Tally
@@ -88,7 +105,17 @@ class Context:
 
     A draw's lesion is where y_0 >= `threshold`. At most `pack` rows go to the network at once.
     Noise is drawn on `device`; everything else is on the CPU, the network's results included.
-    `advance` is told of evaluations as they are spent, `store` keeps unfinished tallies.
+    `advance` is told of evaluations as they are spent, `store` keeps unfinished tallies. `network`
+    is any (x_t, t) -> (eps_hat, y_t_hat) with x_t (R, C, H, W), t (R,) and results (R, 1, H, W); of
+    a trained model, `Model.estimating` makes the context.
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.eye(4)[None, None]
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
+    >>> context = Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    >>> eps, t = context.draw(slices, "any name"), torch.tensor([25])
+    >>> eps_hat, y_t_hat = context.predict(process.noised(slices.x_0, eps, t), t, slices)
+    >>> eps_hat.allclose(eps), y_t_hat.allclose(process.noised(y_0, eps, t))
+    (True, True)
     """
 
     network: Network

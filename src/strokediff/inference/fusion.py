@@ -45,6 +45,12 @@ class Staple:
     Expectation maximisation over the votes y_0 > 0 inside the brain, with one sensitivity and one
     specificity an estimate over the whole head; the prior is the share of positive votes. Where
     nobody votes for lesion anywhere, nothing is lesion; where all do, everything is.
+
+    Two that agree outvote a third:
+
+    >>> votes = torch.tensor([[1, 1, -1, -1], [1, 1, -1, -1], [1, -1, 1, -1.0]])
+    >>> Staple()(votes.reshape(3, 1, 1, 2, 2), m=torch.ones(1, 1, 2, 2)).round().flatten().tolist()
+    [1.0, 1.0, -1.0, -1.0]
     """
 
     iterations: int = 50
@@ -85,7 +91,17 @@ def _share(part: Tensor, whole: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Fused:
-    """y^all: several estimators, fused."""
+    """Several estimators, fused; y^all of SDPM section 2.4 is the union of the three.
+
+    The union of an answer and of its mean with its mirror image:
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.tensor([[[[1.0, -1.0]]]])
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
+    >>> context = Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    >>> both = Fused([Repeated(Direct()), Repeated(Mirrored(Direct()), 2)])
+    >>> both.estimate(slices, context).y_0.tolist(), both.evaluations()
+    ([[[[1.0, 0.0]]]], 3)
+    """
 
     parts: Sequence[Estimator]
     fusion: Fusion = union

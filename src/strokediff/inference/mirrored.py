@@ -17,7 +17,14 @@ LEFT_RIGHT = -1
 class Mirrored:
     """Draws of odd number are made on the mirrored slice, and mirrored back.
 
-    Training flips slices in the plane, so either view is as good as the other.
+    Training flips slices in the plane, so either view is as good as the other. A network that
+    gives the same answer to both views is seen from either side:
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.tensor([[[[1.0, -1.0]]]])
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
+    >>> context = Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    >>> Mirrored(Direct()).draw(slices.rows([0, 0], draws=[0, 1]), context).flatten(1).tolist()
+    [[1.0, -1.0], [-1.0, 1.0]]
     """
 
     inner: Sampler

@@ -17,7 +17,18 @@ class Tolerance:
     With v_s the variance between a slice's n_s draws in mL^2, the mean volume's half-width is
     z sqrt(sum_s v_s / n_s). A slice is closed once its share v_s / n_s is at most (ml / z)^2 / S,
     so that the tolerance holds when all S are. No slice is closed before `least` draws, since few
-    draws can agree by chance; draws come in rounds of `least`.
+    draws can agree by chance; draws come in rounds of `least`. Raises `ValueError` unless ml > 0
+    and least >= 2, and for slices without `pixel_ml`.
+
+    A slice whose draws agree is closed at once:
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.eye(4)[None, None]
+    >>> pixel_ml = torch.tensor([0.02])
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), [0], 0, pixel_ml=pixel_ml)
+    >>> context = Context(Oracle(process, slices.x_0, y_0 - 0.5), process, IsotropicNoise())
+    >>> until_known = Repeated(Salient(T_i=5), repeats=100, tolerance=Tolerance(ml=1.0))
+    >>> until_known.estimate(slices, context).tally.counts.tolist()
+    [4]
     """
 
     ml: float
@@ -42,7 +53,15 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Repeated:
-    """1/N sum_n of a sampler's draws: N = `repeats`, or fewer where a tolerance is met."""
+    """1/N sum_n of a sampler's draws: N = `repeats`, or fewer where a tolerance is met.
+
+    Raises `ValueError` for fewer than 1. As the paper sets y^sal and y^infer, at T = 500:
+
+    >>> Repeated(Salient(T_i=250), repeats=100).evaluations()
+    25000
+    >>> Repeated(Algorithm1(T_i=250), repeats=50).evaluations()
+    12500
+    """
 
     sampler: Sampler
     repeats: int = 1

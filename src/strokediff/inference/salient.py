@@ -34,7 +34,14 @@ class Salient:
     """A draw is the sum over t of psi_t y_0_hat(x_t), every t with noise of its own.
 
     The paper sums over every t below T_i; `stride` > 1 keeps every stride-th t, a quadrature of
-    the same sum.
+    the same sum. y^sal of SDPM section 2.4. Raises `ValueError` unless T_i and stride are 1 or more
+    and nu is above 1.
+
+    >>> salient = Salient(T_i=10, stride=4)
+    >>> list(salient.grid), [round(psi, 2) for psi in salient.psi.tolist()]
+    ([0, 4, 8], [0.45, 0.38, 0.16])
+    >>> round(float(salient.psi.sum()), 9)
+    1.0
     """
 
     T_i: int
@@ -75,7 +82,17 @@ class Stratified:
 
     Stratum k of K holds the k-th of K equal shares of psi; one t is drawn in each. `antithetic`
     evaluations take turns with eps and -eps, which has the same law where the noise is symmetric
-    (`NoiseModel.symmetric`); otherwise every evaluation draws its own.
+    (`NoiseModel.symmetric`); otherwise every evaluation draws its own. Raises `ValueError` unless
+    T_i and points are 1 or more and nu is above 1.
+
+    >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=500)), torch.eye(4)[None, None]
+    >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
+    >>> context = Context(Oracle(process, slices.x_0, y_0), process, IsotropicNoise())
+    >>> few, every = Stratified(T_i=250, points=4), Salient(T_i=250)
+    >>> few.draw(slices, context).allclose(every.draw(slices, context), atol=1e-4)
+    True
+    >>> few.evaluations(), every.evaluations()
+    (4, 250)
     """
 
     T_i: int
