@@ -115,7 +115,7 @@ def test_two_do_not_calibrate_into_one_folder_and_a_killed_one_is_no_hindrance(
     def refused(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr("strokediff.segmentation.calibrate.heads.tune", refused)
+    monkeypatch.setattr("strokediff.segmentation.calibrate.run.tune", refused)
     out = tmp_path / "calibrated"
     calibrate = ["calibrate", trained, "--data", source, "-o", out, "--quiet"]
     with sole(out, "calibrate"):

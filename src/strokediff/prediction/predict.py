@@ -27,6 +27,10 @@ class Predicted:
     """Who was predicted, and where: OUT/NAME/masks and probabilities, OUT/truth.
 
     `seen` are those of them that the model was trained on: their scores say nothing of new ones.
+
+    >>> done = predict(open_cohort("cohort"), "model", "out", Estimation("avg"), split="train")
+    >>> len(done.patients), done.seen == done.patients
+    (1, True)
     """
 
     name: str
@@ -69,8 +73,10 @@ def predict(
     `InputError` for a checkpoint of another grid, or a split without patients; `UsageError` for
     names that do not exist, and a folder that holds other predictions.
 
-    >>> done = predict(open_cohort("cohort"), "run/model", "out")  # doctest: +SKIP
-    >>> evaluate_folders(done.masks, done.truth, done.probabilities)  # doctest: +SKIP
+    >>> done = predict(open_cohort("cohort"), "model", "out", Estimation("avg"))
+    >>> found = evaluate_folders(done.masks, done.truth, done.probabilities)
+    >>> round(found.summary.mean["dice"], 1), found.summary.n["dice"]
+    (1.0, 1)
     """
     path, out = model_path(str(model)), Path(out)
     name, predictor = load_predictor(path, cohort, estimation or Estimation(), compute, seed)

@@ -19,7 +19,14 @@ from strokediff.util.files import write_text
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A row a patient, the summary over them, and what to know of either."""
+    """A row a patient, the summary over them, and what to know of either.
+
+    >>> found = evaluate_folders("masks", "scans/labels")
+    >>> [(row.case, round(row.dice, 1)) for row in found.rows]
+    [('p1', 0.8), ('p2', 0.8), ('p3', 0.8), ('p4', 0.8)]
+    >>> found.summary.counts["pred_empty"], found.warnings
+    (0, [])
+    """
 
     rows: list[CaseMetrics]
     summary: Summary
@@ -29,6 +36,10 @@ class Evaluation:
         """Write the rows to `table` (.csv) and the summary beside it (.json); returns both.
 
         Raises `UsageError` as `check_table` does, or if they cannot be written.
+
+        >>> written = evaluate_folders("masks", "scans/labels").write("metrics.csv")
+        >>> [path.name for path in written]
+        ['metrics.csv', 'metrics.json']
         """
         csv, json = check_table(table)
         write_text(csv, format_csv(self.rows))
@@ -52,10 +63,12 @@ def evaluate_folders(
     cohort.json beside the true masks says so. `each` may show how far it is. Raises `InputError`
     that names every unsuitable file, `UsageError` for an unknown unit.
 
-    >>> found = evaluate_folders("results", "labels")  # doctest: +SKIP
-    >>> found.write("metrics.csv")  # doctest: +SKIP
+    >>> found = evaluate_folders("masks", "scans/labels")
+    >>> round(found.summary.mean["dice"], 1), round(found.summary.mean["volume_true_ml"], -1)
+    (0.8, 30.0)
     """
-    pairs, extra = pair_cases(Path(pred), Path(truth), probabilities and Path(probabilities))
+    prob = None if probabilities is None else Path(probabilities)
+    pairs, extra = pair_cases(Path(pred), Path(truth), prob)
     chosen, warnings = _unit(unit, Path(truth))
     if extra:
         left_out = f"{len(extra)} predictions have no true mask and are left out: {listed(extra)}"

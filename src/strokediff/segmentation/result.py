@@ -21,6 +21,13 @@ class Segmentation:
     Threshold and least volume are the model's own for the method (0 if it was not tuned).
     `entropy` (bits) and `variance` (between draws) are those of the probability (1 + y_0) / 2,
     whatever the threshold. `record` is result.json.
+
+    >>> ct = read_ct("scan.nii.gz")
+    >>> found = load(device="cpu").segment(ct, method="avg")
+    >>> found.mask.shape == ct.hu.shape, bool((found.mask <= (found.probability >= 0.5)).all())
+    (True, True)
+    >>> round(found.volume_ml / ct.mask_volume_mm3(found.mask), 3), len(found.lesions)
+    (0.001, 1)
     """
 
     ct: CT
@@ -75,8 +82,13 @@ class Segmentation:
 
         lesion_mask.nii.gz and lesion_prob.nii.gz lie on the scan's own grid; with `uncertainty`
         also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html. The
-        patient is called as the folder, unless `named` said otherwise. An older result there is replaced, whole or not at all. Raises `UsageError` if the place
-        cannot be written or holds files of somebody else under these names.
+        patient is called as the folder, unless `named` said otherwise. An older result there is
+        replaced, whole or not at all. Raises `UsageError` if the place cannot be written or holds
+        files of somebody else under these names.
+
+        >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
+        >>> sorted(found.save("out", pictures=False).files)
+        ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """
         from strokediff.segmentation.files import save
 

@@ -15,12 +15,14 @@ from strokediff.training.trouble import explained
 from strokediff.util.files import refuse_here
 from strokediff.util.locks import LOCK_NAME, sole
 
+ALL = tuple(map(Estimation, METHODS))
+
 
 def calibrate(
     model: str | Path,
     data: str | Path,
     out: str | Path,
-    estimations: Sequence[Estimation] = tuple(Estimation(method) for method in METHODS),
+    estimations: Sequence[Estimation] = ALL,
     *,
     population: str = "patients",
     compute: Compute = CPU,
@@ -39,9 +41,11 @@ def calibrate(
     `UsageError` for a folder that is in use or a model without validation patients, `InputError`
     where scans are missing.
 
-    >>> tuned = calibrate("run/model", "scans", "calibrated")  # doctest: +SKIP
-    >>> tuned["fast/sal"].after.dice  # doctest: +SKIP
-    0.71
+    >>> tuned = calibrate("model", "scans", "calibrated", [Estimation("avg")])
+    >>> round(tuned["fast/avg"].after.dice, 1), tuned["fast/avg"].calibration.n
+    (1.0, 1)
+    >>> load("calibrated", device="cpu").decision(Estimation("avg")).least_lesion_ml
+    0.0
     """
     model, out = Path(model), Path(out)
     refuse_here(out)

@@ -57,6 +57,11 @@ class Outcome:
     """One case: its result.json, or why there is none.
 
     `kept`: the result was there already, of the same input and the same choices.
+
+    >>> model, how = load(device="cpu"), Estimation("avg")
+    >>> (outcome,) = segment_folder("scan.nii.gz", "result", model, how, pictures=False)
+    >>> outcome.case, outcome.error, outcome.kept, outcome.record.n_lesions
+    ('scan', '', True, 1)
     """
 
     case: str

@@ -44,8 +44,11 @@ def segment_folder(
     takes long, `tell` is given notes for the user. Raises `InputError` where there is nothing to
     segment, `UsageError` for what every patient would fail at.
 
-    >>> for outcome in segment_folder("scans", "results", load()):  # doctest: +SKIP
-    ...     print(outcome.case, outcome.error or outcome.record.volume_ml)
+    >>> model, how = load(device="cpu"), Estimation("avg")
+    >>> for outcome in segment_folder("patients", "results", model, how, pictures=False):
+    ...     print(outcome.case, outcome.error or round(outcome.record.volume_ml, -1))
+    p1 30.0
+    p2 30.0
     """
     source, out = Path(source), Path(out)
     job = Job(
