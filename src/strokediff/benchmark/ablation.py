@@ -204,7 +204,7 @@ def main(
     device: str = "cpu",
 ) -> None:
     """Train every arm on the same patients and samples; a table of their differences."""
-    settings = [f"precision={precision}"] if precision else []
+    settings = [f'precision="{precision}"'] if precision else []
     settings += [f"network.patch={patch}"] if patch else []
     chosen = chosen_arms(ablation, _names(arms), _names(methods), settings)
     budget = Budget(preset, preset, "small", steps or training_preset(preset).training.steps)
