@@ -1,0 +1,179 @@
+"""Every script of benchmarks/ with every option, on tiny inputs: what docs quote can be printed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from strokediff.cohort.prepare import prepare_cohort
+from strokediff.ct.grid import GridConfig
+from strokediff.phantom.cohort import write_cohort
+from strokediff.phantom.dicom import write_dicom_series
+from strokediff.phantom.make import make_phantom
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("lightning")
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+DOCS = Path(__file__).parents[2] / "docs" / "benchmark"
+SMALL: dict[str, Any] = {"matrix": 128, "thickness_mm": 8.0}
+
+
+@pytest.fixture
+def script() -> Iterator[Callable[[str], ModuleType]]:
+    """Imports one by its name."""
+    sys.path.insert(0, str(BENCHMARKS))
+    yield importlib.import_module
+    sys.path.remove(str(BENCHMARKS))
+
+
+def run(module: ModuleType, *arguments: object, code: int = 0) -> str:
+    """Its output."""
+    app = typer.Typer()
+    app.command()(module.main)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four phantoms with a haemorrhage."""
+    folder = tmp_path_factory.mktemp("scans") / "hemorrhage"
+    write_cohort(4, "hemorrhage", folder, 3, **SMALL)
+    return folder
+
+
+def test_every_script_is_tried_here() -> None:
+    text = Path(__file__).read_text()
+    parts = {"fuzz_bending", "fuzz_formats", "fuzz_inputs"}
+    untried = {p.stem for p in BENCHMARKS.glob("*.py")} - parts
+    assert not [name for name in untried if f'script("{name}")' not in text]
+
+
+def test_model_card(script: Any, scans: Path, tmp_path: Path) -> None:
+    prepare_cohort(scans, tmp_path / "cohort", GridConfig(), val=0.5, test=0.0)
+    unseen = tmp_path / "unseen" / "infarct"
+    write_cohort(1, "infarct", unseen, 9, **SMALL)
+    told = run(
+        script("model_card"),
+        *("--data", tmp_path / "unseen", "-o", tmp_path, "--methods", "avg,sal"),
+        *("--unet", tmp_path / "unet", "--train-on", tmp_path / "cohort", "--steps", 2),
+        *("--validation", scans, "--model", "phantom-stroke"),
+    )
+    for method in ("avg", "sal", "unet", "unet tuned"):
+        assert f"| all | {method} | 1 |" in told
+    content = json.loads((tmp_path / "model_card.json").read_text())
+    assert content["table"]["all/unet"]["n_cases"] == 1
+    assert set(content["coverage"]) == {"avg", "sal"}
+
+
+def test_external_slices(script: Any, tmp_path: Path) -> None:
+    module = script("external_slices")
+    made = make_phantom("hemorrhage", 0, **SMALL)
+    k = int(made.lesion.sum((0, 1)).argmax())
+    grey = np.clip(made.hu[:, :, k] / 80 * 255, 0, 255).astype(np.uint8)
+    for name in module.WINDOWS:
+        for part, picture in (("images", grey), ("masks", (grey > 200) * np.uint8(255))):
+            (tmp_path / name / part).mkdir(parents=True)
+            Image.fromarray(picture.T[::-1, ::-1]).save(tmp_path / name / part / "one.png")
+    (tmp_path / "aisd-slices" / "images" / "two.png").write_bytes(_black())
+    (tmp_path / "aisd-slices" / "masks" / "two.png").write_bytes(_black())
+    told = run(module, tmp_path, "--model", "phantom-stroke", "--method", "avg")
+    assert "| aisd-slices | 2 | 1 |" in told and "| ctich-slices | 1 | 0 |" in told
+
+
+def _black() -> bytes:
+    import io
+
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((128, 128), np.uint8)).save(stream, "png")
+    return stream.getvalue()
+
+
+def test_segment(script: Any, scans: Path) -> None:
+    image = next((scans / "images").iterdir())
+    options = ("--runs", 1, "--methods", "avg", "--device", "cpu", "--preset", "fast")
+    told = run(script("segment"), image, *options, "--model", "phantom-stroke")
+    assert told.splitlines()[-1].startswith("| avg | ")
+
+
+def test_phantom_realism(script: Any, tmp_path: Path) -> None:
+    made = make_phantom("infarct", 1, matrix=128, thickness_mm=8.0)
+    write_dicom_series(made, tmp_path / "head", localizer=False)
+    out = tmp_path / "realism.png"
+    options = ("-o", out, "--phantoms", 1, "--matrix", 128)
+    told = run(script("phantom_realism"), tmp_path / "head", *options)
+    rows = {line.split(" | ")[0]: line.split(" | ")[1:6] for line in told.splitlines()[2:]}
+    assert [*rows] == ["| head", "| phantom 0"] and out.stat().st_size > 5000
+
+
+def test_real_brains(script: Any, scans: Path, tmp_path: Path) -> None:
+    image = sorted((scans / "images").iterdir())[0]
+    told = run(script("real_brains"), image, "--middle", "--run", 1)
+    blank = next(line for line in told.splitlines() if line.startswith("| blank"))
+    assert blank.startswith("| blank | 1 | 1 |") and "| 100.0% | 100.0% |" in blank
+    empty = tmp_path / "air.nii.gz"
+    nib.save(nib.Nifti1Image(np.full((64, 64, 8), -1000, np.int16), np.diag([3.0, 3, 8, 1])), empty)
+    assert "| blank" not in run(script("real_brains"), empty, "--every", 4)
+
+
+def test_publish(script: Any, tmp_path: Path) -> None:
+    from strokediff import __version__
+    from strokediff.cohort.store import CohortWriter, Patient
+
+    module, suite = script("publish"), DOCS / "phantom-infarct"
+    names = json.loads((suite / "scores" / "unet" / "seed-0.json").read_text())["patients"]["case"]
+    place = tmp_path / "runs"
+    (place / "cohort").mkdir(parents=True)
+    claim = {"suite": "phantom-infarct", "budget": "small", "version": __version__}
+    (place / "benchmark.json").write_text(json.dumps(claim))
+    shutil.copytree(suite / "scores" / "unet", place / "scores" / "unet")
+    (place / "cases.png").write_bytes(_black())
+    writer = CohortWriter(place / "cohort", GridConfig(size=16, spacing_mm=8.0))
+    one = np.ones((1, 16, 16))
+    for name in [*names, "t"]:
+        patient = Patient(name, one.astype(np.float16), one.astype(np.uint8), one.astype(np.uint8))
+        writer.add(patient, spacing_mm=[8.0, 8.0, 5.0], volume_ml=1.0)
+    writer.finish(split={"train": ["t"], "val": [], "test": names}, origin={})
+    told = run(module, place, "--cases", "--docs", tmp_path / "docs")
+    published = tmp_path / "docs" / "phantom-infarct"
+    assert str(published / "benchmark.md") in told
+    assert "U-Net" in (published / "benchmark.md").read_text()
+    assert (published / "cases.png").is_file() and not (published / "results.json").exists()
+
+
+def test_fuzz(script: Any) -> None:
+    module = script("fuzz")
+    told = run(module, "--formats", "record", "-n", 20, "--seed", 0, "--jobs", 2)
+    assert "| record | 20 |" in told
+    dying = [*module.watched("no such format", 0, 3, 5)]
+    assert [(r["number"], r["outcome"]) for r in dying] == [(3, "fault"), (4, "fault")]
+    assert "ends its process (exit code 1)" in dying[0]["why"]
+    alone = [sys.executable, str(BENCHMARKS / "fuzz.py"), "--formats", "record", "--only", "7"]
+    found = json.loads(subprocess.run(alone, capture_output=True, check=True).stdout)
+    again = next(iter(module.watched("record", 0, 7, 8)))
+    assert (found["number"], found["outcome"]) == (7, again["outcome"])
+
+
+def test_kill(script: Any, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("kill")
+    module.nnunet(scans, tmp_path / "raw")
+    command = module.Command("import", ("nnunet", tmp_path / "raw", "OUT", "-q"))
+    monkeypatch.setattr(module, "make_commands", lambda folder: [command])
+    told = run(module, "--commands", "import", "--kills", 1, "--seed", 1, "-o", tmp_path / "k")
+    row = next(line for line in told.splitlines() if line.startswith("| import |"))
+    assert " | 1 | " in row and row.endswith(" | 0 | 0 | 0 |")
