@@ -12,19 +12,38 @@ SHOWN = 10
 
 
 class StrokediffError(Exception):
-    """Base of all errors that are explained to the user without a traceback."""
+    """Base of all errors that are explained to the user without a traceback.
+
+    `exit_code` is the command line's.
+
+    >>> try:
+    ...     load("nowhere")
+    ... except StrokediffError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    UsageError 2
+    """
 
     exit_code = 1
 
 
 class UsageError(StrokediffError):
-    """The call itself is wrong: an unknown option value, an output that cannot be written."""
+    """The call itself is wrong: an unknown option value, an output that cannot be written.
+
+    >>> Estimation("median")
+    Traceback (most recent call last):
+    strokediff.errors.UsageError: no method 'median'; expected one of: avg, sal, infer, all
+    """
 
     exit_code = 2
 
 
 class InputError(StrokediffError):
-    """The input cannot be read or does not suit the task."""
+    """The input cannot be read or does not suit the task.
+
+    >>> read_ct("nowhere.nii.gz")
+    Traceback (most recent call last):
+    strokediff.errors.InputError: nowhere.nii.gz: ...
+    """
 
     exit_code = 3
 
@@ -37,7 +56,13 @@ def raise_all(problems: Sequence[InputError]) -> None:
 
 
 class PartialFailure(StrokediffError):
-    """Some of several patients failed; the others were finished."""
+    """Some of several patients failed; the others were finished.
+
+    >>> from pathlib import Path
+    >>> raise PartialFailure.left_out(Path("cohort"), {"p3": "no head found"}, kept=12)
+    Traceback (most recent call last):
+    strokediff.errors.PartialFailure: cohort: written with 12 scans; 1 were left out ...
+    """
 
     exit_code = 4
 

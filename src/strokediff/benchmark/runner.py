@@ -49,7 +49,22 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A suite at a budget, in a folder; one fold of it. `known` are all arms it may hold."""
+    """A suite at a budget, in the folder `out`; one fold of it. `known` are all arms it may hold.
+
+    `data` is the folder of a suite that has no phantoms. `advance` and `tell` are called as it goes
+    on. Raises `UsageError` where `out` holds another suite, budget or version.
+
+    >>> from pathlib import Path
+    >>> from strokediff.benchmark.arms import ARMS
+    >>> from strokediff.benchmark.budgets import budget
+    >>> from strokediff.benchmark.suites import GivenSuite
+    >>> suite, scans = GivenSuite("own", "our own patients"), Path("scans")
+    >>> benchmark = Benchmark(suite, budget("tiny"), Path("out"), data=scans, device="cpu")
+    >>> benchmark.run([ARMS["unet"]], seeds=[0])
+    {}
+    >>> [patient.metrics.case for patient in benchmark.scores()["unet"][0].patients]
+    ['p3']
+    """
 
     suite: Suite
     budget: Budget

@@ -47,6 +47,11 @@ def export_nnunet(
 
     `source` holds the scans that `cohort` was prepared from. Raises `InputError` if their names
     differ, `UsageError` if the data set is there already.
+
+    >>> cohort = open_cohort("cohort")
+    >>> folder = export_nnunet("scans", cohort, "nnUNet_raw", number=501, name="Stroke")
+    >>> folder.name, len(list(folder.glob("imagesTr/*"))), len(list(folder.glob("imagesTs/*")))
+    ('Dataset501_Stroke', 3, 1)
     """
     source, out = Path(source), Path(out)
     if not 1 <= number <= 999 or not DATASET_NAME.fullmatch(name):

@@ -73,18 +73,9 @@ def prepare_cohort(
     shares of the patients. Raises `InputError` for scans that cannot be used, `UsageError` for a
     place that holds something else.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> from strokediff.ct.nifti.images import save_like
-    >>> x, y, z = np.ogrid[-1:1:72j, -1:1:72j, -1:1:14j]
-    >>> r = np.sqrt(x**2 + y**2 + z**2)
-    >>> hu = np.select([r < 0.7, r < 0.8], [35.0, 900.0], default=-1000.0)
-    >>> ct = CT(hu, np.diag([3.0, 3.0, 12.0, 1.0]))
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = save_like(ct, ct.hu, f"{folder}/src/images/p1.nii.gz", dtype=np.int16)
-    ...     _ = save_like(ct, r < 0.2, f"{folder}/src/labels/p1.nii.gz", dtype=np.uint8)
-    ...     cohort = prepare_cohort(f"{folder}/src", f"{folder}/cohort", val=0, test=0)
+    >>> cohort = prepare_cohort("scans", "prepared", val=0, test=0.25)
     >>> print(cohort)
-    1 patients (1 train, 0 val, 0 test); 1 with a lesion; 96 x 96 pixels of 2.0 mm
+    4 patients (3 train, 0 val, 1 test); 4 with a lesion; 96 x 96 pixels of 2.0 mm
     """
     source, out, grid = Path(source), Path(out), grid or GridConfig()
     _check_place(source, out)

@@ -49,7 +49,15 @@ class Patient:
 class Cohort:
     """An opened cohort folder.
 
+    `split` names the scans of train, val and test; `patients` holds what is known of each.
     `findings` are warnings about the whole, `left_out` scans that could not be used and why.
+
+    >>> cohort = open_cohort("cohort")
+    >>> print(cohort)
+    4 patients (1 train, 2 val, 1 test); 4 with a lesion; 96 x 96 pixels of 2.0 mm
+    >>> patient = cohort.read(cohort.split["train"][0])
+    >>> patient.x.shape == patient.y.shape == patient.m.shape == (14, 96, 96)
+    True
     """
 
     path: Path
@@ -138,16 +146,12 @@ class Cohort:
 def open_cohort(path: str | Path) -> Cohort:
     """Open a folder that `prepare_cohort` wrote; `InputError` says what is wrong with it.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> empty = np.zeros((3, 8, 8))
-    >>> patient = Patient("p1", empty.astype("f2"), empty.astype("u1"), empty.astype("u1"))
-    >>> with TemporaryDirectory() as folder:
-    ...     writer = CohortWriter(Path(folder), GridConfig(size=8))
-    ...     writer.add(patient, volume_ml=0.0)
-    ...     writer.finish(split={"train": ["p1"], "val": [], "test": []}, origin={})
-    ...     cohort = open_cohort(folder)
-    ...     cohort.split["train"], cohort.read("p1").x.shape
-    (['p1'], (3, 8, 8))
+    >>> cohort = open_cohort("cohort")
+    >>> sorted(cohort.patients), cohort.grid.size, cohort.spacing_known
+    (['p1', 'p2', 'p3', 'p4'], 96, True)
+    >>> open_cohort("scans")
+    Traceback (most recent call last):
+    strokediff.errors.InputError: scans: not a prepared cohort ...
     """
     path = Path(path)
     file = path / "cohort.json"

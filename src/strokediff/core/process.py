@@ -17,7 +17,16 @@ from strokediff.core.schedule import Schedule
 
 @dataclass(frozen=True)
 class Diffused:
-    """A draw of the forward process: x_t and y_t carry the same noise eps at time t."""
+    """A draw of the forward process, equation (11): x_t and y_t with the same noise eps at time t.
+
+    All (B, C, H, W), but t (B,).
+
+    >>> process = SynchronousProcess(sigmoid_schedule(T=500))
+    >>> x_0, y_0, eps = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    >>> drawn = process.diffuse(x_0, y_0, eps, torch.tensor([250]))
+    >>> (drawn.y_t - drawn.x_t).allclose(process.alpha_bar(drawn.t, y_0).sqrt() * y_0)
+    True
+    """
 
     x_t: Tensor
     y_t: Tensor

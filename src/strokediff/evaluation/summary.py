@@ -37,6 +37,12 @@ class Summary:
     `vc` is `None` where it does not exist, and `vc_note` then says why. `counts` has n_cases,
     both_empty, pred_empty (of a lesion that is there), truth_empty (while a lesion was found),
     vdp_excluded and auc_excluded.
+
+    >>> summary = evaluate_folders("masks", "scans/labels").summary
+    >>> round(summary.mean["dice"], 1), summary.n["dice"], summary.counts["pred_empty"]
+    (0.9, 4, 0)
+    >>> round(summary.vc, 2), summary.unit.value
+    (1.0, 'mm')
     """
 
     mean: dict[str, float | None]

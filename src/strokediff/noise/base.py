@@ -37,9 +37,10 @@ class NoiseModel(Protocol):
     several times; `load(settings, tensors)`, which undoes the two methods below; and `derived`,
     the tensors that `load` makes again from the settings, so that no file holds them.
 
-    >>> from strokediff.noise.registry import NOISE_MODELS
-    >>> sorted(NOISE_MODELS)
-    ['calibrated', 'fourier', 'isotropic', 'low-rank']
+    >>> noise: NoiseModel = IsotropicNoise()
+    >>> eps = noise.draw([1, 2], (1, 4, 4)) * torch.ones(2, 1, 4, 4)
+    >>> eps.shape, noise.moments((1, 4, 4)).variance.unique().tolist(), noise.symmetric
+    (torch.Size([2, 1, 4, 4]), [1.0], True)
     """
 
     @property

@@ -20,8 +20,14 @@ from strokediff.util.tensorfile import read_tensors, write_tensors
 FORMAT = 1
 
 
-def save_noise(folder: Path, model: NoiseModel) -> None:
-    """Write noise.json and noise.safetensors into `folder`, making it."""
+def save_noise(folder: str | Path, model: NoiseModel) -> None:
+    """Write noise.json and noise.safetensors into `folder`, making it.
+
+    >>> save_noise("noise", IsotropicNoise())
+    >>> load_noise("noise").name
+    'isotropic'
+    """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     derived = NOISE_MODELS[model.name].derived
     tensors = {k: v.cpu() for k, v in model.tensors().items() if k not in derived}
@@ -34,8 +40,18 @@ def save_noise(folder: Path, model: NoiseModel) -> None:
     (folder / "noise.json").write_text(json.dumps(described, indent=1))
 
 
-def load_noise(folder: Path) -> NoiseModel:
-    """Undo `save_noise`; `InputError` says what is missing, corrupt or foreign."""
+def load_noise(folder: str | Path) -> NoiseModel:
+    """Undo `save_noise`: the same draws, bit for bit.
+
+    Raises `InputError`, which says what is missing, corrupt or foreign.
+
+    >>> x = torch.randn(32, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> noise = LowRankNoise.fit(lambda: [(x, torch.ones_like(x))], rank=4)
+    >>> save_noise("noise", noise)
+    >>> load_noise("noise").draw([1], (1, 8, 8)).equal(noise.draw([1], (1, 8, 8)))
+    True
+    """
+    folder = Path(folder)
     described = _description(folder / "noise.json")
     tensors = read_tensors(
         folder / "noise.safetensors",

@@ -56,7 +56,7 @@ class CohortSettings:
 def write_cohort(
     n: int,
     kind: LesionKind,
-    out: Path,
+    out: str | Path,
     seed: int = 0,
     *,
     matrix: int = 512,
@@ -76,7 +76,12 @@ def write_cohort(
     goes on where it stopped. `jobs` processes make phantoms at once, and `on_case(name, made)` is
     called after each. Raises `UsageError` when n < 1, when `out` cannot be written or holds
     another cohort.
+
+    >>> images = write_cohort(1, "infarct", "phantoms", matrix=64, slices=5)
+    >>> [image.as_posix() for image in images]
+    ['phantoms/images/infarct_0000.nii.gz']
     """
+    out = Path(out)
     if n < 1:
         raise UsageError(f"the number of phantoms is {n}: expected 1 or more")
     settings = CohortSettings(kind, seed, matrix, slices, thickness_mm, empty_fraction)

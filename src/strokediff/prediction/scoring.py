@@ -23,7 +23,7 @@ class Evaluation:
 
     >>> found = evaluate_folders("masks", "scans/labels")
     >>> [(row.case, round(row.dice, 1)) for row in found.rows]
-    [('p1', 0.8), ('p2', 0.8), ('p3', 0.8), ('p4', 0.8)]
+    [('p1', 0.9), ('p2', 0.9), ('p3', 0.9), ('p4', 0.9)]
     >>> found.summary.counts["pred_empty"], found.warnings
     (0, [])
     """
@@ -65,7 +65,7 @@ def evaluate_folders(
 
     >>> found = evaluate_folders("masks", "scans/labels")
     >>> round(found.summary.mean["dice"], 1), round(found.summary.mean["volume_true_ml"], -1)
-    (0.8, 30.0)
+    (0.9, 30.0)
     """
     prob = None if probabilities is None else Path(probabilities)
     pairs, extra = pair_cases(Path(pred), Path(truth), prob)

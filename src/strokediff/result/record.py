@@ -20,7 +20,14 @@ class _Frozen(BaseModel):
 
 
 class Lesion(_Frozen):
-    """One connected lesion (26 neighbours)."""
+    """One connected lesion (26 neighbours): its volume, mL, and its centroid, RAS+ mm.
+
+    >>> from pathlib import Path
+    >>> record = Record.model_validate_json(Path("result/result.json").read_text())
+    >>> largest = record.lesions[0]
+    >>> round(largest.volume_ml, -1), [round(mm, -1) for mm in largest.centroid_mm]
+    (30.0, [140.0, 120.0, 80.0])
+    """
 
     volume_ml: float = Field(ge=0, description="Volume, mL.")
     centroid_mm: tuple[float, float, float] = Field(description="Centroid, RAS+ mm.")
@@ -89,7 +96,14 @@ class Figures(_Frozen):
 
 
 class Provenance(_Frozen):
-    """How it was made: what somebody needs to make it again."""
+    """How it was made: what somebody needs to make it again.
+
+    >>> from pathlib import Path
+    >>> record = Record.model_validate_json(Path("result/result.json").read_text())
+    >>> made = record.provenance
+    >>> made.model.name, made.method, made.preset, made.seed, made.precision
+    ('phantom-stroke', 'avg', 'fast', 0, '32')
+    """
 
     model: ModelCard
     method: str
@@ -116,7 +130,13 @@ class Record(Provenance, Figures):
     """All of result.json.
 
     `fingerprint` and `files` (name to SHA-256 of each image, null for pages and pictures) are
-    there once it was written.
+    there once it was written. Units are in the fields' names; `json_schema` describes each. Raises
+    pydantic's `ValidationError` for what is no result.json of this version.
+
+    >>> from pathlib import Path
+    >>> record = Record.model_validate_json(Path("result/result.json").read_text())
+    >>> record.case, record.n_lesions, record.warnings, sorted(record.files)
+    ('scan', 1, (), ['lesion_mask.nii.gz', 'lesion_prob.nii.gz'])
     """
 
     fingerprint: Fingerprint | None = None

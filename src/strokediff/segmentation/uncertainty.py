@@ -25,7 +25,8 @@ def probability(y_0: Tensor, threshold: float = 0.0) -> Tensor:
 
 def entropy(p: Tensor) -> Tensor:
     """-p log2 p - (1 - p) log2 (1 - p), in bits: 0 where the answer is sure, 1 at p = 1/2."""
-    return (torch.special.entr(p) + torch.special.entr(1 - p)) / torch.log(torch.tensor(2.0)).item()
+    nats: Tensor = torch.special.entr(p) + torch.special.entr(1 - p)
+    return nats / torch.log(torch.tensor(2.0)).item()
 
 
 def doubts(lesion_ml: float, brain_ml: float, unsure_ml: float) -> list[str]:

@@ -23,7 +23,7 @@ RUN_FILES = ("checkpoints", "logs", "model", "clock.json")
 
 def train(
     cohort: Cohort,
-    out: Path,
+    out: str | Path,
     config: TrainingConfig | None = None,
     *,
     start: StartModel | None = None,
@@ -43,10 +43,15 @@ def train(
     Raises `UsageError` where the folder holds something else or a run that is not to be resumed,
     where the training diverges, and where the system refuses memory, disk or processes.
 
-    >>> from strokediff.cohort.store import open_cohort
-    >>> def show(report):
-    ...     print(report.step, report.losses["loss"])
-    >>> model = train(open_cohort("cohort"), "run", on_step=show)  # doctest: +SKIP
+    >>> smallest = NetworkConfig(base=8, multipliers=(1, 2))
+    >>> config = TrainingConfig(network=smallest, steps=2, batch_size=1)
+    >>> model = train(
+    ...     open_cohort("cohort"), "run", config, on_step=lambda report: print(report.step)
+    ... )
+    1
+    2
+    >>> load(model, device="cpu").card.name
+    'run'
     """
     out = Path(out)
     refuse_others(out, RUN_FILES, "training run")
@@ -75,8 +80,11 @@ def configuration(
 
     `UsageError` if the cohort was prepared on another grid than that expects, or both are given.
 
-    >>> configuration(open_cohort("cohort"), "small").steps  # doctest: +SKIP
-    50000
+    >>> configuration(open_cohort("cohort")).steps
+    5000
+    >>> configuration(open_cohort("cohort"), "small")
+    Traceback (most recent call last):
+    strokediff.errors.UsageError: cohort: prepared at 96 pixels of 2.0 mm, and preset 'small' ...
     """
     if start and preset:
         raise UsageError("--from goes on with the model's own settings. Leave --preset out.")

@@ -32,6 +32,10 @@ class BrainMask:
     slice that shows anything, or by the field of view. `warnings` are sentences for the user.
     `unusable` says why, by the index of the slice, for slices in which the mask does not follow
     the image: it is interpolated there, and so must be what is sought in it.
+
+    >>> brain = extract_brain(read_ct("scan.nii.gz"))
+    >>> round(brain.volume_ml, -1), brain.truncated, brain.unusable
+    (1250.0, False, {})
     """
 
     mask: Mask

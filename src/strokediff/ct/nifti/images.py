@@ -73,12 +73,11 @@ def save_like(
     linearly, and the header's description says so. Returns the path; atomic. Raises `ValueError`
     for an array of another shape, `UsageError` where the path cannot be written.
 
-    >>> from tempfile import TemporaryDirectory
+    >>> import nibabel
     >>> ct = CT(np.zeros((4, 5, 3)), np.diag([-0.5, -0.5, 5.0, 1.0]))
-    >>> with TemporaryDirectory() as folder:
-    ...     file = save_like(ct, ct.hu > 40, f"{folder}/mask.nii.gz", dtype=np.uint8)
-    ...     nib.load(file).shape
-    (4, 5, 3)
+    >>> image = nibabel.load(save_like(ct, ct.hu > 40, "bone.nii.gz", dtype=np.uint8))
+    >>> image.shape, image.affine.diagonal().tolist()
+    ((4, 5, 3), [-0.5, -0.5, 5.0, 1.0])
     """
     path = Path(path)
     dtype = np.dtype(dtype)
