@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from strokediff.errors import UsageError
-from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.compute import ON_CPU, Compute
 
 
 def test_auto_precision_is_single_on_a_cpu() -> None:
-    assert Compute.of("cpu") == CPU == Compute(torch.device("cpu"), "32")
+    assert Compute.of("cpu") == ON_CPU == Compute(torch.device("cpu"), "32")
     assert Compute.of("cpu", "bf16", threads=2) == Compute(torch.device("cpu"), "bf16", 2)
 
 
@@ -34,4 +34,4 @@ def test_what_is_not_there_is_refused(given: dict[str, str], said: str) -> None:
 def test_no_compiler_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(UsageError, match="needs a C\\+\\+ compiler"):
-        CPU.compile(torch.nn.Identity())
+        ON_CPU.compile(torch.nn.Identity())

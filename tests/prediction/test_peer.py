@@ -14,7 +14,7 @@ from strokediff.core.seeds import derive_seed
 from strokediff.ct.axes import transposed
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.compute import CPU
+from strokediff.inference.compute import ON_CPU
 from strokediff.inference.estimation import Estimation
 from strokediff.networks.config import NetworkConfig
 from strokediff.prediction.load import load_predictor
@@ -49,7 +49,7 @@ def written(folder: Path, name: str, size: int = 16, scale: str = "small") -> Pa
 def test_the_checkpoint_predicts_as_the_network_in_memory(
     cohort: Cohort, tmp_path: Path, name: str
 ) -> None:
-    predictor = load_peer(written(tmp_path / "model", name), CPU)
+    predictor = load_peer(written(tmp_path / "model", name), ON_CPU)
     patient = cohort.read("p0")
     found = predictor(cohort, patient)[name]
     used = np.flatnonzero(patient.m.any(axis=(1, 2)))
@@ -69,18 +69,19 @@ def test_the_checkpoint_predicts_as_the_network_in_memory(
 def test_weights_of_another_scale_are_refused(tmp_path: Path) -> None:
     folder = written(tmp_path / "model", "segresnet", scale="full")
     with pytest.raises(InputError, match="do not fit 'segresnet' at scale 'full'"):
-        load_peer(folder, CPU)
+        load_peer(folder, ON_CPU)
 
 
 def test_any_checkpoint_loads_by_its_method_and_another_grid_is_refused(
     cohort: Cohort, checkpoint: Path, tmp_path: Path
 ) -> None:
     peer = written(tmp_path / "peer", "segresnet")
-    assert load_predictor(peer, cohort, Estimation(), CPU)[0] == "segresnet"
-    assert load_predictor(checkpoint, cohort, Estimation("avg"), CPU)[0] == "avg"
-    assert load_predictor(checkpoint, cohort, Estimation("avg", cut=0.3), CPU)[0] == "avg-cut-0.3"
+    assert load_predictor(peer, cohort, Estimation(), ON_CPU)[0] == "segresnet"
+    assert load_predictor(checkpoint, cohort, Estimation("avg"), ON_CPU)[0] == "avg"
+    third = Estimation("avg", cut=0.3)
+    assert load_predictor(checkpoint, cohort, third, ON_CPU)[0] == "avg-cut-0.3"
     with pytest.raises(UsageError, match="'segresnet' is cut at one half"):
-        load_predictor(peer, cohort, Estimation(cut=0.3), CPU)
+        load_predictor(peer, cohort, Estimation(cut=0.3), ON_CPU)
     other = written(tmp_path / "other", "segresnet", size=32)
     with pytest.raises(InputError, match="trained on 32 pixels"):
-        load_predictor(other, cohort, Estimation(), CPU)
+        load_predictor(other, cohort, Estimation(), ON_CPU)

@@ -11,7 +11,7 @@ import torch
 
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
-from strokediff.inference.compute import CPU
+from strokediff.inference.compute import ON_CPU
 from strokediff.networks.config import NetworkConfig
 from strokediff.segmentation.model import load_model
 from strokediff.training.build import build_network
@@ -38,7 +38,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 
 def test_a_model_has_its_weights(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    model = load_model(save(tmp_path / "m", weights), CPU)
+    model = load_model(save(tmp_path / "m", weights), ON_CPU)
     assert all(torch.equal(v, weights[k]) for k, v in model.network.state_dict().items())
 
 
@@ -62,7 +62,7 @@ def test_weights_that_are_not_the_networks_are_refused(
     changed = {**weights, **change(weights)}
     folder = save(tmp_path / "m", {k: v for k, v in changed.items() if v is not None})
     with pytest.raises(InputError, match=said):
-        load_model(folder, CPU)
+        load_model(folder, ON_CPU)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_configuration_that_asks_for_more_is_refused(
             "strokediff.segmentation.model.build_network", lambda *_: pytest.fail("built")
         )
     with pytest.raises(InputError, match=said):
-        load_model(folder, CPU)
+        load_model(folder, ON_CPU)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_what_was_chosen_is_named_where_it_makes_no_sense(
 ) -> None:
     folder = save(tmp_path / "m", weights, **metrics)
     with pytest.raises(InputError, match=rf"metrics\.json: {next(iter(metrics))}"):
-        load_model(folder, CPU)
+        load_model(folder, ON_CPU)

@@ -20,6 +20,7 @@ from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.crossed import CROSSED
 from strokediff.benchmark.folds import Fold, HeldOut
 from strokediff.benchmark.report import tabled, write_report
+from strokediff.benchmark.reports.reading import names_in
 from strokediff.benchmark.results import mean_of_scans, values_of_scans
 from strokediff.benchmark.runner import Benchmark, rows_of
 from strokediff.benchmark.scores import RowScore, RowScores
@@ -206,7 +207,7 @@ def main(
     """Train every arm on the same patients and samples; a table of their differences."""
     settings = [f'precision="{precision}"'] if precision else []
     settings += [f"network.patch={patch}"] if patch else []
-    chosen = chosen_arms(ablation, _names(arms), _names(methods), settings)
+    chosen = chosen_arms(ablation, names_in(arms), names_in(methods), settings)
     budget = Budget(preset, preset, "small", steps or training_preset(preset).training.steps)
     what = [preset, f"{budget.steps} steps", *settings]
     what += [f"batches of {batch_size}"] if batch_size else []
@@ -221,7 +222,7 @@ def main(
         known=chosen,
     )
     against = reference or next((a.name for a in chosen if a.name == "sdpm"), chosen[0].name)
-    print("\n".join(run(benchmark, chosen, [int(seed) for seed in _names(seeds)], against)))
+    print("\n".join(run(benchmark, chosen, [int(seed) for seed in names_in(seeds)], against)))
 
 
 @dataclass(frozen=True)
@@ -233,10 +234,6 @@ class _Every:
     def __call__(self, done: int, total: int, what: str) -> None:
         if done % self.steps == 0 or done == total:
             print(f"{what}, {done} of {total}", flush=True)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from strokediff.benchmark.scores import RowScore, RowScores
+from strokediff.benchmark.results import values_of_scans
+from strokediff.benchmark.scores import RowScores
 from strokediff.evaluation.unit import Unit
 
 PICTURE_DPI = 110
@@ -37,7 +38,7 @@ def boxes(scores: RowScores, titles: Titles) -> Figure:
     """Dice of every patient (mean over seeds) as box plots, with the patients as dots."""
     figure = Figure(figsize=(9, 0.42 * len(scores) + 1.2), layout="constrained")
     axes = figure.add_subplot()
-    values = [dice_by_patient(found) for found in scores.values()]
+    values = [values_of_scans(found, "dice") for found in scores.values()]
     axes.boxplot(
         values, orientation="horizontal", tick_labels=[titles[n] for n in scores], showfliers=False
     )
@@ -61,7 +62,7 @@ def volumes(scores: RowScores, titles: Titles) -> Figure:
     for at in axes.flat:
         at.set_visible(False)
     for k, (name, found) in enumerate(scores.items()):
-        pred, true = (_volumes(found, w) for w in ("volume_pred_ml", "volume_true_ml"))
+        pred, true = (values_of_scans(found, w) for w in ("volume_pred_ml", "volume_true_ml"))
         top, low = (axes[2 * (k // columns) + i][k % columns] for i in (0, 1))
         end = max(1e-9, float(max(pred.max(), true.max())))
         top.plot([0, end], [0, end], color="0.6", linewidth=1)
@@ -108,22 +109,13 @@ def best_median_worst(scores: RowScores) -> dict[str, int]:
     Only patients with a lesion count; fewer come back if there are fewer.
     """
     first = next(iter(scores.values()))[0].patients
-    mean = np.mean([dice_by_patient(found) for found in scores.values()], axis=0)
+    mean = np.mean([values_of_scans(found, "dice") for found in scores.values()], axis=0)
     there = [i for i, p in enumerate(first) if not p.metrics.truth_empty]
     order = sorted(there, key=lambda i: float(mean[i]))
     if not order:
         return {}
     chosen = {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
     return {k: v for n, (k, v) in enumerate(chosen.items()) if v not in [*chosen.values()][:n]}
-
-
-def dice_by_patient(found: Sequence[RowScore]) -> NDArray[np.float64]:
-    """(N,) Dice, the mean over seeds."""
-    return np.mean([[p.metrics.dice for p in seed.patients] for seed in found], axis=0)
-
-
-def _volumes(found: Sequence[RowScore], which: str) -> NDArray[np.float64]:
-    return np.mean([[getattr(p.metrics, which) for p in seed.patients] for seed in found], axis=0)
 
 
 def _bland_altman(

@@ -24,7 +24,7 @@ from strokediff.cli.prepare import prepare
 from strokediff.cli.schema import schema
 from strokediff.cli.segment import segment
 from strokediff.cli.stopping import STOPPED, stopped_by_signals
-from strokediff.cli.telling import explained, flush_streams, open_streams, tell
+from strokediff.cli.telling import exit_of, flush_streams, open_streams, tell
 from strokediff.cli.train import train
 from strokediff.util.allocator import keep_freed_memory
 
@@ -89,7 +89,7 @@ def main() -> None:
     except BrokenPipeError:  # `| head` has read enough
         sys.exit(1)
     except Exception as error:
-        told = explained(error)
+        told = exit_of(error)
         if told is None:
             raise
         tell(told[0])

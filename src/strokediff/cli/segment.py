@@ -137,8 +137,10 @@ def segment_shown(
         def foresee(case: Case, evaluations: int, seconds: float) -> None:
             tell(_plan(case.name, evaluations, seconds, str(loaded.compute.device)))
 
-        told: dict[str, Any] = {"found": found, "advance": advance, "foresee": foresee, "tell": tell}
-        with closing(segment_folder(source, out, loaded, estimation, **told, **settings)) as run:
+        told: dict[str, Any] = {"found": found, "advance": advance, "foresee": foresee}
+        with closing(
+            segment_folder(source, out, loaded, estimation, **told, tell=tell, **settings)
+        ) as run:
             for outcome in run:
                 outcomes.append(outcome)
                 tell(_line(outcome))

@@ -9,7 +9,7 @@ from typing import TextIO
 from strokediff.errors import InputError, StrokediffError
 
 
-def explained(error: BaseException) -> tuple[str, int] | None:
+def exit_of(error: BaseException) -> tuple[str, int] | None:
     """Sentence and exit code of an error that has an explanation; None if it is a bug."""
     if isinstance(error, StrokediffError):
         return str(error), error.exit_code

@@ -71,7 +71,7 @@ class Compute:
         return replace(self, compiled=True), torch.compile(network)
 
 
-CPU = Compute(torch.device("cpu"))
+ON_CPU = Compute(torch.device("cpu"))
 
 
 def resolve_device(name: str) -> torch.device:

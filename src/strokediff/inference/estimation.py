@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from strokediff.errors import UsageError
 from strokediff.inference.algorithm1 import TransitionNoise, own, white
 from strokediff.inference.estimator import Estimator
 from strokediff.inference.fusion import Fused, Fusion, Staple, majority, mean, union
-from strokediff.inference.presets import PRESETS
+from strokediff.inference.presets import PRESETS, Maker
 from strokediff.inference.repeated import Repeated, Tolerance
 
-METHODS = ("avg", "sal", "infer", "all")
+FUSED = ("avg", "sal", "infer")
+"""What `all` fuses."""
+METHODS = (*PRESETS["paper"], "all")
+NO_DRAWS = "avg"
+"""Sees the image without noise: every draw is the same."""
 TRANSITIONS: dict[str, TransitionNoise] = {"isotropic": white, "own": own}
 FUSIONS: dict[str, Fusion] = {
     "union": union,
@@ -94,7 +98,7 @@ class Estimation:
         _one_of("fusion", self.fusion, FUSIONS)
         if self.cut is not None and not 0 < self.cut < 1:
             raise UsageError(f"cut = {self.cut}: expected a probability between 0 and 1.")
-        if self.method == "avg" and self.limits.given:
+        if self.method == NO_DRAWS and self.limits.given:
             raise UsageError(
                 "method 'avg' draws no noise, so a tolerance or a most of evaluations says nothing "
                 "to it. Leave them out, or choose sal, infer or all."
@@ -124,22 +128,19 @@ class Estimation:
 
     def estimator(self, T: int) -> Estimator:
         """The estimator for a process of T steps; `UsageError` if the limits allow no draw."""
-        preset, limits = PRESETS[self.preset], self.limits
-        noise, direct = TRANSITIONS[self.transition], preset.direct
-        makers: dict[str, Callable[[], Estimator]] = {
-            "avg": lambda: direct,
-            "sal": lambda: limits.on(preset.salient(T)),
-            "infer": lambda: limits.on(preset.markov(T, noise)),
-            "all": lambda: Fused(
-                [
-                    direct,
-                    limits.on(preset.salient(T), direct.evaluations(), share=2),
-                    limits.on(preset.markov(T, noise), direct.evaluations(), share=2),
-                ],
-                FUSIONS[self.fusion],
-            ),
-        }
-        return makers[self.method]()
+        made = {name: make(T, TRANSITIONS[self.transition]) for name, make in self._makers.items()}
+        if self.method != "all":
+            return self.limits.on(made[self.method])
+        direct = made[NO_DRAWS]
+        drawn = [name for name in FUSED if name != NO_DRAWS]
+        limited = [
+            self.limits.on(made[name], direct.evaluations(), share=len(drawn)) for name in drawn
+        ]
+        return Fused([direct, *limited], FUSIONS[self.fusion])
+
+    @property
+    def _makers(self) -> Mapping[str, Maker]:
+        return PRESETS[self.preset]
 
 
 def _one_of(what: str, name: str, choices: Collection[str]) -> None:

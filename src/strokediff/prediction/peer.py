@@ -16,7 +16,7 @@ from strokediff.baselines.registry import SCALES, baseline
 from strokediff.cohort.store import Cohort, Patient
 from strokediff.core.seeds import derive_seed
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.fusion import Timed
 from strokediff.inference.tally import Tally
@@ -77,7 +77,7 @@ class PeerPredictor:
         return torch.cat(parts).float().cpu() if parts else slices.x_0
 
 
-def load_peer(path: Path, compute: Compute = CPU, seed: int = 0) -> PeerPredictor:
+def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredictor:
     """Read a checkpoint of one of `BASELINES`; `InputError` if its weights do not fit."""
     checkpoint = read_checkpoint(path)
     config = checkpoint.config

@@ -9,7 +9,7 @@ from pathlib import Path
 from strokediff.cohort.record import SPLITS
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import Estimation
 from strokediff.prediction.folder import predict_cohort
 from strokediff.prediction.load import load_predictor
@@ -61,7 +61,7 @@ def predict(
     estimation: Estimation | None = None,
     *,
     split: str = "test",
-    compute: Compute = CPU,
+    compute: Compute = ON_CPU,
     seed: int = 0,
     begun: Callable[[Predicted], object] = lambda predicted: None,
     on_patient: Callable[[str], None] = lambda name: None,

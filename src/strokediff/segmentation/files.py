@@ -13,11 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from strokediff import __version__
-from strokediff.ct.nifti.images import save_like
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
-from strokediff.segmentation.folder import IMAGES, PAGES, ResultFolder
+from strokediff.segmentation.folder import ResultFolder
+from strokediff.segmentation.outputs import PAGES, wanted_outputs
 from strokediff.segmentation.result import Segmentation
 from strokediff.segmentation.unfinished import reason
 from strokediff.util.files import sole
@@ -54,8 +53,8 @@ def refuse_changed(folder: ResultFolder) -> None:
 
 def refuse_foreign(folder: ResultFolder, kind: str, *, pictures: bool, uncertainty: bool) -> None:
     """Raise `OccupiedError` if a file of somebody else has a name that is to be written."""
-    names = [*IMAGES[:2], *(IMAGES[2:4] if uncertainty else ()), *(PAGES if pictures else ())]
-    foreign = folder.foreign([*names, *(IMAGES[4:] if kind == "dicom" else ())])
+    outputs = wanted_outputs(kind, uncertainty=uncertainty)
+    foreign = folder.foreign([*(o.name for o in outputs), *(PAGES if pictures else ())])
     if foreign:
         raise OccupiedError(
             f"{folder.path}: holds {', '.join(foreign)}, which no result.json of strokediff "
@@ -70,7 +69,8 @@ def write(
     start = time.perf_counter()
     record = found.record
     with folder.being_written() as work:
-        write_images(work, found, uncertainty)
+        for output in wanted_outputs(found.ct.source.kind, uncertainty=uncertainty):
+            output.write(work / output.name, found)
         if pictures:
             record = record.told(*write_pictures(work, found))
         seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
@@ -79,21 +79,6 @@ def write(
             return folder.publish(work, record)
         except UsageError as error:  # the pictures took the disk's last room
             return folder.publish(work, record.told(*drop_pictures(work, error)))
-
-
-def write_images(folder: Path, found: Segmentation, uncertainty: bool) -> None:
-    """Mask and maps as NIfTI, on the grid that the scan is stored on; the CT too if DICOM."""
-    ct, made = found.ct, f"strokediff {__version__}"
-    save_like(ct, found.mask, folder / "lesion_mask.nii.gz", dtype=np.uint8, description=made)
-    maps = {"prob": found.probability}
-    if uncertainty:
-        maps |= {"entropy": found.entropy, "variance": found.variance}
-    for name, values in maps.items():
-        file = folder / f"lesion_{name}.nii.gz"
-        save_like(ct, np.round(values, 3), file, dtype=np.float32, description=made)
-    if ct.source.kind == "dicom":
-        hu = np.round(ct.hu)
-        save_like(ct, hu, folder / "ct.nii.gz", dtype=np.int16, description=made)
 
 
 def write_pictures(folder: Path, found: Segmentation) -> list[str]:

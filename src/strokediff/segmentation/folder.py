@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from strokediff.ct.discovery.own_results import own_result
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
+from strokediff.segmentation.outputs import IMAGES, PAGES
 from strokediff.util.files import sync, writable, write_json
 from strokediff.util.leftovers import remove
 
@@ -40,14 +41,6 @@ WORK = ".writing-"
 REMOVING = ".removing-"
 FILES = "files"
 """Key of result.json: name -> SHA-256 of each image, None of pages and pictures."""
-IMAGES = (
-    "lesion_mask.nii.gz",
-    "lesion_prob.nii.gz",
-    "lesion_entropy.nii.gz",
-    "lesion_variance.nii.gz",
-    "ct.nii.gz",
-)
-PAGES = ("preview.png", "report.html")
 
 
 class ResultFolder:

@@ -17,7 +17,7 @@ from strokediff.ct.read import in_hounsfield
 from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import Estimation, Limits
 from strokediff.inference.estimator import Context
 from strokediff.noise.base import NoiseModel
@@ -57,7 +57,7 @@ class Model:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     surroundings: Surroundings = ALONE
-    compute: Compute = CPU
+    compute: Compute = ON_CPU
 
     def decision(self, estimation: Estimation) -> Decision:
         """What counts as a lesion: what was chosen for the model, its threshold that of the cut.
@@ -114,7 +114,7 @@ class Model:
             yield Context(network, self.process, self.noise, device=compute.device, **own)
 
 
-def load_model(path: Path, compute: Compute = CPU) -> Model:
+def load_model(path: Path, compute: Compute = ON_CPU) -> Model:
     """Read a checkpoint folder; `InputError` if it is corrupt, foreign or of another method."""
     checkpoint = read_checkpoint(path)
     config = checkpoint.config

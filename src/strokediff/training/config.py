@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
+from strokediff.noise.registry import NOISE_MODELS
 
 MAX_NOISE_FEATURES = 2**16
 """Of a noise: its covariance has the square of as many numbers."""
@@ -25,11 +26,18 @@ class NoiseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: Literal["isotropic", "fourier", "calibrated", "low-rank"] = "isotropic"
+    name: str = "isotropic"
     D: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
     rank: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
     shrinkage: float | None = Field(None, ge=0, le=1)
     margin: float = Field(0.1, ge=0, le=1)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in NOISE_MODELS:
+            raise ValueError(f"no such noise model; expected one of: {', '.join(NOISE_MODELS)}")
+        return name
 
     def given(self) -> dict[str, Any]:
         """The settings that were not left at the default."""
@@ -44,9 +52,9 @@ class TrainingConfig(BaseModel):
     `start` is the sha256 of the weights that the run starts from, "" for random ones. The defaults
     are the papers', but for `steps` and `batch_size`.
 
-    >>> config = TrainingConfig(network=NetworkConfig(base=16), steps=1000)
-    >>> changed(config, lr=1e-3, seed=None).lr
-    0.001
+    >>> config = TrainingConfig(network=NetworkConfig(base=16), steps=1000, lr=1e-3)
+    >>> config.T, config.lr, config.noise.name
+    (500, 0.001, 'isotropic')
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -158,7 +166,11 @@ def training_preset(name: str) -> TrainingPreset:
 
 
 def changed(config: TrainingConfig, **changes: Any) -> TrainingConfig:
-    """`config` with those changes that are not None; `UsageError` says what a field expects."""
+    """`config` with those changes that are not None; `UsageError` says what a field expects.
+
+    >>> changed(training_preset("tiny").training, lr=0.002, seed=None).lr
+    0.002
+    """
     wanted = {key: value for key, value in changes.items() if value is not None}
     return _validated({**config.model_dump(), **wanted})
 

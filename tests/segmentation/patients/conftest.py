@@ -16,7 +16,7 @@ from records import CONTENT, record
 from strokediff.ct.discovery.cases import Case, LeftOut
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
-from strokediff.inference.compute import CPU
+from strokediff.inference.compute import ON_CPU
 from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.patients import Job, Outcome, case, segment_cases
@@ -56,7 +56,7 @@ def segmented(ct: CT, model: Any, estimation: Estimation, **options: Any) -> Seg
 @pytest.fixture
 def job() -> Job:
     model: Any = SimpleNamespace(
-        card=record().model, decision=lambda e: Decision(), calibrations={}, compute=CPU
+        card=record().model, decision=lambda e: Decision(), calibrations={}, compute=ON_CPU
     )
     return Job(model=model, estimation=Estimation(), pictures=False)
 

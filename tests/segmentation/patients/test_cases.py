@@ -19,9 +19,9 @@ import pytest
 from safetensors import SafetensorError
 
 from strokediff.errors import InputError, UsageError
-from strokediff.inference.compute import CPU
+from strokediff.inference.compute import ON_CPU
 from strokediff.inference.estimation import Estimation
-from strokediff.segmentation import files
+from strokediff.segmentation import files, outputs
 from strokediff.segmentation.folder import ASIDE
 from strokediff.segmentation.patients import Job, Outcome, case
 from strokediff.util.files import sole
@@ -145,7 +145,7 @@ def test_another_setting_is_done_again(
 
 def test_threads_and_another_place_change_nothing(run: Run, tmp_path: Path, job: Job) -> None:
     known = vars(job.model)
-    one, two = (SimpleNamespace(**{**known, "compute": replace(CPU, threads=n)}) for n in (1, 2))
+    one, two = (SimpleNamespace(**{**known, "compute": replace(ON_CPU, threads=n)}) for n in (1, 2))
     run(scans={"a": "9", "b": "4"}, model=one)
     shutil.move(tmp_path / "out", tmp_path / "moved")
     assert all(o.kept for o in run("moved", scans={"a": "9", "b": "4"}, model=two).values())
@@ -416,7 +416,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
     """The mask cannot be had, so the run ends; what was there does not count as its own."""
     other = {"b": "4"} if several else {}
     run(scans={"a": "9", **other})
-    save = files.save_like
+    save = outputs.save_like
 
     def full(volume: Any, array: Any, path: Path, **options: Any) -> Path:
         if path.name == "lesion_prob.nii.gz":
@@ -424,7 +424,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
         return save(volume, array, path, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "save_like", full)
+        patch.setattr(outputs, "save_like", full)
         with pytest.raises(UsageError, match=r"cannot be written \(No space left on device\)"):
             run(scans={"a": "8", **other})
     place = tmp_path / "out" / "a" if several else tmp_path / "out"

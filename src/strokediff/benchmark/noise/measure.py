@@ -20,6 +20,7 @@ about the support; `mean` is the map (1/N) sum_n f_n, `variance` the unbiased on
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -219,7 +220,7 @@ def _disc_std(draws: Tensor, mean: Tensor, support: Tensor) -> float:
     for g in _centred(draws, mean, support):
         means = F.conv2d(g[:, None].float(), disc)[:, 0] / area
         squares += means[:, fits].double().square().sum()
-    return float(squares / max(1, int(fits.sum()) * (len(draws) - 1))) ** 0.5
+    return math.sqrt(squares / max(1, int(fits.sum()) * (len(draws) - 1)))
 
 
 def _radial(draws: Tensor, mean: Tensor, support: Tensor) -> tuple[Radial, Radial]:

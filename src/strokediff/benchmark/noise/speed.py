@@ -24,6 +24,7 @@ import typer
 from torch import Tensor
 
 from strokediff.benchmark.noise.measure import cost
+from strokediff.benchmark.reports.reading import names_in
 from strokediff.benchmark.reports.training_speed import seconds_a_step
 from strokediff.benchmark.tables import ruled
 from strokediff.cohort.brain_slices import BrainSlices
@@ -139,11 +140,11 @@ def main(
     cohort = open_cohort(data) if data else None
     split = cohort.split["train"] if cohort else []
     slices = BrainSlices(cohort, split, size=size) if cohort else fields(size, images)
-    spent = {name: step_seconds(name, size, batch, where) for name in _names(steps)}
+    spent = {name: step_seconds(name, size, batch, where) for name in names_in(steps)}
     found = {}
     spawn = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        for name in _names(models):
+        for name in names_in(models):
             D = calibrated_features if name == "calibrated" else features
             wanted = {"D": D, "rank": rank, "seed": 0}
             place = Path(folder) / name
@@ -155,10 +156,6 @@ def main(
         out, {"about": about, "steps": spent, "models": {k: vars(v) for k, v in found.items()}}
     )
     print("\n".join([about, "", *compared(found, spent)]))
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 if __name__ == "__main__":

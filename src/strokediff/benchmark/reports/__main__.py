@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from strokediff.benchmark.reports.reading import names_in
+
 if TYPE_CHECKING:
     from strokediff.benchmark.reports.estimates import Subjects
 
@@ -35,7 +37,7 @@ def by_size(scores: ScoresPath, rows: Rows = "", seeds: Seeds = "") -> None:
     from strokediff.benchmark.reports.by_size import by_size
     from strokediff.benchmark.reports.reading import read_scores
 
-    _print(by_size(read_scores([scores], _names(rows), _numbers(seeds))))
+    _print(by_size(read_scores([scores], names_in(rows), _numbers(seeds))))
 
 
 @app.command()
@@ -59,7 +61,7 @@ def patients(
     from strokediff.benchmark.reports.patients import patients_or_methods
     from strokediff.benchmark.reports.reading import read_scores
 
-    found = read_scores(scores, _names(rows), _numbers(seeds))
+    found = read_scores(scores, names_in(rows), _numbers(seeds))
     _print(patients_or_methods(found, metric, reference))
 
 
@@ -70,7 +72,7 @@ def cuts(predictions: PredictionsPath, out: Out, rows: Rows = "", seeds: Seeds =
     from strokediff.benchmark.reports import cuts as report
     from strokediff.util.files import write_bytes, write_text
 
-    curves = report.cut_curves(predictions, _names(rows), _numbers(seeds))
+    curves = report.cut_curves(predictions, names_in(rows), _numbers(seeds))
     lines = report.cuts_table(curves)
     write_text(out / "cuts.md", "\n".join(lines) + "\n")
     write_bytes(out / "cuts.png", png(report.cuts_figure(curves)))
@@ -137,7 +139,7 @@ def tolerance(
     from strokediff.benchmark.reports.tolerance import spent
 
     subjects = _subjects(model, data, split, most, device)
-    found, lines = spent(subjects, [float(x) for x in _names(tolerances)], evaluations)
+    found, lines = spent(subjects, [float(x) for x in names_in(tolerances)], evaluations)
     _print(write_figures(out, "tolerance", lines, found))
 
 
@@ -173,7 +175,7 @@ def training_speed(
     at, where = chosen_budget(budget), resolve_device(device)
     config = at.training(seed=0)
     print(f"{machine_name(where)}; {config.steps:,} steps of {config.batch_size} slices\n")
-    _print(ruled(report.COLUMNS, report.training_speed(at, where, _names(methods), steps)))
+    _print(ruled(report.COLUMNS, report.training_speed(at, where, names_in(methods), steps)))
 
 
 @app.command()
@@ -199,7 +201,7 @@ def inference_speed(
     compute = Compute.of(device, precision)
     rows = [
         row
-        for network in _names(networks)
+        for network in names_in(networks)
         for size in _numbers(sizes)
         for row in report.inference_speed(
             network,
@@ -207,7 +209,7 @@ def inference_speed(
             compute,
             compiled=compiled,
             most_seconds=most_seconds,
-            only=_names(only),
+            only=names_in(only),
         )
     ]
     print(f"{machine_name(compute.device)}, {compute.precision}\n")
@@ -223,12 +225,8 @@ def _subjects(model: Path, data: Path, split: str, most: int | None, device: str
     return Subjects(load_model(model, Compute.of(device)), open_cohort(data), split, most)
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def _numbers(text: str) -> list[int]:
-    return [int(number) for number in _names(text)]
+    return [int(number) for number in names_in(text)]
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -44,4 +44,4 @@ def lone_pixels(predictions: Path, seed: int = 0) -> list[str]:
 def without_lone(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The mask (Z, y, x) without its lone pixels."""
     kept = FrozenOnesFilter()(torch.from_numpy(mask[:, None].astype(np.float32)))
-    return mask & (kept[:, 0].numpy() > 0)
+    return mask & np.asarray(kept[:, 0].numpy() > 0)

@@ -32,6 +32,11 @@ def read_scores(
     return scores
 
 
+def names_in(text: str) -> list[str]:
+    """What is listed with commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def _seeds(folder: Path, seeds: Sequence[int]) -> list[RowScore]:
     wanted = [f"seed-{seed}.json" for seed in seeds] or ["seed-*.json"]
     return [RowScore.read(file) for name in wanted for file in sorted(folder.glob(name))]

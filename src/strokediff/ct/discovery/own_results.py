@@ -35,7 +35,9 @@ def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
         own.add(SUMMARY_NAME)
     result = own_result(folder / "result.json") if "result.json" in there else None
     if result is not None:
+        listed = result.get("files")
         own |= there & set(_PAGES)
+        own |= {n for n in there & set(listed if isinstance(listed, dict) else ()) if _is_ours(n)}
         source = result.get("input")
         if not isinstance(source, dict) or source.get("kind") != "nifti":
             own |= there & {"ct.nii.gz"}
@@ -43,6 +45,11 @@ def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
         own |= there & set(_PAGES[1:])
         own |= {n for n in there & {"ct.nii.gz"} if is_marked(folder / n)}
     return frozenset(own)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an output may have that name: what a file lists is not trusted beyond it."""
+    return name.startswith("lesion_")
 
 
 def own_result(path: Path) -> dict[str, object] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from strokediff.errors import UsageError
-from strokediff.inference.compute import CPU, Compute
+from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import METHODS, Estimation
 from strokediff.segmentation.calibrate.checkpoint import validation_patients, write_tuned
 from strokediff.segmentation.calibrate.heads import Tuned, tune
@@ -25,7 +25,7 @@ def calibrate(
     estimations: Sequence[Estimation] = ALL,
     *,
     population: str = "patients",
-    compute: Compute = CPU,
+    compute: Compute = ON_CPU,
     begun: Callable[[list[list[str]]], object] = lambda patients: None,
     on_head: Callable[[str], None] = lambda name: None,
 ) -> Mapping[str, Tuned]:

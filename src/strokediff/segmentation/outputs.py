@@ -1,0 +1,90 @@
+"""The images of a result. A new output format is one class here and its line in `OUTPUTS`.
+
+Names begin with "lesion_", so that an input that holds results is known (`own_results`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from strokediff import __version__
+from strokediff.ct.nifti.images import save_like
+from strokediff.segmentation.result import Segmentation
+
+
+class Output(Protocol):
+    """A file of a result that the result cannot do without."""
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        ...
+
+    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
+        """Whether it is written for an input of that kind, with or without uncertainty maps."""
+        ...
+
+    def write(self, path: Path, found: Segmentation) -> None:
+        """Write it; raises `UsageError` if that cannot be done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Map:
+    """Values on the scan's grid as NIfTI, on the grid that the scan is stored on."""
+
+    name: str
+    values: Callable[[Segmentation], NDArray[Any]]
+    dtype: DTypeLike = np.float32
+    uncertain: bool = False
+    """Written only where uncertainty maps are asked for."""
+
+    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
+        """Always, or with uncertainty maps only."""
+        return uncertainty or not self.uncertain
+
+    def write(self, path: Path, found: Segmentation) -> None:
+        """Maps are rounded to three decimals."""
+        values = self.values(found)
+        values = values if values.dtype == bool else np.round(values, 3)
+        made = f"strokediff {__version__}"
+        save_like(found.ct, values, path, dtype=self.dtype, description=made)
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """The CT that was made of a DICOM series, in HU, for overlays."""
+
+    name: str = "ct.nii.gz"
+
+    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
+        """For DICOM: a NIfTI file is its own."""
+        return kind == "dicom"
+
+    def write(self, path: Path, found: Segmentation) -> None:
+        """Whole HU."""
+        made, hu = f"strokediff {__version__}", np.round(found.ct.hu)
+        save_like(found.ct, hu, path, dtype=np.int16, description=made)
+
+
+OUTPUTS: tuple[Output, ...] = (
+    Map("lesion_mask.nii.gz", lambda found: found.mask, np.uint8),
+    Map("lesion_prob.nii.gz", lambda found: found.probability),
+    Map("lesion_entropy.nii.gz", lambda found: found.entropy, uncertain=True),
+    Map("lesion_variance.nii.gz", lambda found: found.variance, uncertain=True),
+    Scanned(),
+)
+IMAGES = tuple(output.name for output in OUTPUTS)
+PAGES = ("preview.png", "report.html")
+"""May fail, and may be made again: somebody's changes in them are not looked for."""
+
+
+def wanted_outputs(kind: str, *, uncertainty: bool) -> list[Output]:
+    """Those of `OUTPUTS` that are written for such an input."""
+    return [output for output in OUTPUTS if output.wanted(kind, uncertainty=uncertainty)]
