@@ -19,7 +19,9 @@ PRECISIONS = ("auto", "32", "bf16")
 
 @dataclass(frozen=True)
 class Compute:
-    """`precision` is "32" or "bf16"; `threads` None: one a core.
+    """A device, and how a network runs there; `Compute.of` makes one by names, and checks them.
+
+    `precision` is "32" or "bf16"; `threads` those of a CPU, None: one a core.
 
     Results depend on precision, compiler and kind of device in their last digits, never on the
     number of threads.
