@@ -11,7 +11,8 @@ import strokediff
 from strokediff.ct import axes
 
 ROOT = Path(strokediff.__file__).parent
-PACKAGES = ("ct", "cohort", "phantom", "util")
+PACKAGES = sorted({p.name for p in ROOT.iterdir() if p.is_dir()} - {"networks"})
+"""Attention transposes features, not heads."""
 OWNER = ROOT / "ct" / "axes.py"
 WORDS = {"orientations", "aff2axcodes", "axcodes2ornt", "as_closest_canonical", "LPS_TO_RAS"}
 MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Laws: what a cut marks, how fine a label is, what the filter of lone pixels takes."""
+"""Laws: what a cut marks, and how fine a label is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from strokediff.benchmark.reports.cuts import cut_curves, expected
 from strokediff.benchmark.reports.labels import fineness
-from strokediff.benchmark.reports.lone_pixels import lone_pixels, without_lone
 from strokediff.errors import InputError
 
 
@@ -33,14 +32,6 @@ def test_a_square_set_against_itself(side: int) -> None:
     assert found["Dice, shrunk by a pixel"] == pytest.approx(2 * shrunk / (area + shrunk))
 
 
-def test_the_filter_takes_lone_pixels_only() -> None:
-    mask = np.zeros((2, 20, 20), bool)
-    mask[0, 3, 3] = mask[0, 12:15, 12:15] = True
-    kept = without_lone(mask)
-    assert kept.sum() == 9 and not kept[0, 3, 3]
-
-
 def test_a_folder_without_predictions_is_named(tmp_path: Path) -> None:
-    for report in (cut_curves, lone_pixels):
-        with pytest.raises(InputError, match="no predictions"):
-            report(tmp_path)
+    with pytest.raises(InputError, match="no predictions"):
+        cut_curves(tmp_path)

@@ -80,14 +80,6 @@ def cuts(predictions: PredictionsPath, out: Out, rows: Rows = "", seeds: Seeds =
 
 
 @app.command()
-def lone_pixels(predictions: PredictionsPath, seed: int = 0) -> None:
-    """What SDPM's filter of lone pixels would do for the methods of others."""
-    from strokediff.benchmark.reports.lone_pixels import lone_pixels
-
-    _print(lone_pixels(predictions, seed))
-
-
-@app.command()
 def labels(cohort: Annotated[Path, typer.Argument(metavar="COHORT")]) -> None:
     """How fine a cohort's labels are for its grid."""
     from strokediff.benchmark.reports.labels import label_fineness
