@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import pytest
 
 from strokediff.phantom import make
@@ -15,7 +17,6 @@ Run = Callable[..., int]
 
 def test_demo(
     run: Run,
-    checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -27,7 +28,7 @@ def test_demo(
     out = tmp_path / "demo [red]"
     (out / "phantom-patient").mkdir(parents=True)
     (out / "phantom-patient" / "CT_0999.dcm").write_text("of an earlier, taller phantom")
-    assert run("demo", "-o", out, "--model", checkpoint, "--quiet", "--seed", 3) == 0
+    assert run("demo", "-o", out, "--quiet", "--seed", 3) == 0
     assert {p.name for p in out.iterdir()} == {
         "phantom-patient",
         "ct.nii.gz",
@@ -44,6 +45,10 @@ def test_demo(
     assert not (out / "phantom-patient" / "CT_0999.dcm").exists()
     report = json.loads((out / "result.json").read_text())
     assert report["input"]["kind"] == "dicom"
+    truth = whole("hemorrhage", 3, matrix=96, thickness_mm=10.0)
+    mask = nib.as_closest_canonical(nib.load(out / "lesion_mask.nii.gz")).get_fdata() > 0
+    dice = 2 * (mask & truth.lesion).sum() / (mask.sum() + truth.lesion.sum())
+    assert dice > 0.5 and re.search(rf"Dice\s+. {dice:.3f} ", shown), shown
 
 
 def test_an_unknown_kind_is_code_2(run: Run, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def demo(
 
     from rich.console import Console
 
+    from strokediff.ct.axes import canonical
     from strokediff.ct.nifti.masks import read_mask
     from strokediff.evaluation.metrics import evaluate
     from strokediff.phantom.dicom import write_dicom_series
@@ -50,7 +51,8 @@ def demo(
         write_dicom_series(patient, folder)
     record = segment_shown(out / SERIES, out, model=model, quiet=quiet)[0].record
     assert record is not None  # what fails is raised
-    mask = read_mask(out / "lesion_mask.nii.gz").array
+    written = read_mask(out / "lesion_mask.nii.gz")
+    mask = canonical(written.array, written.affine)  # the phantom's axes are closest to RAS+
     scores = evaluate(mask, patient.lesion, affine=patient.affine)
     _print_table(console, out, record, scores, time.perf_counter() - started)
 
