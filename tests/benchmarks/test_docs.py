@@ -15,7 +15,7 @@ from strokediff.benchmark.reports.__main__ import app
 
 ROOT = Path(__file__).parents[2]
 CARDS = ROOT / "src" / "strokediff" / "weights"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *CARDS.glob("*/README.md")]
+PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *CARDS.glob("*/README.md")]
 GONE = {"benchmarks/phantom_difficulty.py", "benchmarks/lone_pixels.py"}
 """Named with the commit that had it."""
 
