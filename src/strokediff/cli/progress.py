@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -13,9 +13,9 @@ LEAST_BAR, LARGEST_BAR = 8, 40
 
 
 def progress_bar(quiet: bool) -> Progress:
-    """A bar on standard error with counts, time spent and time left.
+    """A bar on standard error with counts, time spent and time left, shown from its first step on.
 
-    A description is text, not markup, and is shortened in its middle where it has no room.
+    What fails before has no bar above its sentence. A description is text, not markup, and is shortened in its middle where it has no room.
     """
     from rich.console import Console
     from rich.progress import (
@@ -23,6 +23,7 @@ def progress_bar(quiet: bool) -> Progress:
         MofNCompleteColumn,
         Progress,
         Task,
+        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -38,7 +39,27 @@ def progress_bar(quiet: bool) -> Progress:
             shown = shortened(task.description, room - bar)
             return Text(shown, style="progress.description", no_wrap=True)
 
-    return Progress(
+    class FromItsFirstStep(Progress):
+        def __enter__(self) -> Self:
+            return self
+
+        def stop(self) -> None:
+            if self.live.is_started:
+                super().stop()
+
+        def advance(self, task_id: TaskID, advance: float = 1) -> None:
+            self.start()
+            super().advance(task_id, advance)
+
+        def update(self, task_id: TaskID, **fields: Any) -> None:
+            self.start()
+            super().update(task_id, **fields)
+
+        def reset(self, task_id: TaskID, **fields: Any) -> None:
+            self.start()
+            super().reset(task_id, **fields)
+
+    return FromItsFirstStep(
         Description(""),
         BarColumn(bar),
         MofNCompleteColumn(),
