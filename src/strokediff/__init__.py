@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from strokediff.core.schedule import sigmoid_schedule as sigmoid_schedule
     from strokediff.ct.brain.extract import BrainMask as BrainMask
     from strokediff.ct.brain.extract import extract_brain as extract_brain
+    from strokediff.ct.grid import GridConfig as GridConfig
     from strokediff.ct.nifti.images import save_like as save_like
     from strokediff.ct.read import read_ct as read_ct
     from strokediff.ct.volume import CT as CT
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from strokediff.segmentation.patients.run import segment_folder as segment_folder
     from strokediff.segmentation.result import Segmentation as Segmentation
     from strokediff.training.config import TrainingConfig as TrainingConfig
+    from strokediff.training.config import training_preset as training_preset
     from strokediff.training.train import train as train
 
 _HOMES = {
@@ -120,7 +122,9 @@ _HOMES = {
     "open_cohort": "cohort.store",
     "Cohort": "cohort.store",
     "export_nnunet": "cohort.exporting",
+    "GridConfig": "ct.grid",
     "TrainingConfig": "training.config",
+    "training_preset": "training.config",
     "train": "training.train",
     "predict": "prediction.predict",
     "Predicted": "prediction.predict",

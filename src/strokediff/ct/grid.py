@@ -28,7 +28,12 @@ COVERED = 1e-3
 
 
 class GridConfig(BaseModel):
-    """The network's grid: size x size pixels of spacing_mm, and the HU window on it."""
+    """The network's grid: size x size pixels of spacing_mm, and the HU window on it.
+
+    >>> grid = GridConfig(size=192, spacing_mm=1.0)
+    >>> grid.windowed(np.array([-20.0, 40.0, 60.0])).tolist()
+    [-1.0, 0.0, 0.5]
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
