@@ -45,7 +45,7 @@ class Crop:
 def to_grey(hu: NDArray[Any]) -> NDArray[np.float32]:
     """HU to [0, 1] in the stroke window."""
     scaled = (hu.astype(np.float32) - WINDOW_LOW_HU) / (WINDOW_HIGH_HU - WINDOW_LOW_HU)
-    return np.clip(np.nan_to_num(scaled), 0.0, 1.0)
+    return np.asarray(np.clip(np.nan_to_num(scaled), 0.0, 1.0))
 
 
 def crop_to_head(
