@@ -15,7 +15,8 @@ LEAST_BAR, LARGEST_BAR = 8, 40
 def progress_bar(quiet: bool) -> Progress:
     """A bar on standard error with counts, time spent and time left, shown from its first step on.
 
-    What fails before has no bar above its sentence. A description is text, not markup, and is shortened in its middle where it has no room.
+    What fails before has no bar above its sentence. A description is text, not markup, and is
+    shortened in its middle where it has no room.
     """
     from rich.console import Console
     from rich.progress import (
