@@ -1,6 +1,7 @@
 """Laws: file, folder, zip and array of one head are one CT; what is not one head is said."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from dicom_factory import head, uid, write_series
 
+from strokediff.ct import read
+from strokediff.ct.discovery.cases import Discovery, LeftOut
 from strokediff.ct.discovery.discover import discover, load_case
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.read import read_ct
@@ -71,10 +74,20 @@ def test_failed_patients_are_named_with_the_reason(tmp_path: Path) -> None:
         read_ct(tmp_path / "in")
 
 
-def test_what_lies_beside_the_scan_is_a_warning(tmp_path: Path) -> None:
+def test_a_study_beside_the_scan_is_a_warning_and_a_text_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nifti(tmp_path / "in" / "scan.nii.gz")
     (tmp_path / "in" / "notes.txt").write_text("text")
-    assert read_ct(tmp_path / "in").warnings == ("1 other files (no images) were left out",)
+    assert read_ct(tmp_path / "in").warnings == ()
+    other = LeftOut("later", tmp_path / "in" / "later", "a contrast-enhanced study", False)
+
+    def found(path: Path, series: str | None) -> Discovery:
+        return replace(discover(path, series), left_out=[other])
+
+    monkeypatch.setattr(read, "discover", found)
+    (warning,) = read_ct(tmp_path / "in").warnings
+    assert "a contrast-enhanced study" in warning
 
 
 def test_an_array_is_mended_as_a_file_is_and_left_as_it_was() -> None:

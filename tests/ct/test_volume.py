@@ -79,3 +79,8 @@ def test_an_array_of_another_shape_is_refused():
     volume, *_ = stored_volume("LPS")
     with pytest.raises(ValueError, match="expected an array of shape"):
         volume.to_source(np.zeros((1, 2, 3)))
+
+
+def test_a_ct_says_what_it_is_in_a_line() -> None:
+    ct = CT(np.zeros((4, 5, 3)), np.diag([0.5, 0.5, 5.0, 1.0]))
+    assert repr(ct) == "<CT 'array' (array): 4 x 5 x 3 voxels of 0.50 x 0.50 x 5.00 mm>"

@@ -61,7 +61,8 @@ def _read(path: Path, series: str | None) -> CT:
     if found.n_patients != 1 or not found.cases:
         raise _several(path, found)
     volume = load_case(found.cases[0])
-    return replace(volume, warnings=(*volume.warnings, *found.notes))
+    told = replace(found, ignored=0).notes  # files that are no images are no matter
+    return replace(volume, warnings=(*volume.warnings, *told))
 
 
 def _several(path: Path, found: Discovery) -> InputError:

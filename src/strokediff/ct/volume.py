@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from strokediff.ct import axes
 from strokediff.errors import InputError
+from strokediff.util.plaintext import escaped
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ class CT:
         )
         for own in fields(self):
             object.__setattr__(self, own.name, getattr(placed, own.name))
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.hu.shape))
+        spacing = " x ".join(f"{s:.2f}" for s in self.spacing_mm)
+        name = escaped(self.source.path.name)
+        return f"<CT {name!r} ({self.source.kind}): {size} voxels of {spacing} mm>"
 
     @classmethod
     def from_source_array(

@@ -13,7 +13,7 @@ from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.ct.grid import GridConfig
-from strokediff.ct.read import in_hounsfield
+from strokediff.ct.read import in_hounsfield, read_ct
 from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
@@ -76,7 +76,7 @@ class Model:
 
     def segment(
         self,
-        ct: CT,
+        ct: CT | str | Path,
         method: str = "sal",
         *,
         preset: str = "fast",
@@ -88,7 +88,8 @@ class Model:
         seed: int = 0,
         advance: Callable[[int, int], None] = lambda done, total: None,
     ) -> Segmentation:
-        """Outline and measure the lesion in one head CT; for research use only.
+        """Outline and measure the lesion in one head CT, or in the file or folder that `read_ct`
+        reads; for research use only.
 
         `method` is one of the estimates of section 2.4 (avg, sal, infer, all), `preset` fast or
         paper; the rest is as in `Estimation` and `Limits`. `seed` fixes every draw. `advance` is
@@ -102,6 +103,7 @@ class Model:
         """
         from strokediff.segmentation.pipeline import segment_ct
 
+        ct = read_ct(ct) if isinstance(ct, (str, Path)) else ct
         limits = Limits(tolerance_ml, max_evaluations)
         estimation = Estimation(method, preset, transition, fusion, limits, cut)
         return segment_ct(in_hounsfield(ct), self, estimation, seed=seed, advance=advance)

@@ -38,6 +38,10 @@ class Segmentation:
     brain: NDArray[np.bool_]
     record: Record
 
+    def __repr__(self) -> str:
+        found = f"{self.volume_ml:.1f} mL in {len(self.lesions)} lesions"
+        return f"<Segmentation of {self.ct!r}: {found}, {len(self.warnings)} warnings>"
+
     @property
     def volume_ml(self) -> float:
         """Volume of the lesion, mL, each slice counted with its own thickness."""
