@@ -19,7 +19,8 @@ from strokediff.benchmark.budgets import BUDGETS, Budget
 from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.report import write_report
 from strokediff.benchmark.runner import Benchmark
-from strokediff.benchmark.suites import GivenSuite
+from strokediff.benchmark.suites import GivenSuite, suite
+from strokediff.cohort.importing.registry import LAYOUTS
 from strokediff.cohort.store import CohortWriter, Patient
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
@@ -295,7 +296,9 @@ def test_data_of_other_scans_than_the_cohorts_is_refused(
         replace(benchmark, data=tmp_path / "scans").cohort()
 
 
-def test_real_patients_must_be_given(tmp_path: Path) -> None:
-    made = Benchmark(GivenSuite("phe-sich", "given"), BUDGET, tmp_path)
-    with pytest.raises(UsageError, match="strokediff import phe-sich SRC DST"):
-        made.cohort()
+@pytest.mark.parametrize(("name", "layout"), [("phe-sich", "phe-sich"), ("ct-ich", "ctich")])
+def test_real_patients_must_be_given(tmp_path: Path, name: str, layout: str) -> None:
+    """By a layout that `strokediff import` knows."""
+    assert layout in {known.name for known in LAYOUTS}
+    with pytest.raises(UsageError, match=f"strokediff import {layout} SRC DST"):
+        Benchmark(suite(name), BUDGET, tmp_path).cohort()

@@ -95,6 +95,8 @@ class GivenSuite:
     name: str
     about: str
     share: float = 0.25
+    layout: str = ""
+    """What `strokediff import` calls it, if not by its name."""
     synthetic: bool = False
 
     def cohort(
@@ -106,7 +108,7 @@ class GivenSuite:
             if given is None:
                 raise UsageError(
                     f"suite '{self.name}' needs --data: the folder that 'strokediff import "
-                    f"{self.name} SRC DST' wrote."
+                    f"{self.layout or self.name} SRC DST' wrote."
                 )
             return given
 
@@ -120,6 +122,12 @@ _ALL: tuple[Suite, ...] = (
     PhantomSuite("phantom-infarct", "infarct", train=273, test=80, seed=21_000),
     PhantomSuite("phantom-hemorrhage", "hemorrhage", train=241, test=90, seed=22_000),
     GivenSuite("phe-sich", "95 real patients, oedema of a haemorrhage: --data (by patient)"),
+    GivenSuite(
+        "ct-ich",
+        "CT-ICH, real patients with trauma, half with a haemorrhage: --data (by patient)",
+        0.2,
+        layout="ctich",
+    ),
     GivenSuite(
         "aisd", "AISD, for those who have it: --data (its own test patients, or 23 %)", 0.23
     ),
