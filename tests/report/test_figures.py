@@ -9,7 +9,7 @@ import pytest
 from matplotlib import image as mpl_image
 
 from strokediff.errors import UsageError
-from strokediff.report.figures import render_key_slice, write_preview
+from strokediff.report.figures import MOST_LINES, _shortened, render_key_slice, write_preview
 
 SHAPE = (48, 56, 12)
 X, Y, Z = np.ogrid[:48, :56, :12]
@@ -118,3 +118,15 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"file/p\.png: cannot be written"):
         preview(tmp_path / "file" / "p.png")
+
+
+@pytest.mark.parametrize("n", [0, 1, MOST_LINES, MOST_LINES + 1, 40])
+def test_what_has_no_room_below_the_picture_is_said(n):
+    lines = [f"line {k}" for k in range(n)]
+    shown = _shortened(lines)
+    assert len(shown) == min(n, MOST_LINES)
+    if n <= MOST_LINES:
+        assert shown == lines
+    else:
+        assert shown[:-1] == lines[: MOST_LINES - 1]
+        assert shown[-1].startswith(f"... {n - MOST_LINES + 1} more lines")

@@ -32,7 +32,7 @@ FONT = ["DejaVu Sans"]
 GAP_MM = 3.0
 SCALE_BAR_MM = 50.0
 DPI = 130
-MOST_LINES = 5
+MOST_LINES = 8
 """Lines of warnings below the montage; the report has them all."""
 EDGED: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.5, foreground=BACKGROUND)]}
 """Keeps a label legible over bone."""
@@ -109,7 +109,7 @@ def write_preview(
     inches = 2.0 * columns
     pt = total / (72.0 * inches)
     sentences = [note, *(f"Warning: {text}" for text in warning_lines)]
-    lines = [line for text in sentences for line in _wrap(text, columns * 27)][:MOST_LINES]
+    lines = _shortened([line for text in sentences for line in _wrap(text, columns * 27)])
     header, footer = 44 * pt, (40 + 14 * len(lines)) * pt
     canvas = Canvas.blank(total, header + rows * (height + GAP_MM) + footer, inches)
     _draw_header(
@@ -273,6 +273,14 @@ def _volume_text(volume_ml: float, interval_ml: Sequence[float] | None) -> str:
 def _clip(text: str, most: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """At most `MOST_LINES`; what is cut is said."""
+    if len(lines) <= MOST_LINES:
+        return lines
+    kept = lines[: MOST_LINES - 1]
+    return [*kept, f"... {len(lines) - len(kept)} more lines: see report.html or result.json"]
 
 
 def _wrap(text: str, width: int) -> list[str]:
