@@ -78,6 +78,8 @@ def predict(
     >>> round(found.summary.mean["dice"], 1), found.summary.n["dice"]
     (1.0, 1)
     """
+    if split not in (*SPLITS, OWN):
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
     path, out = model_path(str(model)), Path(out)
     name, predictor = load_predictor(path, cohort, estimation or Estimation(), compute, seed)
     names, trained_on = _patients(cohort, path, split)
@@ -93,8 +95,6 @@ def predict(
 
 def _patients(cohort: Cohort, model: Path, split: str) -> tuple[Sequence[str], set[str]]:
     """The patients of the split, and all that the model was trained on."""
-    if split not in (*SPLITS, OWN):
-        raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, OWN))}")
     kept = read_split(model)
     names = kept.get("test", []) if split == OWN else cohort.split[split]
     if not names and split == OWN:
