@@ -39,7 +39,7 @@ def test_a_file_is_what_its_array_is(
         # A file's affine is in single precision.
         np.testing.assert_allclose(again.probability, found.probability, atol=1e-5)
     assert found.volume_ml == pytest.approx(found.ct.integral_ml(found.mask)) and found.volume_ml
-    assert f"{len(found.lesions)} lesions" in repr(found)
+    assert f"{found.volume_ml:.1f} mL, {len(found.lesions)} lesion" in repr(found)
 
 
 def test_an_array_that_is_not_in_hu_is_mended_or_refused(

@@ -39,8 +39,9 @@ class Segmentation:
     record: Record
 
     def __repr__(self) -> str:
-        found = f"{self.volume_ml:.1f} mL in {len(self.lesions)} lesions"
-        return f"<Segmentation of {self.ct!r}: {found}, {len(self.warnings)} warnings>"
+        lesions = f"{len(self.lesions)} lesion{'s' * (len(self.lesions) != 1)}"
+        warnings = f"{len(self.warnings)} warning{'s' * (len(self.warnings) != 1)}"
+        return f"<Segmentation of {self.ct!r}: {self.volume_ml:.1f} mL, {lesions}, {warnings}>"
 
     @property
     def volume_ml(self) -> float:
