@@ -17,7 +17,7 @@ import typer
 
 from strokediff.benchmark.budgets import budget
 from strokediff.benchmark.folds import Fold
-from strokediff.benchmark.report import write_report
+from strokediff.benchmark.report import write_benchmark
 from strokediff.benchmark.runner import Benchmark, read_claim
 from strokediff.benchmark.suites import suite
 from strokediff.cohort.store import open_cohort
@@ -41,7 +41,7 @@ def main(folder: Path, cases: bool = False, docs: Path = DOCS) -> None:
     numbers = {int(fold.name.rpartition("-")[2]) for fold in out.glob("fold-*-of-*")}
     for n in (1, *sorted(numbers)):
         folds = [Benchmark(chosen, at, out, fold=Fold(k, n)) for k in range(n)]
-        written = write_report(folds, cohort)
+        written = write_benchmark(folds, cohort)
         if written is not None:
             (written / "results.json").unlink()  # the same figures as benchmark.csv
             print(written / "benchmark.md")

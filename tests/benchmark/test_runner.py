@@ -17,7 +17,7 @@ from filelock import FileLock
 from strokediff.benchmark.arms import DiffusionArm
 from strokediff.benchmark.budgets import BUDGETS, Budget
 from strokediff.benchmark.folds import Fold
-from strokediff.benchmark.report import write_report
+from strokediff.benchmark.report import write_benchmark
 from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite, suite
 from strokediff.cohort.importing.registry import LAYOUTS
@@ -81,7 +81,7 @@ def rows_in(folder: Path) -> list[dict[str, Any]]:
 
 def test_a_method_is_trained_predicted_scored_and_reported(benchmark: Benchmark) -> None:
     assert benchmark.run([BOTH], [0]) == {}
-    assert write_report([benchmark], benchmark.cohort()) == benchmark.out
+    assert write_benchmark([benchmark], benchmark.cohort()) == benchmark.out
     rows = rows_in(benchmark.out)
     assert [r["title"] for r in rows] == ["Both ŷ_avg", "Both ŷ_sal"]
     costs = rows[0]["costs"]
@@ -125,13 +125,13 @@ def test_published_scores_are_tabled_without_a_model_or_masks(
     benchmark: Benchmark, tmp_path: Path
 ) -> None:
     benchmark.run([AVG], [0])
-    write_report([benchmark], benchmark.cohort())
+    write_benchmark([benchmark], benchmark.cohort())
     elsewhere = replace(benchmark, out=tmp_path / "elsewhere")
     for part in ("cohort", "scores"):
         shutil.copytree(benchmark.out / part, elsewhere.out / part)
     assert elsewhere.run([AVG], [0]) == {}
     assert not (elsewhere.out / "runs").exists()
-    write_report([elsewhere], elsewhere.cohort())
+    write_benchmark([elsewhere], elsewhere.cohort())
     assert rows_in(elsewhere.out) == rows_in(benchmark.out)
     assert not (elsewhere.out / "cases.png").exists()
 
@@ -139,12 +139,12 @@ def test_published_scores_are_tabled_without_a_model_or_masks(
 def test_folds_share_the_cohort_and_test_every_patient_in_one_table(benchmark: Benchmark) -> None:
     folds = [replace(benchmark, fold=Fold(k, 3)) for k in range(3)]
     assert benchmark.run([AVG], [0]) == {}
-    assert write_report(folds, benchmark.cohort()) is None  # two folds are missing
+    assert write_benchmark(folds, benchmark.cohort()) is None  # two folds are missing
     broken = folds[1].run([BROKEN], [0])
     assert list(broken) == ["fold-1-of-3/broken-seed-0"]
     for fold in folds:
         assert fold.run([AVG], [0]) == {}
-    place = write_report(folds, benchmark.cohort())
+    place = write_benchmark(folds, benchmark.cohort())
     assert place == benchmark.out / "folds-3"
     results = json.loads((place / "results.json").read_text())
     assert (results["folds"], results["test"]) == (3, 4)
@@ -162,7 +162,7 @@ def test_one_failing_method_does_not_lose_the_others_and_is_tried_again(
     assert failed == {"broken-seed-0": "RuntimeError: no memory"}
     note = benchmark.out / "failed" / "broken-seed-0.txt"
     assert "Traceback" in note.read_text()
-    write_report([benchmark], benchmark.cohort())
+    write_benchmark([benchmark], benchmark.cohort())
     assert [row["name"] for row in rows_in(benchmark.out)] == ["sdpm"]
     mended = DiffusionArm("broken", "Mended", methods=("avg",))
     assert benchmark.run([mended, AVG], [0]) == {}
@@ -200,7 +200,7 @@ def test_a_note_or_a_picture_that_cannot_be_written_loses_nothing_else(
     assert any("not written" in line for line in told)
     (benchmark.out / "dice.png").mkdir()
     warned: list[str] = []
-    assert write_report([benchmark], benchmark.cohort(), warned.append) == benchmark.out
+    assert write_benchmark([benchmark], benchmark.cohort(), warned.append) == benchmark.out
     assert len(warned) == 1 and "dice.png: no picture" in warned[0]
     assert [row["name"] for row in rows_in(benchmark.out)] == ["sdpm"]
     assert (benchmark.out / "volumes.png").is_file() and (benchmark.out / "cases.png").is_file()
@@ -264,7 +264,7 @@ def test_a_folder_of_another_budget_is_refused(benchmark: Benchmark) -> None:
 def test_a_table_is_of_all_that_is_there_whichever_call_made_it(benchmark: Benchmark) -> None:
     benchmark.run([AVG], [0, 11])
     benchmark.run([BOTH], [0])
-    write_report([benchmark], benchmark.cohort())
+    write_benchmark([benchmark], benchmark.cohort())
     assert {r["name"]: r["seeds"] for r in rows_in(benchmark.out)} == {
         "sdpm": [0, 11],
         "both-avg": [0],

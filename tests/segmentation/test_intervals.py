@@ -7,7 +7,7 @@ from strokediff.segmentation.intervals import (
     FORMS,
     Calibration,
     Measured,
-    calibrate,
+    conformal,
     narrowest,
     spread_ml,
 )
@@ -17,7 +17,7 @@ def test_rank_by_hand() -> None:
     """19 scores 0.1 .. 1.9 and level 0.9: rank ceil(20 x 0.9) = 18."""
     scores = np.arange(1, 20) / 10
     found = [Measured(v) for v in np.exp(scores) * 11.0 - 1.0]
-    calibration = calibrate(found, np.full(19, 10.0).tolist(), level=0.9)
+    calibration = conformal(found, np.full(19, 10.0).tolist(), level=0.9)
     assert calibration.quantile == pytest.approx(1.8)
 
 
@@ -33,7 +33,7 @@ def test_the_rank_is_the_ceiling_of_n_plus_1_times_the_level(
 ) -> None:
     """Errors 1, 2, ... n mL. With n in place of n + 1 fewer than `level` would be covered."""
     scores = np.random.default_rng(n).permutation(np.arange(1.0, n + 1)).tolist()
-    found = calibrate([Measured(50.0 + v) for v in scores], [50.0] * n, level, form="difference")
+    found = conformal([Measured(50.0 + v) for v in scores], [50.0] * n, level, form="difference")
     assert found.quantile == rank
     assert rank == n or rank / (n + 1) >= level > (rank - 1) / (n + 1)
 
@@ -74,7 +74,7 @@ def test_coverage_on_exchangeable_patients(form: str) -> None:
         found = [
             Measured((t + 1) * np.exp(rng.normal(0.1, 0.5)) - 1, rng.uniform(0, t)) for t in true
         ]
-        low, high = calibrate(found[:40], true[:40].tolist(), form=form).interval_ml(found[40])
+        low, high = conformal(found[:40], true[:40].tolist(), form=form).interval_ml(found[40])
         hits.append(low <= true[40] <= high)
     assert 0.86 <= np.mean(hits) <= 0.96
 
@@ -91,7 +91,7 @@ def test_the_narrowest_form_is_the_one_whose_scale_the_errors_have() -> None:
 
 
 def test_the_interval_holds_the_found_volume_and_is_never_negative() -> None:
-    calibration = calibrate([Measured(0.0), Measured(5.0)], [20.0, 4.0])
+    calibration = conformal([Measured(0.0), Measured(5.0)], [20.0, 4.0])
     low, high = calibration.interval_ml(Measured(0.0))
     assert low == 0.0
     assert high > 0.0
@@ -99,7 +99,7 @@ def test_the_interval_holds_the_found_volume_and_is_never_negative() -> None:
 
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="as many found as true"):
-        calibrate([Measured(1.0)], [])
+        conformal([Measured(1.0)], [])
 
 
 def test_spread_of_draws() -> None:
@@ -110,6 +110,6 @@ def test_spread_of_draws() -> None:
 
 @pytest.mark.parametrize(("n", "enough"), [(1, False), (8, False), (9, True), (40, True)])
 def test_ninety_per_cent_need_nine_patients(n: int, enough: bool) -> None:
-    found = calibrate([Measured(float(i)) for i in range(n)], [5.0] * n)
+    found = conformal([Measured(float(i)) for i in range(n)], [5.0] * n)
     assert found.enough is enough
     assert ("too few to promise it" in found.kind) is not enough

@@ -19,7 +19,7 @@ from strokediff.benchmark.arms import PRINTED_NOISE, Arm, DiffusionArm, FineTune
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.crossed import CROSSED
 from strokediff.benchmark.folds import Fold, HeldOut
-from strokediff.benchmark.report import tabled, write_report
+from strokediff.benchmark.report import tabled, write_benchmark
 from strokediff.benchmark.reports.reading import names_in
 from strokediff.benchmark.results import mean_of_scans, values_of_scans
 from strokediff.benchmark.runner import Benchmark, rows_of
@@ -179,7 +179,7 @@ def run(
     if failed:
         raise UsageError("; ".join(f"{name}: {why}" for name, why in failed.items()))
     scores = {row: own for row, own in benchmark.scores().items() if own}
-    write_report([benchmark], benchmark.undivided())
+    write_benchmark([benchmark], benchmark.undivided())
     lines = differences(scores, arms, reference)
     write_text(benchmark.out / "ablation.md", "\n".join(lines) + "\n")
     yield from lines

@@ -26,7 +26,7 @@ from strokediff.errors import InputError, UsageError
 from strokediff.util.files import write_bytes, write_json, write_text
 
 
-def write_report(
+def write_benchmark(
     folds: Sequence[Benchmark], cohort: Cohort, warn: Callable[[str], None] = lambda line: None
 ) -> Path | None:
     """Write the report of every row and seed that all `folds` have; where it lies, None if none.

@@ -39,7 +39,7 @@ def benchmark(
     from strokediff.benchmark.arms import arms as chosen_arms
     from strokediff.benchmark.budgets import budget as chosen_budget
     from strokediff.benchmark.folds import Fold
-    from strokediff.benchmark.report import write_report
+    from strokediff.benchmark.report import write_benchmark
     from strokediff.benchmark.runner import Benchmark
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
@@ -80,7 +80,7 @@ def benchmark(
         # Every fold's cohort first: too few patients are refused before anything trains.
         cohort, *_ = [fold.cohort() for fold in made]
         failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
-        table = write_report(made, cohort, warn)
+        table = write_benchmark(made, cohort, warn)
     if table and not quiet:
         typer.echo((table / "benchmark.md").read_text())
     if failed:

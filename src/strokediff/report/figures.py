@@ -36,7 +36,7 @@ MOST_LINES = 8
 """Lines of warnings below the montage; the report has them all."""
 EDGED: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.5, foreground=BACKGROUND)]}
 """Keeps a label legible over bone."""
-RESEARCH_ONLY = "For research use only. Not a medical device."
+RESEARCH_NOTE = "For research use only. Not a medical device."
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _draw_footer(canvas: Canvas, lines: Sequence[str]) -> None:
     canvas.text(GAP_MM + SCALE_BAR_MM + 4 * pt, y, f"{SCALE_BAR_MM / 10:.0f} cm", 8)
     convention = "R: patient's right. Slices are numbered from the bottom."
     canvas.text(GAP_MM, y + 14 * pt, convention, 7.5, color=FAINT)
-    canvas.text(right, y, RESEARCH_ONLY, 8, ha="right")
+    canvas.text(right, y, RESEARCH_NOTE, 8, ha="right")
     for n, line in enumerate(lines):
         canvas.text(GAP_MM, y + (28 + 14 * n) * pt, line, 8, color=ALERT)
 

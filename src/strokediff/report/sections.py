@@ -15,7 +15,7 @@ PROFILE_WIDTH, PROFILE_HEIGHT = 720.0, 150.0
 MOST_LESIONS = 40
 MOST_NUMBERS = 6
 
-METHODS = {
+METHOD_NAMES = {
     "avg": "direct estimate from the scan without noise (avg)",
     "sal": "salient weighted estimate (sal)",
     "infer": "reverse Markov chain, Algorithm 1 (infer)",
@@ -147,7 +147,7 @@ def computed_rows(record: Record) -> list[Row]:
         ("Noise", record.model.noise),
         ("Trained on", record.model.trained_on),
         ("Weights, SHA-256", record.model.sha256),
-        ("Method", METHODS.get(record.method, record.method)),
+        ("Method", METHOD_NAMES.get(record.method, record.method)),
         ("Preset", record.preset),
         ("Threshold of y_0", record.threshold),
         ("Least lesion, mL", record.least_lesion_ml),

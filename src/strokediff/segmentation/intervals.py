@@ -134,7 +134,7 @@ class Calibration(BaseModel):
         return max(0.0, low), high
 
 
-def calibrate(
+def conformal(
     found: Sequence[Measured],
     true_ml: Sequence[float],
     level: float = 0.9,
@@ -166,7 +166,7 @@ def narrowest(found: Sequence[Measured], true_ml: Sequence[float], level: float 
     """
 
     def width(form: str) -> float:
-        calibration = calibrate(found, true_ml, level, form=form)
+        calibration = conformal(found, true_ml, level, form=form)
         return float(np.mean([np.diff(calibration.interval_ml(f)) for f in found]))
 
     return min(FORMS, key=width)

@@ -27,7 +27,7 @@ Seeds = Annotated[str, typer.Option(help="These seeds alone.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for table and figures.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")]
 Data = Annotated[Path, typer.Option(help="A prepared cohort.")]
-Split = Annotated[str, typer.Option(help="train, val or test.")]
+SplitName = Annotated[str, typer.Option(help="train, val or test.")]
 Most = Annotated[int | None, typer.Option("--patients", min=1, help="That many, evenly spaced.")]
 
 
@@ -93,7 +93,7 @@ def curves(
     model: ModelPath,
     data: Data,
     out: Out,
-    split: Split = "test",
+    split: SplitName = "test",
     most: Most = 20,
     slices: Annotated[int, typer.Option(min=0, help="Of each patient; 0: all.")] = 8,
     reference_draws: int = 4,
@@ -120,7 +120,7 @@ def tolerance(
     model: ModelPath,
     data: Data,
     out: Out,
-    split: Split = "val",
+    split: SplitName = "val",
     most: Most = 10,
     tolerances: Annotated[str, typer.Option(help="mL.")] = "4,2,1",
     evaluations: Annotated[int, typer.Option("--most", help="Evaluations a slice.")] = 128,
@@ -140,7 +140,7 @@ def fusion(
     model: ModelPath,
     data: Data,
     out: Out,
-    split: Split = "val",
+    split: SplitName = "val",
     folds: Annotated[int, typer.Option(min=2)] = 5,
     device: str = "cpu",
 ) -> None:

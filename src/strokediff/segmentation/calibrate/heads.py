@@ -22,7 +22,7 @@ from strokediff.segmentation.calibrate.decisions import (
     undecided,
 )
 from strokediff.segmentation.decision import Decision
-from strokediff.segmentation.intervals import Calibration, Measured, calibrate, narrowest
+from strokediff.segmentation.intervals import Calibration, Measured, conformal, narrowest
 from strokediff.segmentation.model import Model
 from strokediff.segmentation.pipeline import case_seed
 from strokediff.segmentation.place import Scan
@@ -112,5 +112,5 @@ def _tuned(key: str, choosing: Sequence[Head], fresh: Sequence[Head], population
         return [h.measured(key, after.decision) for h in heads], [h.true_ml for h in heads]
 
     form = narrowest(*volumes(choosing))
-    calibration = calibrate(*volumes(fresh), population=population, form=form)
+    calibration = conformal(*volumes(fresh), population=population, form=form)
     return Tuned(undecided(own, kinds), after, calibration)
