@@ -25,9 +25,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
+from fuzz_bending import Format
 
 from strokediff.errors import StrokediffError
 
@@ -39,18 +40,6 @@ ADDRESS_SPACE = 8 * 1024**3
 CHUNK = 500
 """Cases that a process reads before a new one takes over: its peak memory is of few cases."""
 COLUMNS = ("format", "cases", "read", "refused", "faults", "slowest s", "peak MB")
-
-
-class Format(Protocol):
-    """A sound input: `bend` writes a case of it as `rng` says, `read` reads it and checks it."""
-
-    def bend(self, rng: random.Random) -> None:
-        """Write the case."""
-        ...
-
-    def read(self) -> None:
-        """Read it as the project does."""
-        ...
 
 
 def main(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
-from typing import Any
+from typing import Any, Protocol
 
 HOSTILE_NUMBERS = (0, -1, 1, 2, 255, 256, 32767, -32768, 65535, 2**31 - 1, -(2**31), 2**32 - 1)
 _WORDS = rb"inf -inf nan 1e400 1e30 -1 0 0\0 1\0\0\1\0\0 1\0\0\0\1\0\7 0,5\0,5"
@@ -14,6 +14,18 @@ HOSTILE_TEXT += (b"\xff\xfe\x00\x01", b"\x1b[31m", b"A" * 70000, b"\\" * 200, "å
 HOSTILE_JSON: tuple[Any, ...] = (None, True, -1, 0, 1, 2**63, 10**400, 1e308)
 HOSTILE_JSON += (float("nan"), float("inf"), "", "../../x", "\x1b[31m", "a" * 100_000)
 HOSTILE_JSON += ([], {}, [[]], {"a": {"b": 1}}, [1, "a", None])
+
+
+class Format(Protocol):
+    """A sound input: `bend` writes a case of it as `rng` says, `read` reads it and checks it."""
+
+    def bend(self, rng: random.Random) -> None:
+        """Write the case."""
+        ...
+
+    def read(self) -> None:
+        """Read it as the project does."""
+        ...
 
 
 def bent_bytes(content: bytes, rng: random.Random) -> bytes:

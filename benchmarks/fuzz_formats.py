@@ -24,7 +24,6 @@ import fuzz_inputs as inputs
 import nibabel as nib
 import numpy as np
 import torch
-from fuzz import Format
 
 from strokediff.cohort.sources import Sources, spacing_known_beside
 from strokediff.cohort.store import open_cohort
@@ -314,7 +313,7 @@ def check_volume(volume: CT) -> None:
     assert np.isfinite(volume.affine).all() and (volume.slice_increments_mm > 0).all()
 
 
-FORMATS: dict[str, Callable[[Path], Format]] = {
+FORMATS: dict[str, Callable[[Path], bending.Format]] = {
     "dicom": DicomSeries,
     "nifti": Nifti,
     "checkpoint": Checkpoint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import strokediff
 
 ROOT = Path(strokediff.__file__).parent
 LAYERS = {
-    "__init__": -3,
+    "version": -3,
     "errors": -3,
     "util": -2,
     "weights": -1,
@@ -36,10 +37,10 @@ SEES_ONLY = {
     # Estimators take a callable; what it is made of is not their concern.
     "inference": {"core", "noise", "errors", "inference"},
     # Metrics see arrays and a grid.
-    "evaluation": {"errors", "evaluation", "util", "__init__"},
+    "evaluation": {"errors", "evaluation", "util", "version"},
 }
 HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
-LIGHT = {"strokediff.util.allocator"}
+LIGHT = {"strokediff.util.allocator", "strokediff.version"}
 MODULES = sorted(set(ROOT.rglob("*.py")) - {ROOT / "__init__.py"})
 """All but the public names, which are those of every layer; see test_public."""
 
@@ -68,6 +69,25 @@ def test_imports_go_down(path: Path) -> None:
     for other in imported_parts(path):
         assert other == own or LAYERS[other] < LAYERS[own], f"{own} imports {other}"
         assert other in SEES_ONLY.get(own, LAYERS), f"{own} must not see {other}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports within functions, and those for types alone, count too."""
+    names = {module_name(path): path for path in MODULES}
+    graph = {}
+    for name, path in names.items():
+        wanted: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{alias.name}" for alias in node.names} & names.keys()
+                wanted |= below or {node.module} & names.keys()
+        graph[name] = wanted - {name}
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(names)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if part_of(p) == "cli"], ids=lambda p: p.name)

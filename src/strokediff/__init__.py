@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from strokediff.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from strokediff.benchmark.runner import Benchmark as Benchmark
@@ -84,19 +84,19 @@ if TYPE_CHECKING:
     from strokediff.result.record import Record as Record
     from strokediff.result.record import json_schema as json_schema
     from strokediff.segmentation.calibrate.run import calibrate as calibrate
-    from strokediff.segmentation.load import load as load
-    from strokediff.segmentation.model import Model as Model
     from strokediff.segmentation.patients.job import Outcome as Outcome
     from strokediff.segmentation.patients.run import segment_folder as segment_folder
     from strokediff.segmentation.result import Segmentation as Segmentation
+    from strokediff.segmentation.segmenter import Segmenter as Segmenter
+    from strokediff.segmentation.segmenter import load as load
     from strokediff.training.config import TrainingConfig as TrainingConfig
     from strokediff.training.config import training_preset as training_preset
     from strokediff.training.train import train as train
 
 _HOMES = {
     # Segment a scan.
-    "load": "segmentation.load",
-    "Model": "segmentation.model",
+    "load": "segmentation.segmenter",
+    "Segmenter": "segmentation.segmenter",
     "read_ct": "ct.read",
     "CT": "ct.volume",
     "Segmentation": "segmentation.result",

@@ -132,8 +132,8 @@ def test_real_brains(script: Any, scans: Path, tmp_path: Path) -> None:
 
 
 def test_publish(script: Any, tmp_path: Path) -> None:
-    from strokediff import __version__
     from strokediff.cohort.store import CohortWriter, Patient
+    from strokediff.version import __version__
 
     module, suite = script("publish"), DOCS / "phantom-infarct"
     names = json.loads((suite / "scores" / "unet" / "seed-0.json").read_text())["patients"]["case"]

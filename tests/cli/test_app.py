@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from strokediff import __version__
 from strokediff.cli.stopping import stopped_by_signals
 from strokediff.errors import InputError, UsageError
+from strokediff.version import __version__
 
 Run = Callable[..., int]
 HEAVY = "torch matplotlib SimpleITK scipy nilearn monai zarr highdicom nibabel numpy pydantic"

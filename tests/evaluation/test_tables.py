@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from strokediff import __version__
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.evaluation.summary import summarize
 from strokediff.evaluation.tables import format_csv, format_json
+from strokediff.version import __version__
 
 MASK = np.zeros((5, 5, 5), dtype=bool)
 MASK[1:3] = True

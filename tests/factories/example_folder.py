@@ -13,8 +13,8 @@ from strokediff.cohort.prepare import prepare_cohort
 from strokediff.ct.nifti.images import save_like
 from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
-from strokediff.segmentation.load import load
 from strokediff.segmentation.patients.run import segment_folder
+from strokediff.segmentation.segmenter import load
 from strokediff.weights import DEFAULT, model_path
 
 LESIONS = ((0.35, 0.1), (-0.3, 0.2), (0.3, -0.2), (-0.35, -0.1))

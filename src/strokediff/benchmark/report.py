@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from strokediff import __version__
 from strokediff.benchmark import figures
 from strokediff.benchmark.arms import Arm
 from strokediff.benchmark.folds import joined
@@ -24,6 +23,7 @@ from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import InputError, UsageError
 from strokediff.util.files import write_bytes, write_json, write_text
+from strokediff.version import __version__
 
 
 def write_benchmark(

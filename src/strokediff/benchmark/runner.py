@@ -24,7 +24,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, Field, ValidationError
 
-from strokediff import __version__
 from strokediff.benchmark.arms import ARMS, Arm
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.costs import network_costs
@@ -40,6 +39,7 @@ from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
 from strokediff.util.jsonfile import read_json
 from strokediff.util.machine import machine_name
+from strokediff.version import __version__
 
 CLAIM = "benchmark.json"
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from strokediff import __version__
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.calibrate import calibrate
 from strokediff.cli.demo import demo
@@ -27,6 +26,7 @@ from strokediff.cli.stopping import STOPPED, stopped_by_signals
 from strokediff.cli.telling import exit_of, flush_streams, open_streams, tell
 from strokediff.cli.train import train
 from strokediff.util.allocator import keep_freed_memory
+from strokediff.version import __version__
 
 INTERRUPTED = 130
 """What typer exits with after Ctrl-C, as shells do: 128 + SIGINT."""

@@ -114,8 +114,8 @@ def segment_shown(
     `computed` is how `load` loads the model, `settings` are those of `segment_folder`.
     """
     from strokediff.cli.progress import print_line, progress_bar
-    from strokediff.segmentation.load import load
     from strokediff.segmentation.patients import segment_folder
+    from strokediff.segmentation.segmenter import load
 
     loaded = load(model, **(computed or {}))
     outcomes: list[Outcome] = []

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from strokediff import __version__
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
 from strokediff.evaluation.unit import Unit
+from strokediff.version import __version__
 
 POLICY = (
     "Both masks empty: Dice, IoU, recall and precision 1, HD and HD95 0.",

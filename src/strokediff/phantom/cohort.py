@@ -13,7 +13,6 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff import __version__
 from strokediff.errors import UsageError
 from strokediff.phantom.anatomy import AtlasSource
 from strokediff.phantom.lesions import LesionShapes
@@ -22,6 +21,7 @@ from strokediff.phantom.params import LesionKind
 from strokediff.phantom.template import WheelSource
 from strokediff.util.files import atomic_path, write_json
 from strokediff.util.processes import in_processes
+from strokediff.version import __version__
 
 FOLDERS = ("images", "labels", "brain")
 

@@ -18,7 +18,6 @@ from typing import Any
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from strokediff import __version__
 from strokediff.cohort.store import Cohort
 from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.images import save_like
@@ -28,6 +27,7 @@ from strokediff.prediction.place import CohortPatient
 from strokediff.prediction.prediction import Prediction, Predictor
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
+from strokediff.version import __version__
 
 RECORD = "predict.json"
 

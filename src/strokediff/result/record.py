@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from strokediff import __version__
+from strokediff.version import __version__
 
 SCHEMA_VERSION = 1
 
@@ -145,6 +145,10 @@ class Record(Provenance, Figures):
     def told(self, *warnings: str) -> Record:
         """The same with more warnings."""
         return self.model_copy(update={"warnings": (*self.warnings, *warnings)})
+
+    def named(self, case: str) -> Record:
+        """The same as the result of that patient."""
+        return self.model_copy(update={"case": case})
 
     @property
     def provenance(self) -> Provenance:

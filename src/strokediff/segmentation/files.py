@@ -16,8 +16,7 @@ import numpy as np
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
-from strokediff.segmentation.outputs import PAGES, wanted_outputs
-from strokediff.segmentation.result import Segmentation
+from strokediff.segmentation.outputs import PAGES, Found, wanted_outputs
 from strokediff.segmentation.unfinished import reason
 from strokediff.util.files import sole
 from strokediff.util.leftovers import remove
@@ -29,16 +28,17 @@ class OccupiedError(UsageError):
     """Files of somebody else, or a result changed by hand, lie where this one would go."""
 
 
-def save(found: Segmentation, folder: Path, *, pictures: bool, uncertainty: bool) -> Record:
+def save(
+    found: Found, record: Record, folder: Path, *, pictures: bool, uncertainty: bool
+) -> Record:
     """See `Segmentation.save`."""
     place = ResultFolder(folder)
     with sole(folder, "save"):
         place.tidy()
         refuse_changed(place)
         refuse_foreign(place, found.ct.source.kind, pictures=pictures, uncertainty=uncertainty)
-        if not found.record.case:
-            found = found.named(folder.resolve().name)
-        return write(found, place, pictures=pictures, uncertainty=uncertainty)
+        record = record if record.case else record.named(folder.resolve().name)
+        return write(found, record, place, pictures=pictures, uncertainty=uncertainty)
 
 
 def refuse_changed(folder: ResultFolder) -> None:
@@ -63,16 +63,15 @@ def refuse_foreign(folder: ResultFolder, kind: str, *, pictures: bool, uncertain
 
 
 def write(
-    found: Segmentation, folder: ResultFolder, *, pictures: bool, uncertainty: bool
+    found: Found, record: Record, folder: ResultFolder, *, pictures: bool, uncertainty: bool
 ) -> Record:
     """Put the result in place, whole or not at all; what stood there before makes way."""
     start = time.perf_counter()
-    record = found.record
     with folder.being_written() as work:
         for output in wanted_outputs(found.ct.source.kind, uncertainty=uncertainty):
             output.write(work / output.name, found)
         if pictures:
-            record = record.told(*write_pictures(work, found))
+            record = record.told(*write_pictures(work, found, record))
         seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
         record = record.model_copy(update={"seconds": seconds})
         try:
@@ -81,13 +80,13 @@ def write(
             return folder.publish(work, record.told(*drop_pictures(work, error)))
 
 
-def write_pictures(folder: Path, found: Segmentation) -> list[str]:
+def write_pictures(folder: Path, found: Found, record: Record) -> list[str]:
     """preview.png and report.html; returns warnings about what could not be made."""
     unmade: list[str] = []
-    png = _optional("preview.png", folder, unmade, partial(_preview, folder, found))
+    png = _optional("preview.png", folder, unmade, partial(_preview, folder, found, record))
     figure = _optional("the report's figure", folder, unmade, partial(_figure, found))
-    told = found.told(*unmade)
-    _optional("report.html", folder, unmade, partial(_page, folder, told, png, figure))
+    told = record.told(*unmade)
+    _optional("report.html", folder, unmade, partial(_page, folder, found, told, png, figure))
     return unmade
 
 
@@ -111,10 +110,10 @@ def _optional(name: str, folder: Path, unmade: list[str], make: Callable[[], T])
         return None
 
 
-def _preview(folder: Path, found: Segmentation) -> bytes:
+def _preview(folder: Path, found: Found, record: Record) -> bytes:
     from strokediff.report.figures import write_preview
 
-    ct, record = found.ct, found.record
+    ct = found.ct
     depth = np.arange(found.mask.shape[2])
     middle = [(n - 1) / 2 for n in found.mask.shape[:2]]
     centres = np.column_stack([np.full((len(depth), 2), middle), depth])
@@ -135,7 +134,7 @@ def _preview(folder: Path, found: Segmentation) -> bytes:
     )
 
 
-def _figure(found: Segmentation) -> bytes:
+def _figure(found: Found) -> bytes:
     from strokediff.report.figures import render_key_slice
 
     return render_key_slice(
@@ -147,7 +146,9 @@ def _figure(found: Segmentation) -> bytes:
     )
 
 
-def _page(folder: Path, found: Segmentation, preview: bytes | None, figure: bytes | None) -> None:
+def _page(
+    folder: Path, found: Found, record: Record, preview: bytes | None, figure: bytes | None
+) -> None:
     from strokediff.report.html import ReportFigure, write_report
 
     caption = (
@@ -157,7 +158,7 @@ def _page(folder: Path, found: Segmentation, preview: bytes | None, figure: byte
     sx, sy = found.ct.pixel_spacing_mm
     write_report(
         folder / "report.html",
-        found.record,
+        record,
         preview,
         figures=[ReportFigure(figure, caption)] if figure else [],
         slice_areas_mm2=(found.mask.sum(axis=(0, 1)) * sx * sy).tolist(),

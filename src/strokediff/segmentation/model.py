@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from torch import nn
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.ct.grid import GridConfig
-from strokediff.ct.read import in_hounsfield, read_ct
 from strokediff.ct.surroundings import ALONE, Surroundings
-from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
-from strokediff.inference.estimation import Estimation, Limits
+from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import Context
 from strokediff.noise.base import NoiseModel
 from strokediff.result.record import ModelCard
@@ -29,9 +27,6 @@ from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 from strokediff.training.weights import check_weights, load_weights
 
-if TYPE_CHECKING:
-    from strokediff.segmentation.result import Segmentation
-
 Chosen = TypeVar("Chosen", bound=BaseModel)
 
 
@@ -40,13 +35,7 @@ class Model:
     """A trained model: `network`, `process` and `noise` on `grid`; `card` says which it is.
 
     `decisions` and `calibrations` are by `Estimation.key`, chosen on validation patients: what
-    counts as a lesion, and how far volumes are off, mL. `load` reads one from a checkpoint.
-
-    >>> model = load("phantom-stroke", device="cpu")
-    >>> model.card.name, model.process.T, model.noise.name
-    ('phantom-stroke', 500, 'isotropic')
-    >>> model.decision(Estimation("sal", cut=0.75)).threshold
-    0.5
+    counts as a lesion, and how far volumes are off, mL. A `Segmenter` is one that segments.
     """
 
     network: nn.Module
@@ -73,40 +62,6 @@ class Model:
         """The same with its network compiled; see `Compute.compile`."""
         compute, network = self.compute.compile(self.network)
         return replace(self, compute=compute, network=network)
-
-    def segment(
-        self,
-        ct: CT | str | Path,
-        method: str = "sal",
-        *,
-        preset: str = "fast",
-        transition: str = "isotropic",
-        fusion: str = "union",
-        tolerance_ml: float | None = None,
-        max_evaluations: int | None = None,
-        cut: float | None = None,
-        seed: int = 0,
-        advance: Callable[[int, int], None] = lambda done, total: None,
-    ) -> Segmentation:
-        """Outline and measure the lesion in one head CT, or in the file or folder that `read_ct`
-        reads; for research use only.
-
-        `method` is one of the estimates of section 2.4 (avg, sal, infer, all), `preset` fast or
-        paper; the rest is as in `Estimation` and `Limits`. `seed` fixes every draw. `advance` is
-        called with the network evaluations done since its last call, and those in all. Raises
-        `UsageError` for settings that do not exist, `InputError` where no head is shown, or where
-        the values of an array are not HU.
-
-        >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
-        >>> round(found.volume_ml, -1), [round(ml, -1) for ml in found.interval_ml]
-        (30.0, [10.0, 50.0])
-        """
-        from strokediff.segmentation.pipeline import segment_ct
-
-        ct = read_ct(ct) if isinstance(ct, (str, Path)) else ct
-        limits = Limits(tolerance_ml, max_evaluations)
-        estimation = Estimation(method, preset, transition, fusion, limits, cut)
-        return segment_ct(in_hounsfield(ct), self, estimation, seed=seed, advance=advance)
 
     @contextmanager
     def estimating(self, **own: Any) -> Iterator[Context]:

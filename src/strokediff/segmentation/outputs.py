@@ -13,9 +13,43 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from strokediff import __version__
 from strokediff.ct.nifti.images import save_like
-from strokediff.segmentation.result import Segmentation
+from strokediff.ct.volume import CT
+from strokediff.version import __version__
+
+
+class Found(Protocol):
+    """What a result's files are made of, all on the grid of `ct`; see `Segmentation`."""
+
+    @property
+    def ct(self) -> CT:
+        """The scan."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where there is lesion."""
+        ...
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """Of lesion."""
+        ...
+
+    @property
+    def entropy(self) -> NDArray[np.float32]:
+        """Bits."""
+        ...
+
+    @property
+    def variance(self) -> NDArray[np.float32]:
+        """Between draws."""
+        ...
+
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """Intracranial contents."""
+        ...
 
 
 class Output(Protocol):
@@ -30,7 +64,7 @@ class Output(Protocol):
         """Whether it is written for an input of that kind, with or without uncertainty maps."""
         ...
 
-    def write(self, path: Path, found: Segmentation) -> None:
+    def write(self, path: Path, found: Found) -> None:
         """Write it; raises `UsageError` if that cannot be done."""
         ...
 
@@ -40,7 +74,7 @@ class Map:
     """Values on the scan's grid as NIfTI, on the grid that the scan is stored on."""
 
     name: str
-    values: Callable[[Segmentation], NDArray[Any]]
+    values: Callable[[Found], NDArray[Any]]
     dtype: DTypeLike = np.float32
     uncertain: bool = False
     """Written only where uncertainty maps are asked for."""
@@ -49,7 +83,7 @@ class Map:
         """Always, or with uncertainty maps only."""
         return uncertainty or not self.uncertain
 
-    def write(self, path: Path, found: Segmentation) -> None:
+    def write(self, path: Path, found: Found) -> None:
         """Maps are rounded to three decimals."""
         values = self.values(found)
         values = values if values.dtype == bool else np.round(values, 3)
@@ -67,7 +101,7 @@ class Scanned:
         """For DICOM: a NIfTI file is its own."""
         return kind == "dicom"
 
-    def write(self, path: Path, found: Segmentation) -> None:
+    def write(self, path: Path, found: Found) -> None:
         """Whole HU."""
         made, hu = f"strokediff {__version__}", np.round(found.ct.hu)
         save_like(found.ct, hu, path, dtype=np.int16, description=made)

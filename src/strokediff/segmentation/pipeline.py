@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from strokediff import __version__
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.brain import BrainMask, extract_brain
 from strokediff.ct.checks.enhancement import enhanced
@@ -25,6 +24,7 @@ from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_out
 from strokediff.segmentation.result import Segmentation
 from strokediff.segmentation.uncertainty import UNSURE, doubts, entropy, probability
+from strokediff.version import __version__
 
 LONG = 20_000
 """Network evaluations from which on it is worth to say how long they will take."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from strokediff.ct.volume import CT
 from strokediff.result.record import Lesion, Provenance, Record
+from strokediff.segmentation.files import save
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Segmentation:
 
     def named(self, case: str) -> Segmentation:
         """The same as the result of that patient."""
-        return replace(self, record=self.record.model_copy(update={"case": case}))
+        return replace(self, record=self.record.named(case))
 
     def timed(self, seconds: Mapping[str, float]) -> Segmentation:
         """The same with the seconds that each stage took."""
@@ -95,6 +96,4 @@ class Segmentation:
         >>> sorted(found.save("out", pictures=False).files)
         ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """
-        from strokediff.segmentation.files import save
-
-        return save(self, Path(folder), pictures=pictures, uncertainty=uncertainty)
+        return save(self, self.record, Path(folder), pictures=pictures, uncertainty=uncertainty)

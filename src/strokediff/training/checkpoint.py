@@ -18,12 +18,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor
 
-from strokediff import __version__
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
 from strokediff.training.config import TrainingConfig
 from strokediff.util.jsonfile import read_json
 from strokediff.util.tensorfile import read_tensors, write_tensors
+from strokediff.version import __version__
 
 FORMAT = 2
 PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin")

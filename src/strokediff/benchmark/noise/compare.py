@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from strokediff import __version__
 from strokediff.benchmark.noise.figure import Column, noise_figure
 from strokediff.benchmark.noise.measure import (
     Components,
@@ -36,6 +35,7 @@ from strokediff.noise.registry import NOISE_MODELS, noise_family, settings_for
 from strokediff.noise.store import save_noise
 from strokediff.util.files import atomic_directory, write_bytes, write_json
 from strokediff.util.machine import machine_name
+from strokediff.version import __version__
 
 DRAWN_AT_ONCE = 8
 SAMPLES_SHOWN = 2

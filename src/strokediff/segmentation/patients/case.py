@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def _segment(
     known = {"path": case.shown_path, "original_name": case.original}
     source = found.record.input.model_copy(update={k: v for k, v in known.items() if v})
     named = {"case": case.name, "input": source, "fingerprint": fingerprint}
-    found = replace(found, record=found.record.model_copy(update=named)).told(*unkept)
-    record = write(found, folder, pictures=job.pictures, uncertainty=job.uncertainty)
+    record = found.record.model_copy(update=named).told(*unkept)
+    record = write(found, record, folder, pictures=job.pictures, uncertainty=job.uncertainty)
     forget(folder.path)
     return record

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from strokediff import __version__
 from strokediff.ct.dicom.headers import walk_files
 from strokediff.ct.discovery.cases import Case
 from strokediff.errors import StrokediffError
 from strokediff.inference.estimation import Estimation
 from strokediff.result.record import Record
 from strokediff.segmentation.model import Model
+from strokediff.version import __version__
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import strokediff as sd
 
 
 @pytest.fixture(scope="module")
-def model() -> sd.Model:
+def model() -> sd.Segmenter:
     return sd.load("phantom-stroke", device="cpu")
 
 
@@ -22,12 +22,12 @@ def phantom() -> sd.Phantom:
 
 
 @pytest.fixture(scope="module")
-def found(model: sd.Model, phantom: sd.Phantom) -> sd.Segmentation:
+def found(model: sd.Segmenter, phantom: sd.Phantom) -> sd.Segmentation:
     return model.segment(sd.CT(np.round(phantom.hu), phantom.affine), method="avg")
 
 
 def test_a_file_is_what_its_array_is(
-    model: sd.Model, phantom: sd.Phantom, found: sd.Segmentation, tmp_path: Path
+    model: sd.Segmenter, phantom: sd.Phantom, found: sd.Segmentation, tmp_path: Path
 ) -> None:
     flipped = np.diag([-1.0, -1.0, 1.0, 1.0])
     flipped[:2, 3] = np.array(phantom.hu.shape[:2]) - 1
@@ -43,7 +43,7 @@ def test_a_file_is_what_its_array_is(
 
 
 def test_an_array_that_is_not_in_hu_is_mended_or_refused(
-    model: sd.Model, phantom: sd.Phantom, found: sd.Segmentation
+    model: sd.Segmenter, phantom: sd.Phantom, found: sd.Segmentation
 ) -> None:
     stored = sd.CT(np.round(phantom.hu) + 1024, phantom.affine)  # as CT stores before its intercept
     mended = model.segment(stored, "avg")
