@@ -50,6 +50,7 @@ def statistics(sampler: Sampler) -> torch.Tensor:
     return torch.stack([label, area], dim=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [1, 4, 10])
 def test_strata_have_the_mean_label_of_the_sum_over_every_t(points: int) -> None:
     exact, ours = statistics(Salient(T_I))[:, 0], statistics(Stratified(T_I, points))[:, 0]
