@@ -58,6 +58,7 @@ def test_strata_have_the_mean_label_of_the_sum_over_every_t(points: int) -> None
     assert abs(float(ours.mean() - exact.mean())) < 4 * float(error) + 1e-5
 
 
+@pytest.mark.slow
 def test_more_points_a_draw_scatter_less() -> None:
     one, ten = (float(statistics(Stratified(T_I, k))[:, 0].std()) for k in (1, 10))
     assert ten < one
