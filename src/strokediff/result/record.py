@@ -1,7 +1,7 @@
 """`result.json` as a type: what was found, how far to believe it, and how it was made.
 
 A record is frozen: who knows more makes a new one (`model_copy`). `json_schema` is what the command
-`strokediff schema` prints; `SCHEMA_VERSION` rises when a field changes its meaning or goes.
+`strokediff schema` prints; `schema_version` rises when a field changes its meaning or goes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from strokediff.version import __version__
-
-SCHEMA_VERSION = 1
 
 
 class _Frozen(BaseModel):
@@ -169,8 +167,9 @@ def json_schema() -> dict[str, Any]:
     >>> json_schema()["properties"]["volume_ml"]["type"]
     'number'
     """
+    version = Record.model_fields["schema_version"].default
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"strokediff-result-{SCHEMA_VERSION}",
+        "$id": f"strokediff-result-{version}",
         **Record.model_json_schema(mode="serialization"),
     }

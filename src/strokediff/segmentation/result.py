@@ -69,10 +69,6 @@ class Segmentation:
         """Model, method, seed and settings: what somebody needs to make it again."""
         return self.record.provenance
 
-    def told(self, *warnings: str) -> Segmentation:
-        """The same with more warnings."""
-        return replace(self, record=self.record.told(*warnings))
-
     def named(self, case: str) -> Segmentation:
         """The same as the result of that patient."""
         return replace(self, record=self.record.named(case))
