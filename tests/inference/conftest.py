@@ -19,7 +19,8 @@ def oracle_of(
     slices: Slices, y_0: torch.Tensor, process: SynchronousProcess, noise: NoiseModel
 ) -> Context:
     """The oracle knows the slices in their order, so every pack is one draw of all of them."""
-    return Context(Oracle(process, slices.x_0, y_0), process, noise, pack=len(slices.keys))
+    oracle, pack = Oracle(process, slices.x_0, y_0), len(slices.keys)
+    return Context(oracle, process, noise, pack=pack, kinds=y_0.shape[1])
 
 
 @pytest.fixture
@@ -36,10 +37,11 @@ def slices() -> Slices:
     return Slices(x_0=x_0, m=m, keys=[4, 5, 9], seed=11, pixel_ml=torch.full((3,), 0.02))
 
 
-@pytest.fixture
-def y_0(slices: Slices) -> torch.Tensor:
+@pytest.fixture(params=[1, 3], ids=["one kind", "three kinds"])
+def y_0(request: pytest.FixtureRequest, slices: Slices) -> torch.Tensor:
     g = torch.Generator().manual_seed(6)
-    label = torch.where(torch.rand(slices.x_0.shape, generator=g) < 0.3, 1.0, -1.0)
+    shape = (len(slices.keys), request.param, SIDE, SIDE)
+    label = torch.where(torch.rand(shape, generator=g) < 0.3, 1.0, -1.0)
     return label * slices.m
 
 

@@ -50,7 +50,7 @@ def test_an_oracle_gives_back_the_label(
 ) -> None:
     estimate = estimator.estimate(slices, oracle_context)
     torch.testing.assert_close(estimate.y_0 * slices.m, y_0, atol=2e-4, rtol=0)
-    areas = (y_0 > 0).flatten(1).sum(1).double()
+    areas = (y_0 > 0).flatten(2).sum(2).double()
     torch.testing.assert_close(estimate.tally.area, areas, rtol=0, atol=0)
     assert float(estimate.tally.variance.max()) < 1e-6
 

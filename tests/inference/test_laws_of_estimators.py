@@ -172,4 +172,4 @@ def test_a_draws_lesion_begins_at_the_threshold_itself_inside_the_brain() -> Non
     m = torch.tensor([1.0, 1.0, 1.0, 0.0]).reshape(1, 1, 2, 2)
     tally = Tally.empty(y_0)
     tally.add([0], y_0, m, float(y_0[0, 0, 0, 1]))
-    assert tally.area.tolist() == [2.0]
+    assert tally.area.tolist() == [[2.0]]

@@ -44,7 +44,7 @@ def test_the_tolerance_holds(context: Context) -> None:
     for seed in range(200):
         case = dataclasses.replace(slices, seed=seed)
         tally = Repeated(Coin(), 1000, Tolerance(ml)).estimate(case, context).tally
-        missed += abs(float((tally.area * 0.1).sum()) - expected) > ml
+        missed += abs(float((tally.joined_area * 0.1).sum()) - expected) > ml
     assert missed <= 40  # 20 expected
 
 

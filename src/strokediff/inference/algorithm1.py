@@ -114,7 +114,7 @@ class Algorithm1:
         return len(self.visited)
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """IL(d, T_i) (S, 1, H, W): one run of the reverse chain a row."""
+        """IL(d, T_i) (S, K, H, W): one run of the reverse chain a row."""
         process, m = context.process, slices.m
         d = self.label_scale.draw(slices.noise_seeds("infer", "d")).reshape(-1, 1, 1, 1)
         t = times(self.T_i, slices)

@@ -29,7 +29,7 @@ class Direct:
         return 1
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """y_0_hat (S, 1, H, W); every draw is the same."""
+        """y_0_hat (S, K, H, W); every draw is the same."""
         t = times(0, slices)
         eps_hat, y_t_hat = context.predict(slices.x_0, t, slices)
         return context.process.clean(y_t_hat, eps_hat, t)

@@ -3,6 +3,9 @@
 A sampler draws a label estimate for every row it is given; a row is a slice and the number of a
 draw. An estimator turns draws into an estimate. Neither knows what the network is made of, and
 the noise of a row depends on (seed, slice, draw) alone, so draws of any slices may share a batch.
+
+A label has K channels, one a kind of lesion. The image and all of them share their noise, so that
+K kinds cost no more evaluations than one.
 """
 
 from __future__ import annotations
@@ -82,7 +85,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class LabelEstimate:
-    """y_0_hat (S, 1, H, W) in [-1, 1], and the tally of the draws it came from.
+    """y_0_hat (S, K, H, W) in [-1, 1], and the tally of the draws it came from.
 
     `evaluations` are those of the network over all slices and draws.
 
@@ -103,11 +106,13 @@ class LabelEstimate:
 class Context:
     """What every estimator needs beside the slices.
 
-    A draw's lesion is where y_0 >= `threshold`. At most `pack` rows go to the network at once.
+    The label has `kinds` channels. A draw's lesion is where y_0 >= `threshold`, which is one for
+    all kinds or one each. At most `pack` rows go to the network at once.
     Noise is drawn on `device`; everything else is on the CPU, the network's results included.
     `advance` is told of evaluations as they are spent, `store` keeps unfinished tallies. `network`
-    is any (x_t, t) -> (eps_hat, y_t_hat) with x_t (R, C, H, W), t (R,) and results (R, 1, H, W); of
-    a trained model, `Model.estimating` makes the context.
+    is any (x_t, t) -> (eps_hat, y_t_hat) with x_t (R, C, H, W), t (R,), eps_hat (R, 1, H, W) and
+    y_t_hat (R, K, H, W); of a trained model, `Model.estimating` makes the context. Raises
+    `ValueError` for another number of thresholds, and when a label has another number of channels.
 
     >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.eye(4)[None, None]
     >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
@@ -121,15 +126,31 @@ class Context:
     network: Network
     process: SynchronousProcess
     noise: NoiseModel
-    threshold: float = 0.0
+    threshold: float | Sequence[float] = 0.0
     pack: int = 64
     advance: Callable[[int], None] = field(default=lambda evaluations: None)
     store: Store = field(default_factory=NoStore)
     device: torch.device = CPU
+    kinds: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.threshold, (int, float)) and len(self.threshold) != self.kinds:
+            raise ValueError(
+                f"expected one threshold or {self.kinds}, one a kind, got {self.threshold}"
+            )
+
+    def blank(self, slices: Slices, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Zeros shaped as the label of every slice, (S, K, H, W)."""
+        return torch.zeros(len(slices.x_0), self.kinds, *slices.x_0.shape[2:], dtype=dtype)
 
     def predict(self, x_t: Tensor, t: Tensor, slices: Slices) -> tuple[Tensor, Tensor]:
         """The network's (eps_hat, y_t_hat) for the slices' x_t, masked."""
         eps_hat, y_t_hat = self.network(slices.seen(x_t), t)
+        if y_t_hat.shape[1] != self.kinds:
+            raise ValueError(
+                f"expected a label of {self.kinds} channel(s), one a kind of lesion, got "
+                f"{y_t_hat.shape[1]}"
+            )
         self.advance(len(x_t))
         return eps_hat * slices.m, y_t_hat * slices.m
 
@@ -155,7 +176,7 @@ class Sampler(Protocol):
         ...
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """y_0_hat (S, 1, H, W), one draw a row."""
+        """y_0_hat (S, K, H, W), one draw a row."""
         ...
 
 

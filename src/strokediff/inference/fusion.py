@@ -16,10 +16,10 @@ from strokediff.inference.estimator import Context, Estimator, LabelEstimate, Sl
 
 
 class Fusion(Protocol):
-    """Fuses label estimates (K, S, 1, H, W), positive where there is lesion, into one."""
+    """Fuses label estimates (E, S, K, H, W), positive where there is lesion, kind by kind."""
 
     def __call__(self, labels: Tensor, m: Tensor) -> Tensor:
-        """(K, S, 1, H, W) and the brain masks (S, 1, H, W) -> (S, 1, H, W)."""
+        """(E, S, K, H, W) and the brain masks (S, 1, H, W) -> (S, K, H, W)."""
         ...
 
 
@@ -43,8 +43,8 @@ class Staple:
     """2 W - 1 with W the probability of lesion by STAPLE (Warfield et al. 2004).
 
     Expectation maximisation over the votes y_0 > 0 inside the brain, with one sensitivity and one
-    specificity an estimate over the whole head; the prior is the share of positive votes. Where
-    nobody votes for lesion anywhere, nothing is lesion; where all do, everything is.
+    specificity an estimate and kind over the whole head; the prior is the share of positive votes.
+    Where nobody votes for lesion anywhere, nothing is lesion; where all do, everything is.
 
     Two that agree outvote a third:
 
@@ -57,15 +57,16 @@ class Staple:
     start: float = 0.99
 
     def __call__(self, labels: Tensor, m: Tensor) -> Tensor:
-        """(K, S, 1, H, W) and the brain masks (S, 1, H, W) -> (S, 1, H, W)."""
-        inside = m > 0
-        votes = (labels[:, inside] > 0).double()
+        """(E, S, K, H, W) and the brain masks (S, 1, H, W) -> (S, K, H, W)."""
+        inside = m[:, 0] > 0
         out = torch.full_like(labels[0], -1.0)
-        out[inside] = (2 * self._posterior(votes) - 1).to(out)
+        for kind, fused in enumerate(out.unbind(1)):
+            votes = (labels[:, :, kind][:, inside] > 0).double()
+            fused[inside] = (2 * self._posterior(votes) - 1).to(out)
         return out
 
     def _posterior(self, votes: Tensor) -> Tensor:
-        """P(lesion) of every pixel, (P,), from votes (K, P)."""
+        """P(lesion) of every pixel, (P,), from votes (E, P)."""
         prior = votes.mean() if votes.numel() else votes.new_zeros(())
         if prior in (0, 1):
             return votes.mean(0) if len(votes) else votes.new_zeros(votes.shape[1])
@@ -81,7 +82,7 @@ class Staple:
 
 
 def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """part (K,) / whole () as (K, 1), at most 1.
+    """part (E,) / whole () as (E, 1), at most 1.
 
     Two sums of the same numbers may differ in their last digit, and a share above 1 makes
     probabilities negative and in the end NaN.

@@ -39,7 +39,7 @@ class Mirrored:
         return self.inner.evaluations()
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """y_0_hat (S, 1, H, W), one draw a row."""
+        """y_0_hat (S, K, H, W), one draw a row."""
         odd = torch.tensor([n % 2 == 1 for n in slices.numbers()])
         beside = None if slices.beside is None else _flipped(slices.beside, odd)
         x_0, m = _flipped(slices.x_0, odd), _flipped(slices.m, odd)

@@ -16,9 +16,11 @@ class Tolerance:
 
     With v_s the variance between a slice's n_s draws in mL^2, the mean volume's half-width is
     z sqrt(sum_s v_s / n_s). A slice is closed once its share v_s / n_s is at most (ml / z)^2 / S,
-    so that the tolerance holds when all S are. No slice is closed before `least` draws, since few
-    draws can agree by chance; draws come in rounds of `least`. Raises `ValueError` unless ml > 0
-    and least >= 2, and for slices without `pixel_ml`.
+    so that the tolerance holds when all S are. It holds for the volume of every kind of lesion and
+    for that of all joined, since each is reported: draws may agree on how much lesion there is and
+    not on its kind. No slice is closed before `least` draws, since few draws can agree by chance;
+    draws come in rounds of `least`. Raises `ValueError` unless ml > 0 and least >= 2, and for
+    slices without `pixel_ml`.
 
     A slice whose draws agree is closed at once:
 
@@ -43,12 +45,13 @@ class Tolerance:
         """Which slices need more draws, (S,) bool."""
         if slices.pixel_ml is None:
             raise ValueError("a tolerance in mL needs the volume of a pixel in every slice")
-        share = tally.area_variance * slices.pixel_ml.double() ** 2 / tally.counts.clamp(min=1)
+        per_draw = slices.pixel_ml.double() ** 2 / tally.counts.clamp(min=1)
+        share = tally.every_area_variance * per_draw[:, None]
         budget = (self.ml / self.z) ** 2
         few = tally.counts < self.least
-        if not few.any() and float(share.sum()) <= budget:
+        if not few.any() and bool((share.sum(0) <= budget).all()):
             return few
-        return few | (share > budget / len(share))
+        return few | (share > budget / len(share)).any(1)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Repeated:
 
     def estimate(self, slices: Slices, context: Context) -> LabelEstimate:
         """Estimate y_0 for every slice."""
-        tally = context.store.load(self.name, slices.x_0)
+        tally = context.store.load(self.name, context.blank(slices))
         context.advance(int(tally.counts.sum()) * self.sampler.evaluations())
         while rows := self._round(tally, slices):
             for start in range(0, len(rows), context.pack):

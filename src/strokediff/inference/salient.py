@@ -68,8 +68,8 @@ class Salient:
         return len(self.grid)
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """y_0_hat (S, 1, H, W), one draw a row."""
-        total = torch.zeros_like(slices.x_0, dtype=torch.float64)
+        """y_0_hat (S, K, H, W), one draw a row."""
+        total = context.blank(slices, torch.float64)
         for t, psi in zip(self.grid, self.psi.tolist(), strict=True):
             eps = context.draw(slices, "sal", t)
             total += psi * label_at(times(t, slices), eps, slices, context).double()
@@ -110,10 +110,10 @@ class Stratified:
         return self.points
 
     def draw(self, slices: Slices, context: Context) -> Tensor:
-        """y_0_hat (S, 1, H, W), one draw a row."""
+        """y_0_hat (S, K, H, W), one draw a row."""
         t = self._times(slices)
         pairs = self.antithetic and context.noise.symmetric
-        total = torch.zeros_like(slices.x_0, dtype=torch.float64)
+        total = context.blank(slices, torch.float64)
         for k in range(self.points):
             eps = context.draw(slices, "sal", k // 2 if pairs else k)
             if pairs and k % 2:

@@ -106,7 +106,7 @@ def volume_interval(
     draws, pixel_ml = estimate.tally.counts, place.slices.pixel_ml
     if pixel_ml is None or not len(draws) or int(draws.min()) < 2:
         return None, "none: one draw and no calibration for this preset and method"
-    variance = float((estimate.tally.area_variance * pixel_ml.double() ** 2).sum())
+    variance = float((estimate.tally.joined_area_variance * pixel_ml.double() ** 2).sum())
     low, high = spread_ml(measured.volume_ml, variance)
     return (
         (low, min(high, brain_ml)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from strokediff.inference.tally import Tally
+from strokediff.inference.tally import Tally, in_columns
 from strokediff.util.leftovers import remove
 
 EVERY_S = 60.0
@@ -37,12 +37,12 @@ class DiskStore:
         self._last = time.monotonic()
 
     def load(self, name: str, like: Tensor) -> Tally:
-        """The tally kept under `name`, or an empty one for slices shaped like (S, 1, H, W)."""
+        """The tally kept under `name`, or an empty one for labels shaped like (S, K, H, W)."""
         from safetensors.torch import load_file
 
         empty = Tally.empty(like)
         try:
-            found = load_file(self._file(name))
+            found = in_columns(load_file(self._file(name)))
         except Exception:  # whatever it is: draws that cannot be read are made again
             return empty
         kept = [found.get(field) for field in FIELDS]

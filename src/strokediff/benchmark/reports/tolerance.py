@@ -49,7 +49,7 @@ def _of_one(
         seen = replace(slices, seed=slices.seed + 1) if way == REFERENCE else slices
         chosen = Estimation("sal", limits=limit).estimator(context.process.T)
         estimate = chosen.estimate(seen, context)
-        mean_ml = float((estimate.tally.area * pixel_ml).sum())
+        mean_ml = float((estimate.tally.joined_area * pixel_ml).sum())
         reference_ml = mean_ml if way == REFERENCE else reference_ml
         mask = subject.mask(estimate.y_0)
         yield (
