@@ -188,7 +188,7 @@ def test_stopped_anywhere_it_leaves_nothing_and_goes_through_again(
     def stopping(task: Any, grid: GridConfig) -> Any:
         if len(done) == after:
             raise KeyboardInterrupt
-        done.append(task[0].name)
+        done.append(task.scan.name)
         return real(task, grid)
 
     real = preparing._tried

@@ -33,7 +33,10 @@ def figures(found: Mapping[str, Any], truth: Mapping[str, Any]) -> tuple[dict[st
         y[3].flat[: truth[name]] = 1
         patients[name] = Patient(name, x, y.astype(np.uint8), np.ones(y.shape, np.uint8))
     cohort: Any = SimpleNamespace(
-        split={"val": list(found)}, read=patients.get, slice_spacing_mm=lambda name: None
+        kinds=("lesion",),
+        split={"val": list(found)},
+        read=patients.get,
+        slice_spacing_mm=lambda name: None,
     )
     result = validate(Answers(), nn.Identity(), cohort, CPU)  # type: ignore[arg-type]
     return result.figures, result.picture

@@ -17,6 +17,13 @@ def prepare(
     val: Annotated[float, typer.Option(help="Share of patients for validation.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of patients held out for testing.")] = 0.1,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the split.")] = 0,
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            help="Kinds of lesion to tell apart, e.g. infarct,haemorrhage; 'lesion' joins them; "
+            "by default what the scans' cohort.json declares."
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=0, help="Scans read at once; 0: one a core.")
     ] = 0,
@@ -57,6 +64,7 @@ def prepare(
             seed=seed,
             val=val,
             test=test,
+            kinds=kinds.split(",") if kinds is not None else None,
             jobs=jobs or os.cpu_count() or 1,
             skip_damaged=skip_damaged,
             progress=show,

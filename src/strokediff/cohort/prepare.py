@@ -8,7 +8,7 @@ lies on both sides of a split.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from strokediff.cohort.labelled import LabelledScan as LabelledScan
 from strokediff.cohort.labelled import find_scans as find_scans
 from strokediff.cohort.likeness import Likeness, copies, likeness_of, look_alikes
+from strokediff.cohort.masks import MaskReader, chosen_kinds
 from strokediff.cohort.sources import Sources
 from strokediff.cohort.store import (
     PREPARED,
@@ -26,6 +27,7 @@ from strokediff.cohort.store import (
     Cohort,
     CohortWriter,
     Patient,
+    as_bits,
     open_cohort,
 )
 from strokediff.ct.brain import Bridge, extract_brain
@@ -33,7 +35,6 @@ from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig, SliceGrid
 from strokediff.ct.nifti.images import read_nifti
-from strokediff.ct.nifti.masks import check_same_grid, read_mask
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.util.files import atomic_directory, refuse_others
@@ -60,6 +61,7 @@ def prepare_cohort(
     seed: int = 0,
     val: float = 0.1,
     test: float = 0.1,
+    kinds: Sequence[str] | None = None,
     jobs: int = 1,
     skip_damaged: bool = False,
     progress: Callable[[int, int, str], None] = lambda done, total, name: None,
@@ -70,8 +72,9 @@ def prepare_cohort(
     source declares is kept (see `Sources.split`). All scans that cannot be used are told at once;
     with `skip_damaged` they are left out and told in cohort.json, unless none is sound. `source`
     holds images/NAME.nii.gz with labels/NAME.nii.gz, or nnU-Net's folders; `val` and `test` are
-    shares of the patients. Raises `InputError` for scans that cannot be used, `UsageError` for a
-    place that holds something else.
+    shares of the patients. `kinds` are the kinds of lesion to tell apart: by default those that
+    the source declares (`chosen_kinds`), ("lesion",) to join them. Raises `InputError` for scans
+    that cannot be used, `UsageError` for a place that holds something else.
 
     >>> cohort = prepare_cohort("scans", "prepared", val=0, test=0.25)
     >>> print(cohort)
@@ -83,9 +86,10 @@ def prepare_cohort(
     sources = Sources.of(source)
     shares = Shares(val, test, seed)
     _split(sources, {scan.name: (scan.group, 0.0) for scan in scans}, shares)  # refuses early
-    tasks = [(s, 1 if sources.partial_heads(s.folder) else MIN_SLICES) for s in scans]
+    told = chosen_kinds([sources.labels(f) for f in dict.fromkeys(s.folder for s in scans)], kinds)
+    tasks = [_Reading.of(scan, sources, told) for scan in scans]
     with atomic_directory(out) as folder:
-        writer = CohortWriter(folder, grid)
+        writer = CohortWriter(folder, grid, told)
         prepared = in_processes(partial(_tried, grid=grid), tasks, jobs)
         read = _gathered(writer, scans, prepared, sources, progress)
         if not (skip_damaged and read.sizes):
@@ -203,7 +207,21 @@ class Prepared:
     of_size: list[str]
 
 
-def _tried(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared | InputError:
+@dataclass(frozen=True)
+class _Reading:
+    """A scan, how its mask is read, and the fewest slices it may have."""
+
+    scan: LabelledScan
+    masks: MaskReader
+    min_slices: int
+
+    @classmethod
+    def of(cls, scan: LabelledScan, sources: Sources, kinds: tuple[str, ...]) -> _Reading:
+        fewest = 1 if sources.partial_heads(scan.folder) else MIN_SLICES
+        return cls(scan, MaskReader(kinds, sources.labels(scan.folder)), fewest)
+
+
+def _tried(task: _Reading, grid: GridConfig) -> Prepared | InputError:
     """`_on_grid`, or why not: all that is amiss with a cohort is told at once."""
     try:
         return _on_grid(task, grid)
@@ -211,31 +229,34 @@ def _tried(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared | Input
         return problem
 
 
-def _on_grid(task: tuple[LabelledScan, int], grid: GridConfig) -> Prepared:
-    """A scan, and the fewest slices it may have, on the grid."""
-    scan, min_slices = task
-    volume = read_nifti(scan.image, min_slices=min_slices)
-    lesion = mask_on(scan.label, volume)
+def _on_grid(task: _Reading, grid: GridConfig) -> Prepared:
+    """A scan on the grid."""
+    scan = task.scan
+    volume = read_nifti(scan.image, min_slices=task.min_slices)
+    lesions = task.masks.on(scan.label, volume)
     brain = extract_brain(volume)
     bridge = Bridge.over(volume, brain.unusable)
     slice_grid = SliceGrid(grid, volume, brain.mask)
     image = slice_grid.image_with_rim(bridge.mix(volume.hu), RIM_MM).astype(np.float16)
-    label, mask = slice_grid.label(lesion), slice_grid.mask.astype(np.uint8)
+    mask = slice_grid.mask.astype(np.uint8)
+    label = as_bits(np.stack([slice_grid.label(lesion) > 0 for lesion in lesions]))
     unusable = list(bridge.left_out)
     label[unusable] = mask[unusable] = 0  # nothing is learnt from them, nor scored in them
     patient = Patient(scan.name, image, label, mask)
     details = {
         "image": escaped(scan.image.name),
         **({"original": scan.original} if scan.original else {}),
-        "volume_ml": volume.mask_volume_mm3(lesion) / 1000,
+        "volume_ml": volume.mask_volume_mm3(lesions.any(axis=0)) / 1000,
+        **_volumes(task.masks.kinds, volume, lesions),
         "spacing_mm": volume.spacing_mm,
         "warnings": [*volume.warnings, *brain.warnings],
     }
     return Prepared(patient, details, likeness_of(volume), implausible_size(volume))
 
 
-def mask_on(path: Path, volume: CT) -> NDArray[np.bool_]:
-    """Read a mask and bring it to the volume's axes; refused if it lies on another grid."""
-    mask = read_mask(path)
-    check_same_grid(mask, replace(volume.source, affine=volume.source.plain_affine))
-    return volume.from_source(mask.array)
+def _volumes(kinds: Sequence[str], ct: CT, lesions: NDArray[np.bool_]) -> dict[str, Any]:
+    """The volume of each kind, where there are several."""
+    if len(kinds) == 1:
+        return {}
+    each = [ct.mask_volume_mm3(lesion) / 1000 for lesion in lesions]
+    return {"volumes_ml": dict(zip(kinds, each, strict=True))}

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from strokediff.core.kinds import JOINED, checked_kinds
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
@@ -88,6 +89,7 @@ class _Split(_Strict):
 
 class _Record(_Strict):
     grid: Annotated[GridConfig, AfterValidator(_small)]
+    kinds: Annotated[list[str], AfterValidator(checked_kinds)] = list(JOINED)
     origin: _Origin
     patients: dict[Annotated[str, AfterValidator(_own_name)], _Patient]
     split: _Split

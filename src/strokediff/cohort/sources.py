@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from strokediff.cohort.masks import Labels, read_labels_of
 from strokediff.cohort.store import SPLITS, split_patients
 from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
@@ -26,7 +27,7 @@ class FolderRecord:
 
     `split` maps a scan to the part that its data set declares for it, `patient` to whom it is of
     where the data set has several scans of a patient. `spacing_note` says what of a known spacing
-    is assumed rather than read from the scans.
+    is assumed rather than read from the scans. `labels` are the values of each kind of lesion.
     """
 
     description: str
@@ -34,6 +35,7 @@ class FolderRecord:
     spacing_known: bool = True
     spacing_note: str | None = None
     partial_heads: bool = False
+    labels: Labels = field(default_factory=dict)
     split: Mapping[str, str] = field(default_factory=dict)
     patient: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +55,7 @@ class FolderRecord:
                 spacing_known=_spacing_known(meta),
                 spacing_note=_text(meta, "spacing_note"),
                 partial_heads=meta.get("partial_heads") is True,
+                labels=read_labels_of(meta),
                 split=_split(file, _object(meta, "declared_split")),
                 patient=_people(_object(meta, "patients")),
             )
@@ -81,6 +84,10 @@ class Sources:
     def partial_heads(self, folder: Path) -> bool:
         """Whether the scans of a folder may be a few slices only."""
         return folder in self.records and self.records[folder].partial_heads
+
+    def labels(self, folder: Path) -> Labels:
+        """Which values of the masks in a folder are which kind of lesion; empty where none says."""
+        return self.records[folder].labels if folder in self.records else {}
 
     def origin(self) -> dict[str, Any]:
         """What a prepared cohort keeps of them."""

@@ -3,6 +3,8 @@
     COHORT/cohort.json       grid, split by patient, origin, what was found
     COHORT/patients.zarr     NAME/x (Z, S, S) float16, NAME/y and NAME/m (Z, S, S) uint8
 
+Bit k of y is set where the lesion is of kind k; of one kind y is 0 or 1.
+
 x goes on beyond m for RIM_MM: the mask of the brain is never exact, so training varies it.
 
 Needs the `train` extra (zarr).
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from strokediff.cohort.arrays import DTYPES, check_array
 from strokediff.cohort.record import COHORT_FORMAT, is_own_name, read_cohort_record
 from strokediff.cohort.record import SPLITS as SPLITS
+from strokediff.core.kinds import JOINED
 from strokediff.ct.checks.sanity import MAX_VOXELS
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
@@ -45,12 +48,29 @@ class Patient:
     m: NDArray[np.uint8]
 
 
+def by_kind(y: NDArray[np.uint8], kinds: int) -> NDArray[np.bool_]:
+    """A prepared label (..., S, S) as one mask a kind, (kinds, ..., S, S).
+
+    >>> by_kind(np.array([[0, 1], [2, 3]], np.uint8), 2).astype(int).tolist()
+    [[[0, 1], [0, 1]], [[0, 0], [1, 1]]]
+    """
+    bits = np.arange(kinds, dtype=np.uint8).reshape(-1, *(1,) * y.ndim)
+    return (y >> bits & 1).astype(np.bool_)
+
+
+def as_bits(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Undo `by_kind`: masks (K, ..., S, S) as one label."""
+    bits = np.arange(len(masks), dtype=np.uint8).reshape(-1, *(1,) * (masks.ndim - 1))
+    return np.bitwise_or.reduce(masks.astype(np.uint8) << bits, axis=0)
+
+
 @dataclass(frozen=True)
 class Cohort:
     """An opened cohort folder.
 
     `split` names the scans of train, val and test; `patients` holds what is known of each.
     `findings` are warnings about the whole, `left_out` scans that could not be used and why.
+    `kinds` names the kinds of lesion that are told apart.
 
     >>> cohort = open_cohort("cohort")
     >>> print(cohort)
@@ -67,6 +87,7 @@ class Cohort:
     patients: dict[str, dict[str, Any]]
     findings: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = JOINED
 
     def __str__(self) -> str:
         """How many patients there are, in which parts, and on what grid."""
@@ -105,6 +126,7 @@ class Cohort:
     def fingerprint(self) -> str:
         """Of its grid and all that is known of its patients, however they are split."""
         content = [self.grid.model_dump(), self.origin, self.patients]
+        content += [] if self.kinds == JOINED else [list(self.kinds)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def read(self, name: str) -> Patient:
@@ -171,15 +193,17 @@ def open_cohort(path: str | Path) -> Cohort:
         patients=meta["patients"],
         findings=tuple(meta.get("findings", ())),
         left_out=meta.get("left_out", {}),
+        kinds=tuple(meta.get("kinds", JOINED)),
     )
 
 
 class CohortWriter:
     """Writes patients one by one into a folder that its owner renames when complete."""
 
-    def __init__(self, folder: Path, grid: GridConfig) -> None:
+    def __init__(self, folder: Path, grid: GridConfig, kinds: tuple[str, ...] = JOINED) -> None:
         self.folder = folder
         self.grid = grid
+        self.kinds = kinds
         self.patients: dict[str, dict[str, Any]] = {}
         zarr = require("zarr", "train")
         self._group = zarr.open_group(str(folder / "patients.zarr"), mode="w")
@@ -210,6 +234,7 @@ class CohortWriter:
         meta = {
             "format": COHORT_FORMAT,
             "grid": self.grid.model_dump(),
+            **({} if self.kinds == JOINED else {"kinds": list(self.kinds)}),
             "origin": origin,
             "split": split,
             "patients": self.patients,

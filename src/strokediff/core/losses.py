@@ -177,8 +177,8 @@ def soft_dice_loss(
     """1 - soft Dice of reading(y_0_hat) against the label in {-1, +1}, over the batch.
 
     (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
-    slices without lesion count through their false positives. Scalar.
+    slices without lesion count through their false positives; the mean over kinds. Scalar.
     """
-    p = reading(y_0_hat) * m
-    g = (y_0 > 0).to(p.dtype) * m
-    return 1.0 - (2.0 * (p * g).sum() + 1.0) / (p.sum() + g.sum() + 1.0)
+    p = (reading(y_0_hat) * m).transpose(0, 1).flatten(1)
+    g = ((y_0 > 0).to(p.dtype) * m).transpose(0, 1).flatten(1)
+    return (1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)).mean()

@@ -80,8 +80,10 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Every term and their weighted sum under "loss"; scalars.
 
-        x_0, y_0, m and eps are (B, 1, H, W) and t is (B,) int64 in 0..T; `predict` is the network,
+        x_0, m and eps are (B, 1, H, W), y_0 is (B, K, H, W), a channel a kind of lesion, all with
+        the one eps; t is (B,) int64 in 0..T; `predict` is the network,
         (x_t, t) -> (eps_hat, y_t_hat).
+        Means over the label run over its channels too; Dice is the mean over kinds.
         L_d1 and L_d2 hold for t >= 2, L_p for t <= T_p, L_d0 for t <= 1 and Dice for t <= T_i;
         each is a mean over the whole batch, with 0 for the samples that it leaves out.
         """

@@ -19,7 +19,7 @@ from strokediff.core.schedule import Schedule
 class Diffused:
     """A draw of the forward process, equation (11): x_t and y_t with the same noise eps at time t.
 
-    All (B, C, H, W), but t (B,).
+    x_t and eps are (B, 1, H, W), y_t (B, K, H, W), K kinds of lesion, t (B,).
 
     >>> process = SynchronousProcess(sigmoid_schedule(T=500))
     >>> x_0, y_0, eps = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from strokediff.core.kinds import JOINED, Kinds
+
 HEADS = 4
 """Of every attention."""
 
@@ -21,6 +23,7 @@ class NetworkConfig(BaseModel):
     mean of 2 x 2 pixels or by their largest, as U-Net does. `label_form` is what the label decoder
     gives: "noisy" is y_t itself, as the paper; "clean" is y_0 = tanh(l / 2) in [-1, 1], from which
     y_t follows by equation (11) with the predicted noise, so that (1 + y_0) / 2 is sigmoid(l).
+    `kinds` names the label's channels, one a kind of lesion.
 
     The bounds of single fields keep their products countable; what a network may take as a whole
     is bounded where it is built (`networks/bounds.py`).
@@ -44,6 +47,7 @@ class NetworkConfig(BaseModel):
         16, ge=1, le=128, description="largest side at which the head attends"
     )
     label_form: Literal["noisy", "clean"] = "noisy"
+    kinds: Kinds = JOINED
 
     @model_validator(mode="after")
     def _divisible(self) -> NetworkConfig:

@@ -75,21 +75,21 @@ class Decoder(nn.Module):
 
 
 class StreamHead(nn.Module):
-    """Norm, SiLU and the last convolution of a stream."""
+    """Norm, SiLU and the last convolution of a stream that gives `images` an input."""
 
-    def __init__(self, channels: int, config: NetworkConfig) -> None:
+    def __init__(self, channels: int, config: NetworkConfig, images: int = 1) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(config.groups, channels)
-        self.conv = nn.Conv2d(channels, config.patch**2, 3, padding=1)
+        self.conv = nn.Conv2d(channels, images * config.patch**2, 3, padding=1)
 
     def forward(self, h: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, patch^2, H, W)."""
+        """(B, C, H, W) -> (B, images patch^2, H, W)."""
         found: Tensor = self.conv(F.silu(self.norm(h)))
         return found
 
 
 class TwoStreamUNet(nn.Module):
-    """(x_t, t) -> (eps_hat, y_t_hat), each (B, 1, H, W).
+    """(x_t, t) -> (eps_hat, y_t_hat), (B, 1, H, W) and (B, K, H, W), K kinds of lesion.
 
     x_t is (B, config.channels, H, W): the noisy slice, then what lies beside it, clean. The grid's
     sides must be multiples of `config.stride`; `UsageError` if `size`, its side, is none.
@@ -129,7 +129,7 @@ class TwoStreamUNet(nn.Module):
         self.label_attention = PooledAttention(
             widths[0], config.groups, _pool_factor(size // config.patch, config.head_attention_size)
         )
-        self.label_head = StreamHead(widths[0], config)
+        self.label_head = StreamHead(widths[0], config, images=len(config.kinds))
         self.register_buffer("sqrt_alpha_bar", schedule.alpha_bar.sqrt().float(), persistent=False)
         self.register_buffer("sqrt_gamma", schedule.gamma.sqrt().float(), persistent=False)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from strokediff.cohort.brain_slices import MIN_BRAIN_PIXELS
-from strokediff.cohort.store import RIM_MM, Cohort
+from strokediff.cohort.store import RIM_MM, Cohort, by_kind
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.grid import widened
 from strokediff.ct.surroundings import ALONE, Surroundings
@@ -28,7 +28,7 @@ EDGES_MM = (-RIM_MM / 2, 0.0, 0.0, RIM_MM / 2, RIM_MM)
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
-    """x, y, m as float32 (1, S, S), y in {-1, +1}, with the sample's number.
+    """x, m (1, S, S) and y (K, S, S) as float32, y in {-1, +1}, with the sample's number.
 
     `beside` (C, S, S) is what the network sees beside the slice, clean, each in its own mask.
     """
@@ -51,6 +51,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             raise InputError(f"{cohort.path}: no patients to train on. Prepare it with more.")
         self.x = np.concatenate([p.x for p in patients])
         self.y = np.concatenate([p.y for p in patients])
+        self.kinds = len(cohort.kinds)
         self.m = np.concatenate([p.m for p in patients])
         owner = np.repeat(np.arange(len(patients)), [len(p.x) for p in patients])
         self.owner = owner
@@ -77,7 +78,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         patients = self.with_lesion if lesion else self.without_lesion
         index = int(rng.choice(patients[rng.integers(len(patients))]))
         x, m = self._seen(self.x, index), self._seen(self.m, index, order=0)
-        y = self.y[index][None].astype(np.float32)
+        y = by_kind(self.y[index], self.kinds).astype(np.float32)
         sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
         if self.augmentation:
             sample = self.augmentation(sample, int(rng.integers(2**31)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from strokediff.core.kinds import JOINED
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, read_config
 from strokediff.training.config import TrainingPreset
@@ -19,6 +21,10 @@ STARTED_FROM = "; started from "
 
 SEES = "encoder.stem.weight"
 """The first convolution, (out, in, 3, 3): the slice itself, then what lies beside it."""
+
+
+LABELS = {"label_head.conv.weight", "label_head.conv.bias"}
+"""The last convolution of the label stream, (K patch^2, in, 3, 3): a block of rows a kind."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +71,28 @@ class StartModel:
         """Give a network the weights; `UsageError` if it is not the same network.
 
         It may see more beside a slice (`neighbours`, `mirror`) than the model did: the weights of
-        what is new are 0, so that the first step sees what the model saw.
+        what is new are 0, so that the first step sees what the model saw. It may tell kinds of
+        lesion apart where the model does not: each kind starts as any lesion.
         """
         weights = dict(read_checkpoint(self.path).weights)
         wanted = module.state_dict().get(SEES)
         if SEES in weights and weights[SEES].ndim == 4 and wanted is not None:
             weights[SEES] = _widened(weights[SEES], wanted.shape[1])
+        if self.config.training.network.kinds == JOINED:
+            weights |= _for_each_kind(weights, module)
         try:
             load_weights(module, weights, "its weights do not fit the network asked for")
         except InputError as error:
             raise UsageError(f"{self.path}: {error} Or leave its network as it is.") from None
+
+
+def _for_each_kind(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """The label's last convolution of a model of one kind, once for each kind of the network."""
+    wanted, found = module.state_dict(), {}
+    for key in LABELS & weights.keys() & wanted.keys():
+        times = wanted[key].shape[0] // max(1, weights[key].shape[0])
+        found[key] = torch.cat([weights[key]] * max(1, times))
+    return found
 
 
 def _widened(weight: Tensor, channels: int) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from strokediff.cohort.store import Cohort
+from strokediff.core.kinds import JOINED
 from strokediff.errors import UsageError
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig, training_preset
@@ -101,6 +102,22 @@ def configuration(
     return wanted.training
 
 
+def of_kinds(config: TrainingConfig, cohort: Cohort) -> TrainingConfig:
+    """`config` with the cohort's kinds of lesion; `UsageError` if it names others.
+
+    >>> of_kinds(training_preset("tiny").training, open_cohort("cohort")).network.kinds
+    ('lesion',)
+    """
+    wanted, own = config.network.kinds, cohort.kinds
+    if wanted not in (JOINED, own):
+        raise UsageError(
+            f"{cohort.path}: its lesions are told apart as {', '.join(own)}, and the network's as "
+            f"{', '.join(wanted)}. Prepare it with: --kinds {','.join(wanted)}"
+        )
+    network = config.network.model_copy(update={"kinds": own})
+    return config.model_copy(update={"network": network})
+
+
 def make_run(
     folder: Path,
     cohort: Cohort,
@@ -116,6 +133,7 @@ def make_run(
 
     The weights of `start` are read where no checkpoint takes their place.
     """
+    config = of_kinds(config, cohort)
     if start:
         config = config.model_copy(update={"start": start.config.sha256})
     task = build_task(config, noise_of_run(folder, cohort, config, resume=resume))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from strokediff.cohort.store import Cohort, Patient
+from strokediff.cohort.store import Cohort, Patient, by_kind
 from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.evaluation.metrics import Confusion
 from strokediff.training.tasks import Task
@@ -35,23 +35,32 @@ def validate(
 ) -> Validation:
     """Mean Dice and volume error of the validation patients, one or more, on the network's grid.
 
-    Both empty gives Dice 1; patients without lesion are left out of vdp.
+    Both empty gives Dice 1; patients without lesion are left out of vdp. Of several kinds of
+    lesion "dice" is the mean over kinds, each told too, and vdp is of all joined.
     """
-    dice, vdp, picture = [], [], np.zeros((0, 0), dtype=np.float32)
+    vdp, picture = [], np.zeros((0, 0), dtype=np.float32)
+    dice: dict[str, list[float]] = {kind: [] for kind in cohort.kinds}
     for name in cohort.split["val"]:
         patient = cohort.read(name)
         x, m = network_sees(patient, surroundings, cohort.slice_spacing_mm(name))
         y_0 = torch.cat([_label(task, module, a, b, device) for a, b in _batches(x, m)])
         truth = patient.y > 0
-        counts = Confusion.of((y_0[:, 0] > 0).numpy(), truth)
-        dice.append(counts.dice)
+        y = y_0.amax(dim=1)
+        counts = Confusion.of((y > 0).numpy(), truth)
+        for kind, found, true in zip(
+            cohort.kinds, y_0.transpose(0, 1), by_kind(patient.y, len(dice)), strict=True
+        ):
+            dice[kind].append(Confusion.of((found > 0).numpy(), true).dice)
         if counts.vdp is not None:
             vdp.append(counts.vdp)
             if not picture.size:
                 k = int(truth.sum(axis=(1, 2)).argmax())
-                shown = [patient.x[k], 2.0 * patient.y[k] - 1.0, y_0[k, 0].clamp(-1, 1).numpy()]
+                shown = [patient.x[k], 2.0 * truth[k] - 1.0, y[k].clamp(-1, 1).numpy()]
                 picture = np.concatenate([a.astype(np.float32) for a in shown], axis=1)
-    figures = {"dice": float(np.mean(dice))}
+    means = {kind: float(np.mean(own)) for kind, own in dice.items()}
+    figures = {"dice": float(np.mean(list(means.values())))}
+    if len(means) > 1:
+        figures |= {f"dice_{kind}": value for kind, value in means.items()}
     if vdp:
         figures["vdp"] = float(np.mean(vdp))
     return Validation(figures, picture)

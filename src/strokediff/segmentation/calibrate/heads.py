@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.prepare import LabelledScan, mask_on
+from strokediff.cohort.labelled import LabelledScan
+from strokediff.cohort.masks import MaskReader
 from strokediff.ct.brain import extract_brain
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.errors import InputError
@@ -47,7 +48,7 @@ class Head:
                 {e.key: e.estimator(T) for e in estimations}, self.place.slices, context
             )
         self.y_0 = {key: timed.estimate.y_0 for key, timed in found.items()}
-        truth = mask_on(scan.label, ct)
+        truth = MaskReader().on(scan.label, ct)[0]
         self.true_ml = ct.mask_volume_mm3(truth) / 1000
         self.scores = {
             key: scores(ct, [self._mask(key, Decision(threshold=t)) for t in THRESHOLDS], truth)
