@@ -132,14 +132,17 @@ def _gathered(
 ) -> Gathered:
     """Write what was prepared, one scan at a time."""
     read = Gathered()
+    several = len({scan.folder for scan in scans}) > 1
     for done, (scan, found) in enumerate(zip(scans, prepared, strict=True)):
         progress(done, len(scans), scan.name)
         if isinstance(found, InputError):
             read.problems[scan.name] = found
             continue
         known = sources.spacing_known(scan.folder)
+        source = {"source": scan.group} if several else {}
         warnings = found.details["warnings"] + (found.of_size if known else [])
-        writer.add(found.patient, **found.details | {"warnings": warnings}, spacing_known=known)
+        details = {**found.details, **source, "warnings": warnings}
+        writer.add(found.patient, **details, spacing_known=known)
         read.sizes[scan.name] = (scan.group, found.details["volume_ml"])
         read.likeness[scan.name] = found.likeness
     progress(len(scans), len(scans), "")

@@ -65,6 +65,7 @@ class _Patient(_Strict):
     brain_slices: NonNegativeInt = 0
     patient: str = ""
     image: str = ""
+    source: str = ""
     original: str = ""
     volume_ml: float = Field(0.0, ge=0)
     spacing_mm: (

@@ -115,6 +115,10 @@ class Cohort:
         """Whose scan it is; one who was scanned once is called as the scan."""
         return str(self.patients[name].get("patient", name))
 
+    def source_of(self, name: str) -> str:
+        """The folder that a scan came from, of several; none if there was one."""
+        return str(self.patients[name].get("source", ""))
+
     def by_patient(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The scans `names` of every patient."""
         found: dict[str, list[str]] = {}
