@@ -26,6 +26,8 @@ UNUSED = "norm_cross_attn"
 class LeftHalf:
     """A denoiser whose label is the left half of whatever it is shown."""
 
+    kinds = 1
+
     def __init__(self, method: LabelDiffusion) -> None:
         self.process = method.process
 

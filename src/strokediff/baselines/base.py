@@ -24,12 +24,15 @@ class Baseline(Task, Protocol):
     title: str
     """What the tables of the papers call it."""
 
-    def build(self, size: int) -> nn.Module:
-        """The untrained network for slices of size x size; `UsageError` if it cannot take them."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """The untrained network for slices of size x size and labels of K kinds of lesion.
+
+        `UsageError` if it cannot take slices of that size.
+        """
         ...
 
     def predict(self, module: nn.Module, x: Tensor, m: Tensor, seeds: Sequence[int]) -> Tensor:
-        """y_0 = 2 p - 1 inside the brain, -1 outside, (S, 1, H, W); p is the chance of lesion.
+        """y_0 = 2 p - 1 inside the brain, -1 outside, (S, K, H, W); p is the chance of each kind.
 
         One seed a slice: a slice's answer does not depend on the others.
         """

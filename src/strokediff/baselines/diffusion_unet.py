@@ -110,9 +110,9 @@ class LabelEncoder(nn.Module):
 
 
 class LabelDecoder(nn.Module):
-    """The way back up, and the last convolution."""
+    """The way back up, and the last convolution, to a channel a kind of lesion."""
 
-    def __init__(self, widths: Widths) -> None:
+    def __init__(self, widths: Widths, kinds: int = 1) -> None:
         super().__init__()
         c = widths.levels
         self.middle = nn.ModuleList(
@@ -124,10 +124,10 @@ class LabelDecoder(nn.Module):
             Level(c[i + 1] + c[i], c[i], widths, widths.attends(i)) for i in finer
         )
         self.norm = nn.GroupNorm(widths.groups, c[0])
-        self.out = nn.Conv2d(c[0], 1, 3, padding=1)
+        self.out = nn.Conv2d(c[0], kinds, 3, padding=1)
 
     def forward(self, features: list[Tensor], emb: Tensor) -> Tensor:
-        """The features of every level, finest first -> (B, 1, H, W)."""
+        """The features of every level, finest first -> (B, K, H, W)."""
         h = self.middle[1](self.attention(self.middle[0](features[-1], emb)), emb)
         for level, skip in zip(self.levels, features[-2::-1], strict=True):
             up = F.interpolate(h, scale_factor=2.0, mode="nearest")

@@ -33,15 +33,15 @@ class DynUNet(OnePass):
     name = method = "nnu-net"
     title = "nnUNet"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, H, W) -> logits (B, 1, H, W); in training mode (B, outputs, 1, H, W)."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, H, W) -> logits (B, K, H, W); in training mode (B, outputs, K, H, W)."""
         n = stages(size)
         strides = (1, *(2,) * (n - 1))
         networks = require("monai.networks.nets", "train")
         network: nn.Module = networks.DynUNet(
             spatial_dims=2,
             in_channels=1,
-            out_channels=1,
+            out_channels=kinds,
             kernel_size=(3,) * n,
             strides=strides,
             upsample_kernel_size=strides[1:],

@@ -1,8 +1,9 @@
 """What the diffusions of the label alone share: schedule, loss and sampler; the image conditions.
 
-The forward process noises the label y_0 (DDPM, Ho et al. 2020, equation (4)), not the image, and
-a network predicts its noise from the noisy label, the clean image and t. Everything is confined to
-the brain, as the other methods here are: y_t is 0 outside it, and only pixels inside train.
+The forward process noises the label y_0 (DDPM, Ho et al. 2020, equation (4)), not the image, and a
+network predicts its noise from the noisy label, the clean image and t. A label of K kinds of lesion
+has K channels, each with noise of its own. Everything is confined to the brain, as the other
+methods here are: y_t is 0 outside it, and only pixels inside train.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.samples import sample_seeds
 
 Noise = Callable[[Tensor, Tensor], Tensor]
-"""(y_t (S, 1, H, W), t (S,)) -> eps_hat (S, 1, H, W)."""
+"""(y_t (S, K, H, W), t (S,)) -> eps_hat (S, K, H, W)."""
 
 
 def linear_schedule(T: int) -> Schedule:
@@ -47,7 +48,14 @@ def spaced_times(T: int, steps: int) -> list[int]:
 
 
 class Denoiser(nn.Module, ABC):
-    """(y_t, x, t) -> eps_hat. What depends on the image alone is computed once a slice."""
+    """(y_t, x, t) -> eps_hat. What depends on the image alone is computed once a slice.
+
+    `kinds` is K, the number of channels of its label.
+    """
+
+    def __init__(self, kinds: int = 1) -> None:
+        super().__init__()
+        self.kinds = kinds
 
     @abstractmethod
     def guide(self, x: Tensor) -> Tensor:
@@ -55,23 +63,28 @@ class Denoiser(nn.Module, ABC):
 
     @abstractmethod
     def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (S, 1, H, W) of noisy labels (S, 1, H, W) at times t (S,)."""
+        """eps_hat (S, K, H, W) of noisy labels (S, K, H, W) at times t (S,)."""
 
     def forward(self, y_t: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (S, 1, H, W)."""
+        """eps_hat (S, K, H, W)."""
         return self.denoise(y_t, self.guide(x), t)
 
 
 def sample_label(
-    process: SynchronousProcess, noise: Noise, m: Tensor, seeds: Sequence[int], times: list[int]
+    process: SynchronousProcess,
+    noise: Noise,
+    m: Tensor,
+    seeds: Sequence[int],
+    times: list[int],
+    kinds: int = 1,
 ) -> Tensor:
-    """One draw of y_0 in [-1, 1] a slice by the reverse chain over `times`; -1 outside the brain.
+    """One draw of y_0 (S, K, H, W) a slice by the reverse chain over `times`; -1 outside the brain.
 
     DDPM equations (6) and (7) on the sub-sequence of times: the posterior's own variance, where
     SegDiff's released code has beta by default, and y_0_hat clipped to [-1, 1] as it does. The
     noise of a slice at a time derives from its seed.
     """
-    shape = (1, *m.shape[2:])
+    shape = (kinds, *m.shape[2:])
 
     def white(t: int) -> Tensor:
         drawn = [derive_seed(seed, "label", t) for seed in seeds]
@@ -108,15 +121,15 @@ class LabelDiffusion(ABC):
     seed: int
 
     @abstractmethod
-    def build(self, size: int) -> nn.Module:
-        """The untrained `Denoiser` for slices of size x size."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """The untrained `Denoiser` for slices of size x size and labels of K kinds."""
 
     @abstractmethod
     def fuse(self, samples: Tensor, m: Tensor) -> Tensor:
-        """Samples (K, S, 1, H, W) and masks (S, 1, H, W) -> y_0 (S, 1, H, W) in [-1, 1]."""
+        """Samples (N, S, K, H, W) and masks (S, 1, H, W) -> y_0 (S, K, H, W) in [-1, 1]."""
 
     def example(self, size: int) -> tuple[Tensor, ...]:
-        """y_t and x (1, 1, size, size), and t = 1."""
+        """y_t and x (1, 1, size, size), of one kind of lesion, and t = 1."""
         slice_ = torch.zeros(1, 1, size, size)
         return slice_, slice_, torch.ones(1, dtype=torch.long)
 
@@ -126,7 +139,10 @@ class LabelDiffusion(ABC):
         return SynchronousProcess(linear_schedule(self.T))
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Mean squared error of eps_hat inside the brain, under "loss": DDPM equation (14)."""
+        """Mean squared error of eps_hat inside the brain, under "loss": DDPM equation (14).
+
+        The mean over kinds.
+        """
         y_0, m = batch["y"], batch["m"]
         seeds = sample_seeds(self.seed, batch["number"], "noise")
         eps = IsotropicNoise().draw(seeds, tuple(y_0.shape[1:]), y_0.device).to(y_0)
@@ -137,7 +153,7 @@ class LabelDiffusion(ABC):
         t = torch.cat(drawn)
         y_t = self.process.noised(y_0, eps, t) * m
         eps_hat = module(y_t, batch["x"] * m, t.to(y_0.device))
-        error = ((eps_hat.float() - eps) * m).square()
+        error = ((eps_hat.float() - eps) * m).square().mean(1)
         return {"loss": error.sum() / m.sum().clamp(min=1.0)}
 
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
@@ -161,7 +177,7 @@ class LabelDiffusion(ABC):
     def draw(
         self, module: Any, x: Tensor, m: Tensor, seeds: Sequence[int], *, samples: int, steps: int
     ) -> Tensor:
-        """Samples of y_0, not fused: (samples, S, 1, H, W), -1 outside the brain.
+        """Samples of y_0, not fused: (samples, S, K, H, W), -1 outside the brain.
 
         Those of odd number are drawn on the mirrored slice, as SDPM's draws are.
         """
@@ -172,7 +188,8 @@ class LabelDiffusion(ABC):
         drawn = []
         for k in range(samples):
             view, own = views[k % 2], [derive_seed(seed, k) for seed in seeds]
-            drawn.append(view.back(sample_label(process, view.noise, view.m, own, times)))
+            label = sample_label(process, view.noise, view.m, own, times, module.kinds)
+            drawn.append(view.back(label))
         return torch.stack(drawn)
 
 
@@ -192,7 +209,7 @@ class _View:
         return cls(module, module.guide(x * m), m, mirrored)
 
     def noise(self, y_t: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (S, 1, H, W)."""
+        """eps_hat (S, K, H, W)."""
         found: Tensor = self.module.denoise(y_t, self.guide, t)
         return found
 

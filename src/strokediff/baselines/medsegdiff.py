@@ -58,16 +58,16 @@ def attentive(image: Tensor, mask: Tensor) -> Tensor:
 class MedSegDiffNetwork(Denoiser):
     """Two encoders that meet at every level, one decoder."""
 
-    def __init__(self, widths: Widths, size: int) -> None:
-        super().__init__()
+    def __init__(self, widths: Widths, size: int, kinds: int = 1) -> None:
+        super().__init__(kinds)
         c = widths.levels
         self.time = TimeEmbedding(widths)
-        self.mask_stem = nn.Conv2d(1, c[0], 3, padding=1)
+        self.mask_stem = nn.Conv2d(kinds, c[0], 3, padding=1)
         self.image_stem = nn.Conv2d(1, c[0], 3, padding=1)
         self.mask_encoder = LabelEncoder(widths)
         self.image_encoder = LabelEncoder(widths)
         self.parsers = nn.ModuleList(FFParser(width, size >> i) for i, width in enumerate(c))
-        self.decoder = LabelDecoder(widths)
+        self.decoder = LabelDecoder(widths, kinds)
 
     def guide(self, x: Tensor) -> Tensor:
         """The image's first convolution: what follows depends on the mask."""
@@ -75,7 +75,7 @@ class MedSegDiffNetwork(Denoiser):
         return found
 
     def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (B, 1, H, W)."""
+        """eps_hat (B, K, H, W)."""
         emb = self.time(t)
         mask, image, features = self.mask_stem(y_t), guide, []
         for i, parser in enumerate(self.parsers):
@@ -104,10 +104,10 @@ class MedSegDiff(LabelDiffusion):
     name = method = "medsegdiff"
     title = "MedSegDiff"
 
-    def build(self, size: int) -> nn.Module:
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
         """A `MedSegDiffNetwork`; the map of the FF-Parser fixes the size."""
         check_multiple(self.name, size, self.widths.stride)
-        return MedSegDiffNetwork(self.widths, size)
+        return MedSegDiffNetwork(self.widths, size, kinds)
 
     def seeded(self, seed: int) -> MedSegDiff:
         """The same, t and noise of its training fixed by `seed`."""

@@ -31,8 +31,8 @@ class OnePass(ABC):
     noise = None
 
     @abstractmethod
-    def build(self, size: int) -> nn.Module:
-        """The untrained network for slices of size x size."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """The untrained network for slices of size x size, logits of K kinds of lesion."""
 
     def seeded(self, seed: int) -> Self:
         """Nothing is drawn, so the seed makes no difference."""
@@ -43,7 +43,7 @@ class OnePass(ABC):
         return (torch.zeros(1, 1, size, size),)
 
     def outputs(self, module: nn.Module, x: Tensor) -> list[Tensor]:
-        """Logits (S, 1, H, W) of every output for slices (S, 1, H, W)."""
+        """Logits (S, K, H, W) of every output for slices (S, 1, H, W)."""
         return [module(x)]
 
     def weights(self, outputs: int) -> list[float]:
@@ -51,7 +51,7 @@ class OnePass(ABC):
         return [1.0 / outputs] * outputs
 
     def probability(self, outputs: list[Tensor]) -> Tensor:
-        """The chance of lesion, (S, 1, H, W)."""
+        """The chance of each kind of lesion, (S, K, H, W)."""
         return outputs[0].float().sigmoid()
 
     def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
@@ -81,14 +81,15 @@ class OnePass(ABC):
 
 
 def dice_ce(logits: Tensor, y: Tensor, m: Tensor) -> Tensor:
-    """Dice plus cross-entropy of logits and a label y in {-1, +1} inside m, all (B, 1, H, W).
+    """Dice plus cross-entropy of logits and a label y in {-1, +1} (B, K, H, W), m (B, 1, H, W).
 
     Dice is taken over the whole batch, so that slices without lesion do no harm. Cross-entropy is
-    a mean over the whole slice, 0 outside m: a brain that fills a fifth of it weighs a fifth.
+    a mean over the whole slice, 0 outside m: a brain that fills a fifth of it weighs a fifth. The
+    mean over kinds, each a question of its own: MONAI's loss of several channels has them compete.
     """
     inside = logits.float() * m + OUTSIDE * (1 - m)
-    loss: Tensor = _dice_ce()(inside, (y > 0).float() * m)
-    return loss
+    pairs = zip(inside.split(1, dim=1), ((y > 0).float() * m).split(1, dim=1), strict=True)
+    return torch.stack([_dice_ce()(found, true) for found, true in pairs]).mean()
 
 
 @cache

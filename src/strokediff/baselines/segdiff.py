@@ -76,13 +76,13 @@ class ImageEncoder(nn.Module):
 class SegDiffNetwork(Denoiser):
     """D(E(F(y_t) + G(x), t), t)."""
 
-    def __init__(self, widths: Widths, image: ImageWidths) -> None:
-        super().__init__()
-        self.mask_encoder = nn.Conv2d(1, widths.levels[0], 3, padding=1)
+    def __init__(self, widths: Widths, image: ImageWidths, kinds: int = 1) -> None:
+        super().__init__(kinds)
+        self.mask_encoder = nn.Conv2d(kinds, widths.levels[0], 3, padding=1)
         self.image_encoder = ImageEncoder(image, widths.levels[0])
         self.time = TimeEmbedding(widths)
         self.encoder = LabelEncoder(widths)
-        self.decoder = LabelDecoder(widths)
+        self.decoder = LabelDecoder(widths, kinds)
 
     def guide(self, x: Tensor) -> Tensor:
         """G(x), (B, base, H, W)."""
@@ -90,7 +90,7 @@ class SegDiffNetwork(Denoiser):
         return found
 
     def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (B, 1, H, W)."""
+        """eps_hat (B, K, H, W)."""
         emb = self.time(t)
         found: Tensor = self.decoder(self.encoder(self.mask_encoder(y_t) + guide, emb), emb)
         return found
@@ -110,10 +110,10 @@ class SegDiff(LabelDiffusion):
     name = method = "segdiff"
     title = "SegDiff"
 
-    def build(self, size: int) -> nn.Module:
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
         """A `SegDiffNetwork`."""
         check_multiple(self.name, size, self.widths.stride)
-        return SegDiffNetwork(self.widths, self.image)
+        return SegDiffNetwork(self.widths, self.image, kinds)
 
     def seeded(self, seed: int) -> SegDiff:
         """The same, t and noise of its training fixed by `seed`."""

@@ -23,15 +23,15 @@ class SegResNet(OnePass):
     name = method = "segresnet"
     title = "SegResNet"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, H, W) -> logits (B, 1, H, W)."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, H, W) -> logits (B, K, H, W)."""
         check_multiple(self.name, size, 8)
         networks = require("monai.networks.nets", "train")
         network: nn.Module = networks.SegResNet(
             spatial_dims=2,
             init_filters=self.filters,
             in_channels=1,
-            out_channels=1,
+            out_channels=kinds,
             blocks_down=(1, 2, 2, 4),
             blocks_up=(1, 1, 1),
         )

@@ -23,13 +23,13 @@ class SwinUNETR(OnePass):
     name = method = "swin-unetr"
     title = "SwinUNETR"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, H, W) -> logits (B, 1, H, W)."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, H, W) -> logits (B, K, H, W)."""
         check_multiple(self.name, size, 32)
         require("einops", "train")  # MONAI rearranges with it
         networks = require("monai.networks.nets", "train")
         network: nn.Module = networks.SwinUNETR(
-            in_channels=1, out_channels=1, feature_size=self.filters, spatial_dims=2
+            in_channels=1, out_channels=kinds, feature_size=self.filters, spatial_dims=2
         )
         return network
 

@@ -22,12 +22,12 @@ class UNet(OnePass):
     name = method = "unet"
     title = "U-Net"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, H, W) -> logits (B, 1, H, W)."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, H, W) -> logits (B, K, H, W)."""
         check_multiple(self.name, size, 16)
         networks = require("monai.networks.nets", "train")
         unet: nn.Module = networks.BasicUNet(
-            spatial_dims=2, in_channels=1, out_channels=1, features=self.features
+            spatial_dims=2, in_channels=1, out_channels=kinds, features=self.features
         )
         return unet
 

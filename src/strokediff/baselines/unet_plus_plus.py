@@ -27,14 +27,14 @@ class UNetPlusPlus(OnePass):
     name = method = "unet++"
     title = "nnUNet++"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, H, W) -> four logits (B, 1, H, W)."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, H, W) -> four logits (B, K, H, W)."""
         check_multiple(self.name, size, 16)
         networks = require("monai.networks.nets", "train")
         network: nn.Module = networks.BasicUNetPlusPlus(
             spatial_dims=2,
             in_channels=1,
-            out_channels=1,
+            out_channels=kinds,
             features=self.features,
             deep_supervision=True,
         )

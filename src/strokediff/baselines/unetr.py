@@ -29,14 +29,14 @@ class UNETR(OnePass):
     name = method = "unetr"
     title = "UNETR"
 
-    def build(self, size: int) -> nn.Module:
-        """(B, 1, size, size) -> logits of that shape; the positions learned fix the size."""
+    def build(self, size: int, kinds: int = 1) -> nn.Module:
+        """(B, 1, size, size) -> logits (B, K, size, size); the positions learned fix the size."""
         check_multiple(self.name, size, PATCH)
         require("einops", "train")  # MONAI rearranges with it
         networks = require("monai.networks.nets", "train")
         network: nn.Module = networks.UNETR(
             in_channels=1,
-            out_channels=1,
+            out_channels=kinds,
             img_size=size,
             feature_size=self.filters,
             hidden_size=self.hidden,

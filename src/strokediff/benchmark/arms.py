@@ -24,7 +24,7 @@ from strokediff.segmentation.model import load_model
 from strokediff.training.config import NoiseConfig, with_settings
 from strokediff.training.loop import Run
 from strokediff.training.start import StartModel
-from strokediff.training.train import make_run
+from strokediff.training.train import make_run, of_kinds
 from strokediff.weights import DEFAULT
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
@@ -148,10 +148,10 @@ class PeerArm:
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
         peer = baseline(self.name, budget.scale).seeded(seed)
-        config = budget.training(seed)
+        config = of_kinds(budget.training(seed), cohort)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = peer.build(cohort.grid.size)
+            module = peer.build(cohort.grid.size, len(cohort.kinds))
         return Run(
             folder,
             cohort,

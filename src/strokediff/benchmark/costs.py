@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from strokediff.baselines.label_diffusion import LabelDiffusion
+from strokediff.baselines.label_diffusion import Denoiser, LabelDiffusion
 from strokediff.training.tasks import Task
 
 
@@ -23,6 +23,8 @@ def network_costs(task: Task, module: nn.Module, size: int) -> dict[str, Any]:
     """
     device = next(module.parameters()).device
     example = [a.to(device) for a in task.example(size)]
+    if isinstance(module, Denoiser):
+        example[0] = example[0].expand(-1, module.kinds, -1, -1)
     training = module.training
     module.eval()
     gmacs = _gmacs(module, example)

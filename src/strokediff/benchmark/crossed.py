@@ -25,6 +25,7 @@ from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig
 from strokediff.training.loop import Run
 from strokediff.training.tasks import Task
+from strokediff.training.train import of_kinds
 from strokediff.training.weights import load_weights
 
 NEAR_ONE = 1.0 - 1e-6
@@ -53,7 +54,7 @@ class AsTwoStream(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, H, W), (B,) -> (no noise, y_0)."""
         logits = self.net(x_t)
-        return torch.zeros_like(logits), torch.tanh(logits.float() / 2)
+        return torch.zeros_like(x_t[:, :1]), torch.tanh(logits.float() / 2)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class CrossedArm:
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
-        config = budget.training(seed, time_sampler="clean")
+        config = of_kinds(budget.training(seed, time_sampler="clean"), cohort)
         module, task = self._built(config, cohort.grid.size)
         return Run(folder, cohort, config, task, module, name=self.name, device=device)
 
@@ -112,7 +113,8 @@ class CrossedArm:
         two_stream = self.network == "two-stream"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            module = build_network(config, size) if two_stream else UNet().build(size)
+            kinds = len(config.network.kinds)
+            module = build_network(config, size) if two_stream else UNet().build(size, kinds)
         if self.loss == "peers":
             return (AsLogits(module) if two_stream else module), UNet()
         return (module if two_stream else AsTwoStream(module)), build_task(config)

@@ -85,7 +85,7 @@ def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredi
         peer = baseline(config.method, config.scale or SCALES[0])
     except UsageError as error:
         raise InputError(f"{path / 'config.json'}: {error} Copy the checkpoint again.") from None
-    module = peer.build(config.grid.size)
+    module = peer.build(config.grid.size, len(config.training.network.kinds))
     scale = f"'{config.method}' at scale '{config.scale}'"
     load_weights(module, checkpoint.weights, f"{path}: the weights do not fit {scale}")
     card = {"name": config.name, "method": config.method, "sha256": config.sha256}
