@@ -189,12 +189,12 @@ def evaluate(
         "",
         mask_pred=arrays["mask_pred"],
         mask_true=arrays["mask_true"],
-        affine=_grid_of(spacing_mm, affine),
+        affine=grid_of(spacing_mm, affine),
         prob=arrays.get("prob"),
     )
 
 
-def _grid_of(spacing_mm: Sequence[float] | None, affine: ArrayLike | None) -> NDArray[np.float64]:
+def grid_of(spacing_mm: Sequence[float] | None, affine: ArrayLike | None) -> NDArray[np.float64]:
     """The affine (4, 4) of a spacing, or the one that was given."""
     if (spacing_mm is None) == (affine is None):
         given = "neither" if affine is None else "both"
