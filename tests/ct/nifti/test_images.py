@@ -340,3 +340,18 @@ def test_an_array_of_another_shape_is_refused(tmp_path):
     volume = read_nifti(save(tmp_path / "a.nii", head(), affine_ras()))
     with pytest.raises(ValueError, match="expected an array of shape"):
         save_like(volume, np.zeros((2, 2, 2)), tmp_path / "o.nii", dtype="u1", description="")
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SAL"])
+def test_several_maps_lie_in_one_file_as_each_would_in_its_own(tmp_path, codes):
+    hu, affine = reoriented(head(), affine_ras(), codes)
+    nib.save(nib.Nifti1Image(hu, affine), tmp_path / "in.nii.gz")
+    volume = read_nifti(tmp_path / "in.nii.gz")
+    maps = np.random.default_rng(0).random((*volume.hu.shape, 2)).astype(np.float32)
+    together = nib.load(save_like(volume, maps, tmp_path / "all.nii.gz", dtype=np.float32))
+    for k in range(2):
+        own = save_like(volume, maps[..., k], tmp_path / "own.nii.gz", dtype=np.float32)
+        np.testing.assert_array_equal(together.get_fdata()[..., k], nib.load(own).get_fdata())
+    np.testing.assert_allclose(together.affine, affine)
+    with pytest.raises(ValueError, match="expected an array of shape"):
+        save_like(volume, maps[None], tmp_path / "no.nii.gz", dtype=np.float32)

@@ -6,7 +6,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from strokediff.ct.nifti.masks import check_same_grid, read_labels, read_mask, read_probability
+from strokediff.ct.nifti.masks import (
+    check_same_grid,
+    read_labels,
+    read_mask,
+    read_probabilities,
+    read_probability,
+)
 from strokediff.errors import InputError
 
 AFFINE = np.diag([-0.5, -0.5, 5.0, 1.0])
@@ -167,3 +173,17 @@ def test_probabilities_are_neither_mask_nor_labels(tmp_path):
 def test_labels_are_whole_numbers_of_32_bits(tmp_path, label):
     with pytest.raises(InputError, match="got values such as -?[13]e?"):
         read_labels(save(tmp_path / "a.nii", MASK * np.float64(label)))
+
+
+def test_probabilities_of_several_kinds_are_the_channels_of_one_file(tmp_path):
+    maps = np.random.default_rng(0).random((6, 7, 4, 3)).astype(np.float32)
+    path = save(tmp_path / "a.nii.gz", maps)
+    found = read_probabilities(path, 3)
+    for k, own in enumerate(found):
+        np.testing.assert_array_equal(own.array, maps[..., k])
+        check_same_grid(own, read_mask(save(tmp_path / "m.nii.gz", MASK)))
+    for kinds, shape in ((2, r"\(X, Y, Z, 2\), got shape \(6, 7, 4, 3\)"), (1, "3D image")):
+        with pytest.raises(InputError, match=rf"a\.nii\.gz: expected .*{shape}"):
+            read_probabilities(path, kinds)
+    with pytest.raises(InputError, match="expected a map of 2 channels"):
+        read_probabilities(save(tmp_path / "b.nii.gz", maps[..., 0]), 2)

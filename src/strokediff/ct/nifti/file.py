@@ -115,8 +115,10 @@ class NiftiFile:
                 raise _too_long(self.path)
 
 
-def open_nifti(path: str | Path) -> NiftiFile:
+def open_nifti(path: str | Path, channels: int = 1) -> NiftiFile:
     """Read and check a header; `InputError` unless one 3D image of numbers within bounds follows.
+
+    With several `channels`, the fourth dimension, it is read as if they lay above each other.
 
     Bounds: `MAX_VOXELS` voxels that begin within `MAX_NIFTI_HEADER_BYTES`, and
     `MAX_REST_BYTES` after them.
@@ -133,7 +135,7 @@ def open_nifti(path: str | Path) -> NiftiFile:
         )
     except READ_ERRORS as error:
         raise unreadable(path, error) from error
-    shape = shape_3d(path, stored)
+    shape = shape_3d(path, stored, channels)
     if dtype.fields is not None or dtype.kind not in "iufb":
         raise InputError(
             f"{path}: expected one number a voxel, got {dtype} (colour or complex). Give the CT."

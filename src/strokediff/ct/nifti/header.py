@@ -51,11 +51,21 @@ def unreadable(path: Path, error: Exception) -> UnreadableError:
     return problem
 
 
-def shape_3d(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The image's three dimensions, bounded; trailing dimensions of length 1 are dropped."""
+def shape_3d(path: Path, shape: tuple[int, ...], channels: int = 1) -> tuple[int, int, int]:
+    """The image's three dimensions, bounded; trailing dimensions of length 1 are dropped.
+
+    With several `channels` they are the fourth dimension, and follow each other along the third.
+    """
     core = shape
     while len(core) > 3 and core[-1] == 1:
         core = core[:-1]
+    if channels > 1:
+        if len(core) != 4 or core[3] != channels:
+            raise InputError(
+                f"{path}: expected a map of {channels} channels, (X, Y, Z, {channels}), got shape "
+                f"{shape}. Give one channel a kind of lesion, in one file."
+            )
+        core = (*core[:2], core[2] * channels)
     if len(core) != 3:
         kind = "a single slice" if len(core) < 3 else "a time series or several channels"
         raise InputError(

@@ -70,8 +70,9 @@ def save_like(
     Same shape, axis order and affine as the source, sform code 1, and a qform too where the
     affine has no shear (a qform cannot hold one). Uneven slices have no single affine: they are
     resampled on `regular_grid(volume)`, bool and 8-bit arrays to the nearest slice, others
-    linearly, and the header's description says so. Returns the path; atomic. Raises `ValueError`
-    for an array of another shape, `UsageError` where the path cannot be written.
+    linearly, and the header's description says so. An array (X, Y, Z, K) is K maps in one file.
+    Returns the path; atomic. Raises `ValueError` for an array of another shape, `UsageError` where
+    the path cannot be written.
 
     >>> import nibabel
     >>> ct = CT(np.zeros((4, 5, 3)), np.diag([-0.5, -0.5, 5.0, 1.0]))
@@ -81,17 +82,19 @@ def save_like(
     """
     path = Path(path)
     dtype = np.dtype(dtype)
-    if array.shape != volume.hu.shape:
+    if array.shape[:3] != volume.hu.shape or array.ndim > 4:
         raise ValueError(f"expected an array of shape {volume.hu.shape}, got {array.shape}")
+    maps = [array] if array.ndim == 3 else list(np.moveaxis(array, -1, 0))
     if not volume.uneven:
-        stored, affine = volume.to_source(array), volume.source.affine
+        stored, affine = [volume.to_source(one) for one in maps], volume.source.affine
     else:
         grid = regular_grid(volume)
-        even = _resample(grid, array, dtype)
-        stored = axes.stored(even, volume.source.affine)
-        affine = axes.stored_affine(grid.affine, volume.source.affine, even.shape)
+        even = [_resample(grid, one, dtype) for one in maps]
+        stored = [axes.stored(one, volume.source.affine) for one in even]
+        affine = axes.stored_affine(grid.affine, volume.source.affine, even[0].shape)
         description = f"{grid.describe()}; {description}"
-    image = nib.Nifti1Image(_cast(stored, dtype), affine)
+    whole = stored[0] if array.ndim == 3 else np.stack(stored, axis=-1)
+    image = nib.Nifti1Image(_cast(whole, dtype), affine)
     image.set_sform(affine, code=1)
     sheared = shear_deg(affine) > 0
     image.set_qform(None if sheared else affine, code=0 if sheared else 1)

@@ -109,7 +109,13 @@ def read_labels(path: Path) -> StoredArray:
 
 def read_probability(path: Path) -> StoredArray:
     """Read a map of probabilities; raises `InputError` as `read_mask`, or outside [0, 1]."""
-    file = _open(path)
+    (found,) = read_probabilities(path, 1)
+    return found
+
+
+def read_probabilities(path: Path, kinds: int) -> list[StoredArray]:
+    """A map of probabilities a kind of lesion: of several it is (X, Y, Z, kinds)."""
+    file = _open(path, kinds)
     array = np.empty(file.n_voxels, np.float32)
     with np.errstate(over="ignore"):  # infinite then, and refused below
         for place, run in _finite_runs(file):
@@ -120,7 +126,8 @@ def read_probability(path: Path) -> StoredArray:
             f"{path}: expected probabilities from 0 to 1, got values from {low:g} to {high:g}. "
             "Give the network's probabilities, not its logits or percentages."
         )
-    return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
+    whole = array.reshape(file.shape, order="F")
+    return [StoredArray(path, part, file.affine) for part in np.split(whole, kinds, axis=2)]
 
 
 def check_same_grid(grid: Placed, reference: Placed) -> None:
@@ -146,13 +153,13 @@ def check_same_grid(grid: Placed, reference: Placed) -> None:
         )
 
 
-def _open(path: Path) -> NiftiFile:
+def _open(path: Path, channels: int = 1) -> NiftiFile:
     """The header, after the checks that are made of masks and probabilities alike."""
     if not path.is_file():
         what = "it is no plain file" if path.exists() else "there is none of that name"
         raise InputError(f"{path}: expected a NIfTI file, but {what}. Check the path.")
     try:
-        file = open_nifti(path)
+        file = open_nifti(path, channels)
     except UnreadableError as error:
         raise _unreadable(path, error) from error
     if not file.n_voxels:
