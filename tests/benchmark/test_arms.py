@@ -39,7 +39,7 @@ def test_as_printed_the_training_is_that_of_the_preset_of_the_papers(tmp_path: P
     cohort = Cohort(tmp_path, GridConfig(), {"train": []}, {}, {})
     run = ARMS["sdpm-printed"].run(tmp_path / "run", cohort, SMALL, seed=0, device="cpu")
     printed, paper = run.config, FULL.training(0)
-    for field in ("T", "loss", "time_sampler", "noise_loss", "ema", "clip_norm", "augment"):
+    for field in ("T", "loss", "time_sampler", "noise_loss", "ema", "clip_norm", "augmentation"):
         assert getattr(printed, field) == getattr(paper, field)
     for field in ("label_form", "pooling", "neighbours", "mirror", "patch"):
         assert getattr(printed.network, field) == getattr(paper.network, field)

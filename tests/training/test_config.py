@@ -6,7 +6,12 @@ from pydantic import ValidationError
 from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
-from strokediff.training.config import TRAINING_PRESETS, TrainingConfig, with_settings
+from strokediff.training.config import (
+    TRAINING_PRESETS,
+    TrainingConfig,
+    training_preset,
+    with_settings,
+)
 
 
 def test_a_label_without_bounds_is_not_read_linearly() -> None:
@@ -61,3 +66,12 @@ def test_settings_reach_every_level() -> None:
 def test_settings_that_do_not_exist_are_explained(setting: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         with_settings(TRAINING_PRESETS["tiny"].training, [setting])
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [({"augment": True}, "plain"), ({"augment": False}, "none"), ({}, "plain")]
+)
+def test_a_configuration_of_before_means_what_it_meant(said: dict[str, bool], meant: str) -> None:
+    content = {**training_preset("tiny").training.model_dump(), **said}
+    content.pop("augmentation")
+    assert TrainingConfig(**content).augmentation == meant

@@ -16,7 +16,7 @@ SIDE = 16
 
 
 def samples(cohort: Cohort, **changes: object) -> TrainingSamples:
-    options = {"seed": 0, "lesion_share": 0.5, "augment": True, **changes}
+    options = {"seed": 0, "lesion_share": 0.5, "augmentation": "plain", **changes}
     return TrainingSamples(cohort, cohort.split["train"], **options)  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ def test_values_stay_in_range_and_masked_under_augmentation(cohort: Cohort) -> N
 
 @pytest.mark.parametrize(("share", "expected"), [(1.0, 300), (0.0, 0), (0.5, 150)])
 def test_share_of_lesion_slices(cohort: Cohort, share: float, expected: int) -> None:
-    made = samples(cohort, lesion_share=share, augment=False)
+    made = samples(cohort, lesion_share=share, augmentation="none")
     count = sum(bool((made[n]["y"] > 0).any()) for n in range(300))
     assert count == pytest.approx(expected, abs=45)
 
@@ -54,14 +54,14 @@ def test_patients_are_drawn_equally_whatever_the_number_of_their_slices(tmp_path
         x = np.full((slices, SIDE, SIDE), value, np.float16)
         writer.add(Patient(name, x, np.ones_like(x, np.uint8), np.ones_like(x, np.uint8)))
     writer.finish(split={"train": ["long", "short"], "val": [], "test": []}, origin={})
-    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False)
+    made = samples(open_cohort(tmp_path), lesion_share=1.0, augmentation="none")
     short = sum(bool(made[n]["x"].max() == 1) for n in range(300))
     assert short == pytest.approx(150, abs=45)
 
 
 def test_no_patients_and_no_lesions_are_said(cohort: Cohort) -> None:
     with pytest.raises(InputError, match="no patients to train on"):
-        TrainingSamples(cohort, [], seed=0, lesion_share=0.5, augment=False)
+        TrainingSamples(cohort, [], seed=0, lesion_share=0.5, augmentation="none")
 
 
 def test_augmentation_moves_the_brains_edge_both_ways_and_shows_the_rim(tmp_path: Path) -> None:
@@ -97,7 +97,9 @@ def test_neighbours_are_the_patients_own_each_in_its_mask(
         writer.add(Patient(name, x, m.copy(), m), spacing_mm=[1.0, 1.0, slice_mm])
     writer.finish(split={"train": ["a", "b"], "val": [], "test": []}, origin={})
     around = Surroundings(neighbours=1)
-    made = samples(open_cohort(tmp_path), lesion_share=1.0, augment=False, surroundings=around)
+    made = samples(
+        open_cohort(tmp_path), lesion_share=1.0, augmentation="none", surroundings=around
+    )
     for n in range(40):
         sample = made[n]
         assert sample["beside"].shape == (2, SIDE, SIDE)
@@ -133,7 +135,7 @@ def test_what_lies_beside_a_slice_is_augmented_with_it(
     for n in range(20):
         seen = torch.cat([made[n]["x"], made[n]["beside"]]).flatten(1)
         assert len(seen) == 1 + channels
-        assert torch.corrcoef(seen).min() > 0.9
+        assert torch.corrcoef(seen).min() > 0.8
 
 
 @pytest.mark.parametrize("brain", [0, 1])

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
-from scipy.ndimage import distance_transform_edt
 
 from strokediff.ct.axes import transposed
 from strokediff.ct.volume import CT
@@ -156,11 +155,18 @@ def widened(m: NDArray[np.bool_], by_mm: float, spacing_mm: float) -> NDArray[np
     """
     if by_mm < 0:
         return ~widened(~m, -by_mm, spacing_mm)
-    out = np.zeros_like(m)
-    for index in np.ndindex(m.shape[:-2]):
-        if m[index].any():
-            out[index] = distance_transform_edt(~m[index], sampling=spacing_mm) <= by_mm
+    out, reach = m.copy(), int(by_mm / spacing_mm) + 1
+    rows, columns = m.shape[-2:]
+    for dy in range(-min(reach, rows - 1), min(reach, rows - 1) + 1):
+        for dx in range(-min(reach, columns - 1), min(reach, columns - 1) + 1):
+            if np.hypot(dy, dx) * spacing_mm <= by_mm:
+                out[..., _to(dy), _to(dx)] |= m[..., _to(-dy), _to(-dx)]
     return out
+
+
+def _to(shift: int) -> slice:
+    """What is there of an axis that is moved by so many pixels."""
+    return slice(max(shift, 0), min(shift, 0) or None)
 
 
 def _centre(brain: NDArray[np.bool_]) -> tuple[float, float]:

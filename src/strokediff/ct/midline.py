@@ -31,6 +31,35 @@ STEP = (4.0, 0.02, 0.02)
 
 
 @dataclass(frozen=True)
+class Reflection:
+    """p -> matrix @ p + shift, with p = (row, column) in pixels: where p's mirror image lies."""
+
+    matrix: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    def __call__(self, value: NDArray[Any], order: int = 1) -> Array:
+        """A slice (S, S) mirrored; 0 where its mirror image lies off the grid."""
+        moved = ndimage.affine_transform(
+            value.astype(np.float32), self.matrix, self.shift, order=order
+        )
+        return np.asarray(moved, np.float32)
+
+    def moved(
+        self, matrix: NDArray[np.float64], shift: NDArray[np.float64], side: int
+    ) -> Reflection:
+        """That of a slice whose pixels p went to matrix @ (p - c) + c + shift, c the grid's middle.
+
+        >>> upright, quarter = Midline().reflection(9), np.array([[0.0, -1.0], [1.0, 0.0]])
+        >>> upright.moved(quarter, np.zeros(2), side=9).matrix.round().tolist()
+        [[-1.0, 0.0], [0.0, 1.0]]
+        """
+        c = np.full(2, (side - 1) / 2)
+        to = c + shift - matrix @ c
+        turned = matrix @ self.matrix @ np.linalg.inv(matrix)
+        return Reflection(turned, matrix @ self.shift + to - turned @ to)
+
+
+@dataclass(frozen=True)
 class Midline:
     """`angle` in degrees; `offset` from the grid's middle in sides of the grid; `slope` is how far
     the offset moves from the first slice to the last.
@@ -45,8 +74,11 @@ class Midline:
 
         `along` is where it lies, from -1/2, the first slice, to 1/2, the last.
         """
-        offset = (self.offset + self.slope * along) * value.shape[-1]
-        return _mirrored(value, self.angle, offset, order)
+        return self.reflection(value.shape[-1], along)(value, order)
+
+    def reflection(self, side: int, along: float = 0.0) -> Reflection:
+        """The mirroring of the slice that lies at `along`, on a grid of side x side pixels."""
+        return _reflection(self.angle, (self.offset + self.slope * along) * side, side)
 
 
 def find_midline(x: NDArray[Any], m: NDArray[Any]) -> Midline:
@@ -95,13 +127,15 @@ def _unlikeness(line: Any, f: Array, along: Sequence[float]) -> float:
 
 
 def _mirrored(value: NDArray[Any], angle: float, offset: float, order: int) -> Array:
+    return _reflection(angle, offset, value.shape[-1])(value, order)
+
+
+def _reflection(angle: float, offset: float, side: int) -> Reflection:
     """p -> p - 2 (n . (p - c) - s) n about the grid's middle c, on (rows, columns)."""
     n = np.array([np.sin(np.deg2rad(angle)), np.cos(np.deg2rad(angle))])
     flip = np.eye(2) - 2.0 * np.outer(n, n)
-    middle = (np.array(value.shape) - 1) / 2
-    shift = middle - flip @ middle + 2.0 * offset * n
-    moved = ndimage.affine_transform(value.astype(np.float32), flip, shift, order=order)
-    return np.asarray(moved, np.float32)
+    middle = np.full(2, (side - 1) / 2)
+    return Reflection(flip, middle - flip @ middle + 2.0 * offset * n)
 
 
 def _smaller(f: Array, by: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from strokediff.core.objective import LossConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 from strokediff.noise.registry import NOISE_MODELS
+from strokediff.training.augmentation.recipes import RecipeName
 
 MAX_NOISE_FEATURES = 2**16
 """Of a noise: its covariance has the square of as many numbers."""
@@ -49,8 +50,10 @@ class TrainingConfig(BaseModel):
     """One training run.
 
     `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
-    `start` is the sha256 of the weights that the run starts from, "" for random ones. The defaults
-    are the papers', but for `steps` and `batch_size`.
+    `start` is the sha256 of the weights that the run starts from, "" for random ones.
+    `augmentation` varies the slices: "none", "plain" as the papers do, or "scanners" as heads and
+    scanners differ. `source_shares` weights the folders that the scans came from; {} draws every
+    patient alike. The defaults are the papers', but for `steps` and `batch_size`.
 
     >>> config = TrainingConfig(network=NetworkConfig(base=16), steps=1000, lr=1e-3)
     >>> config.T, config.lr, config.noise.name
@@ -73,12 +76,22 @@ class TrainingConfig(BaseModel):
     ema_every: int = Field(10, ge=1)
     clip_norm: float = Field(1.0, gt=0)
     lesion_share: float = Field(0.5, ge=0, le=1)
-    augment: bool = True
+    source_shares: dict[str, Annotated[float, Field(ge=0)]] = {}
+    augmentation: RecipeName = "plain"
     precision: Literal["32", "bf16"] = "32"
     validate_every: int = Field(1000, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     seed: int = Field(0, ge=0, lt=2**63)
     start: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, content: Any) -> Any:
+        """Configurations of 0.1.0 say `augment`, true or false."""
+        if not isinstance(content, dict) or not isinstance(content.get("augment"), bool):
+            return content
+        rest = {key: value for key, value in content.items() if key != "augment"}
+        return {"augmentation": "plain" if content["augment"] else "none", **rest}
 
     @model_validator(mode="after")
     def _label_fits_its_reading(self) -> TrainingConfig:
@@ -105,6 +118,15 @@ _TINY = NetworkConfig(
 )
 _SMALL = NetworkConfig(
     base=32, multipliers=(1, 2, 4, 8), patch=1, linear_attention=True, label_form="clean"
+)
+_STROKE = NetworkConfig(
+    base=32,
+    noise_base=8,
+    multipliers=(1, 2, 4, 6),
+    patch=2,
+    neighbours=1,
+    mirror=True,
+    label_form="clean",
 )
 _PAPER = NetworkConfig(
     base=32, multipliers=(2, 4, 4, 8, 16, 16, 16), patch=1, linear_attention=True
@@ -141,6 +163,19 @@ TRAINING_PRESETS = {
             time_sampler="clean-mixture",
             steps=50_000,
             lr=3e-4,
+            precision="bf16",
+        ),
+    ),
+    "stroke": TrainingPreset(
+        size=160,
+        spacing_mm=1.25,
+        training=TrainingConfig(
+            network=_STROKE,
+            loss=_LABEL_FIRST,
+            time_sampler="clean-mixture",
+            steps=20_000,
+            lr=1e-3,
+            augmentation="scanners",
             precision="bf16",
         ),
     ),

@@ -156,7 +156,7 @@ class Run:
             self.cohort.split["train"],
             seed=self.config.seed,
             lesion_share=self.config.lesion_share,
-            augment=self.config.augment,
+            augmentation=self.config.augmentation,
             surroundings=surroundings_of(self.config.network),
         )
         size = self.config.batch_size

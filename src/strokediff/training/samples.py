@@ -7,6 +7,7 @@ that one with many slices or a large lesion is not seen more often than the othe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from strokediff.cohort.brain_slices import MIN_BRAIN_PIXELS
-from strokediff.cohort.store import RIM_MM, Cohort, by_kind
+from strokediff.cohort.store import Cohort, by_kind
 from strokediff.core.seeds import derive_seed
-from strokediff.ct.grid import widened
+from strokediff.ct.midline import place
 from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError
-from strokediff.util.extras import require
-
-EDGES_MM = (-RIM_MM / 2, 0.0, 0.0, RIM_MM / 2, RIM_MM)
-"""How far augmentation moves the edge of the brain, each as often."""
+from strokediff.training.augmentation.recipes import RECIPES, RecipeName
+from strokediff.training.augmentation.view import View
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
@@ -40,12 +39,12 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         *,
         seed: int,
         lesion_share: float,
-        augment: bool,
+        augmentation: RecipeName,
         surroundings: Surroundings = ALONE,
     ) -> None:
         self.seed = seed
         self.lesion_share = lesion_share
-        self.augmentation = Augmentation(cohort.grid.spacing_mm) if augment else None
+        self.recipe, self.grid = RECIPES[augmentation], cohort.grid
         patients = [cohort.read(name) for name in names]
         if not patients:
             raise InputError(f"{cohort.path}: no patients to train on. Prepare it with more.")
@@ -77,70 +76,39 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         lesion = rng.random() < self.lesion_share or not self.without_lesion
         patients = self.with_lesion if lesion else self.without_lesion
         index = int(rng.choice(patients[rng.integers(len(patients))]))
-        x, m = self._seen(self.x, index), self._seen(self.m, index, order=0)
-        y = by_kind(self.y[index], self.kinds).astype(np.float32)
-        sample = {"x": torch.from_numpy(x), "y": torch.from_numpy(y), "m": torch.from_numpy(m)}
-        if self.augmentation:
-            sample = self.augmentation(sample, int(rng.integers(2**31)))
-        seen = sample["x"] * sample["m"]
-        inside = sample["m"][:1]
-        label = 2.0 * sample["y"] * inside - 1.0
-        return {"x": seen[:1], "y": label, "m": inside, "beside": seen[1:], "number": number}
+        view = self._view(index)
+        drawn = self.recipe.draw(np.random.default_rng(rng.integers(2**31)), self.grid)
+        view = drawn.apply(view)
+        x, m = (torch.from_numpy(array) for array in view.seen())
+        label = 2.0 * torch.from_numpy(view.y) * m[:1] - 1.0
+        seen = x * m
+        return {"x": seen[:1], "y": label, "m": m[:1], "beside": seen[1:], "number": number}
 
-    def _seen(self, array: NDArray[Any], index: int, order: int = 1) -> NDArray[np.float32]:
-        """The slice and what lies beside it, (C, S, S)."""
+    def _view(self, index: int) -> View:
+        """The slice with its neighbours, its label and where its mirror image lies."""
         owner = self.owner[index]
-        head = self.heads[owner]
-        beside = self.around[owner](array[head], index - head.start, order)
-        return np.concatenate([array[index][None].astype(np.float32), beside])
+        head, around = self.heads[owner], self.around[owner]
+        k, slices = index - head.start, head.stop - head.start
+        along = place(k, slices)
+        neighbours = replace(around, line=None)
+        x, m = (
+            np.concatenate([values[index][None].astype(np.float32), neighbours(values[head], k)])
+            for values in (self.x, self.m)
+        )
+        return View(
+            x=x,
+            m=m,
+            y=by_kind(self.y[index], self.kinds).astype(np.float32),
+            mirror=around.line and around.line.reflection(self.grid.size, along),
+            spacing_mm=self.grid.spacing_mm,
+            unit_hu=self.grid.window_width / 2,
+            height=along + 0.5,
+        )
 
 
 def _by_patient(owner: NDArray[Any], wanted: NDArray[Any]) -> list[NDArray[Any]]:
     """The wanted slices of each patient that has some."""
     return [np.flatnonzero(wanted & (owner == p)) for p in np.unique(owner[wanted])]
-
-
-class Augmentation:
-    """Noise, rotation, scaling and in-plane flip (SDPM section 3), a shift of the window, and
-    another edge of the brain: its mask moves by up to RIM_MM.
-
-    Brain extraction leaves a rim of skull in one head and takes one of cortex in another. A
-    network that saw one edge only calls the other a lesion.
-    """
-
-    def __init__(self, spacing_mm: float) -> None:
-        self.spacing_mm = spacing_mm
-        transforms = require("monai.transforms", "train")
-        keys = ["x", "y", "m"]
-        self.transform = transforms.Compose(
-            [
-                transforms.RandFlipd(keys, prob=0.5, spatial_axis=1),
-                transforms.RandAffined(
-                    keys,
-                    prob=0.8,
-                    rotate_range=np.deg2rad(15.0),
-                    scale_range=(0.12, 0.12),
-                    translate_range=(2.0, 2.0),
-                    mode=["bilinear", "nearest", "nearest"],
-                    padding_mode="zeros",
-                ),
-                transforms.RandScaleIntensityd("x", factors=0.1, prob=0.3),
-                transforms.RandShiftIntensityd("x", offsets=0.08, prob=0.3),
-                transforms.RandGaussianNoised("x", prob=0.3, std=0.05),
-            ]
-        )
-
-    def __call__(self, sample: dict[str, Tensor], seed: int) -> dict[str, Any]:
-        """Augment one sample; the seed fixes every draw."""
-        edge = EDGES_MM[np.random.default_rng(seed).integers(len(EDGES_MM))]
-        if edge:
-            m = widened(sample["m"].numpy() > 0, edge, self.spacing_mm)
-            sample = {**sample, "m": torch.from_numpy(m.astype(np.float32))}
-        self.transform.set_random_state(seed)
-        out = self.transform(sample)
-        plain = {key: out[key].as_subclass(Tensor).float() for key in ("x", "y", "m")}
-        plain["x"] = plain["x"].clamp(-1, 1)
-        return plain
 
 
 class SampleNumbers(torch.utils.data.Sampler[int]):
