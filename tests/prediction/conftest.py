@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
+from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.training.build import build_network
@@ -21,13 +22,24 @@ GRID = GridConfig(size=16, spacing_mm=8.0)
 
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
-    folder = tmp_path / "cohort"
+    return written(tmp_path / "cohort")
+
+
+@pytest.fixture
+def cohort_of_kinds(tmp_path: Path) -> Cohort:
+    """Bits 0 and 1 of y are an infarct and a haemorrhage, which overlap."""
+    return written(tmp_path / "cohort-of-kinds", STROKE)
+
+
+def written(folder: Path, kinds: tuple[str, ...] = JOINED) -> Cohort:
     folder.mkdir()
     rng = np.random.default_rng(0)
-    writer = CohortWriter(folder, GRID)
+    writer = CohortWriter(folder, GRID, kinds)
     for number in range(2):
         y = np.zeros((5, 16, 16), np.uint8)
         y[2, 4:8, 4:9] = 1
+        if len(kinds) > 1:
+            y[2:4, 6 : 8 + number, 7:11] |= 2
         m = np.zeros_like(y)
         m[1:, 2:14, 3:15] = 1
         x = (rng.normal(0, 0.3, y.shape) * m).astype(np.float16)
@@ -39,9 +51,17 @@ def cohort(tmp_path: Path) -> Cohort:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run") / "model"
+    return shaken(tmp_path_factory.mktemp("run") / "model")
+
+
+@pytest.fixture(scope="session")
+def checkpoint_of_kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shaken(tmp_path_factory.mktemp("run") / "model", STROKE)
+
+
+def shaken(folder: Path, kinds: tuple[str, ...] = JOINED) -> Path:
     folder.mkdir()
-    network = NetworkConfig(base=8, multipliers=(1, 2), patch=1, label_form="clean")
+    network = NetworkConfig(base=8, multipliers=(1, 2), patch=1, label_form="clean", kinds=kinds)
     training = TrainingConfig(network=network, T=50)
     g = torch.Generator().manual_seed(0)
     weights = {

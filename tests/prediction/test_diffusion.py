@@ -11,6 +11,7 @@ import torch
 
 from strokediff.cohort.brain_slices import with_brain
 from strokediff.cohort.store import Cohort
+from strokediff.core.kinds import STROKE
 from strokediff.ct.axes import transposed
 from strokediff.ct.surroundings import Surroundings
 from strokediff.inference.estimation import METHODS, Estimation
@@ -45,12 +46,12 @@ def test_a_cut_is_the_models_decision_overruled(cohort: Cohort, model: Model) ->
     """It is the threshold 2 p - 1; the least lesion stays the model's; evaluations are shared."""
     patient = cohort.read("p0")
     estimations = [Estimation("avg"), Estimation("avg", cut=0.3), Estimation("avg", cut=0.7)]
-    decided = {"fast/avg": Decision(threshold=0.9, least_lesion_ml=0.01)}
-    found = DiffusionPredictor(replace(model, decisions=decided), estimations)(cohort, patient)
+    decided = {"fast/avg": (Decision(threshold=0.9, least_lesion_ml=0.01),)}
+    found = DiffusionPredictor(replace(model, chosen=decided), estimations)(cohort, patient)
     assert list(found) == ["avg", "avg-cut-0.3", "avg-cut-0.7"]
     for cut in (0.3, 0.7):
-        same = {"fast/avg": Decision(threshold=2 * cut - 1, least_lesion_ml=0.01)}
-        alone = DiffusionPredictor(replace(model, decisions=same), estimations[:1])(cohort, patient)
+        same = {"fast/avg": (Decision(threshold=2 * cut - 1, least_lesion_ml=0.01),)}
+        alone = DiffusionPredictor(replace(model, chosen=same), estimations[:1])(cohort, patient)
         np.testing.assert_array_equal(found[f"avg-cut-{cut}"].mask, alone["avg"].mask)
         np.testing.assert_array_equal(found[f"avg-cut-{cut}"].prob, alone["avg"].prob)
     assert found["avg-cut-0.3"].mask.sum() > found["avg-cut-0.7"].mask.sum()
@@ -79,13 +80,33 @@ def test_the_seed_and_the_name_fix_the_noise(cohort: Cohort, model: Model) -> No
 def test_the_models_decision_is_applied_and_recorded(cohort: Cohort, model: Model) -> None:
     patient = cohort.read("p0")
     plain = DiffusionPredictor(model)(cohort, patient)["sal"]
-    strict = {"fast/sal": Decision(threshold=0.5)}
-    fewer = DiffusionPredictor(replace(model, decisions=strict))
+    strict = {"fast/sal": (Decision(threshold=0.5),)}
+    fewer = DiffusionPredictor(replace(model, chosen=strict))
     assert fewer(cohort, patient)["sal"].mask.sum() < plain.mask.sum()
     assert fewer.settings["decisions"]["sal"]["threshold"] == 0.5
-    large = {"fast/sal": Decision(least_lesion_ml=1e6)}
-    none = DiffusionPredictor(replace(model, decisions=large))(cohort, patient)["sal"]
+    large = {"fast/sal": (Decision(least_lesion_ml=1e6),)}
+    none = DiffusionPredictor(replace(model, chosen=large))(cohort, patient)["sal"]
     assert not none.mask.any()
+
+
+def test_each_kind_is_cut_by_its_own_decision(
+    cohort_of_kinds: Cohort, checkpoint_of_kinds: Path
+) -> None:
+    """And recorded by its name; no voxel has two kinds, the more probable one has it."""
+    patient = cohort_of_kinds.read("p0")
+    model = load_model(checkpoint_of_kinds)
+    plain = DiffusionPredictor(model)(cohort_of_kinds, patient)["sal"]
+    outside = transposed(patient.m) == 0
+    assert plain.probs.shape == (2, *plain.labels.shape)
+    assert set(np.unique(plain.labels)) == {0, 1, 2} and not plain.labels[outside].any()
+    np.testing.assert_array_equal(plain.mask, (plain.prob >= 0.5) & ~outside)
+    wins = plain.probs.argmax(axis=0) + 1
+    np.testing.assert_array_equal(plain.labels[plain.mask], wins[plain.mask])
+    never = {"fast/sal": (Decision(), Decision(least_lesion_ml=1e6))}
+    predictor = DiffusionPredictor(replace(model, chosen=never))
+    found = predictor(cohort_of_kinds, patient)["sal"]
+    assert set(np.unique(found.labels)) == {0, 1} and predictor.kinds == STROKE
+    assert predictor.settings["decisions"]["sal"]["haemorrhage"]["least_lesion_ml"] == 1e6
 
 
 def test_the_network_is_shown_what_lies_beside_a_slice(cohort: Cohort) -> None:

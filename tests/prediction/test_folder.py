@@ -13,27 +13,34 @@ import numpy as np
 import pytest
 
 from strokediff.cohort.sources import spacing_known_beside
-from strokediff.cohort.store import Cohort, Patient
+from strokediff.cohort.store import Cohort, Patient, by_kind
+from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import UsageError
+from strokediff.evaluation.kinds import evaluate_kinds
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.prediction.folder import predict_cohort, read_record
 from strokediff.prediction.pairing import pair_cases
 from strokediff.prediction.prediction import Prediction
+from strokediff.prediction.scoring import evaluate_folders
 
 
 class Shifted:
-    """Finds the true lesion one pixel aside."""
+    """Finds the true lesion one pixel aside; of several kinds the last one wins."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, kinds: tuple[str, ...] = JOINED) -> None:
         self.settings: Mapping[str, Any] = {"seed": seed}
+        self.kinds = kinds
         self.asked: list[str] = []
 
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
         self.asked.append(patient.name)
-        mask = transposed(np.roll(patient.y, 1, axis=2) > 0)
-        return {"shifted": Prediction(mask, 0.75 * mask.astype(np.float32), 12, 4, 0.5)}
+        masks = by_kind(np.roll(patient.y, 1, axis=2), len(self.kinds))
+        numbers = np.arange(1, len(masks) + 1, dtype=np.uint8).reshape(-1, 1, 1, 1)
+        probs = np.stack([0.75 * transposed(mask).astype(np.float32) for mask in masks])
+        labels = transposed((masks * numbers).max(0))
+        return {"shifted": Prediction(labels, probs, 12, 4, 0.5)}
 
 
 def test_files_score_as_the_arrays_and_lie_on_the_cohorts_grid(
@@ -56,6 +63,44 @@ def test_files_score_as_the_arrays_and_lie_on_the_cohorts_grid(
         "evaluations_a_slice": 3.0,
         "seconds": 0.5,
     }
+
+
+def test_kinds_score_from_files_as_their_arrays(cohort_of_kinds: Cohort, tmp_path: Path) -> None:
+    """Masks and truth as maps of labels, also where kinds truly overlap; probabilities in 4D."""
+    names, out = ["p0", "p1"], tmp_path / "out"
+    shifted = Shifted(kinds=STROKE)
+    predict_cohort(cohort_of_kinds, names, shifted, ["shifted"], out)
+    folder = out / "shifted"
+    found = evaluate_folders(folder / "masks", out / "truth", folder / "probabilities")
+    assert found.confusion is not None and list(found.kinds) == list(STROKE)
+    for case in found.cases:
+        patient = cohort_of_kinds.read(case.case)
+        own = shifted(cohort_of_kinds, patient)["shifted"]
+        true = np.stack([transposed(mask) for mask in by_kind(patient.y, 2)])
+        pred = np.stack([own.labels == 1, own.labels == 2])
+        affine = np.diag([8.0, 8.0, 5.0, 1.0])
+        expected = evaluate_kinds(pred, true, STROKE, affine=affine, prob=own.probs)
+        for name, metrics in expected.parts().items():
+            told = case.parts()[name]
+            assert (told.dice, told.auc) == (metrics.dice, metrics.auc)
+            assert told.volume_true_ml == pytest.approx(metrics.volume_true_ml)
+        assert case.confusion == expected.confusion
+    assert [row.dice for row in found.rows] == [case.joined.dice for case in found.cases]
+    shape = nib.load(folder / "probabilities" / "p0.nii.gz").shape
+    assert shape == (16, 16, 5, 2)
+    told = json.loads((folder / "masks" / "cohort.json").read_text())
+    assert told["labels"] == {"infarct": 1, "haemorrhage": 2}
+
+
+def test_of_one_kind_nothing_declares_labels(cohort: Cohort, tmp_path: Path) -> None:
+    """The files are those of version 0.1.0."""
+    predict_cohort(cohort, ["p0"], Shifted(), ["shifted"], tmp_path)
+    assert not (tmp_path / "shifted" / "masks" / "cohort.json").exists()
+    assert json.loads((tmp_path / "truth" / "cohort.json").read_text()).keys() == {
+        "description",
+        "spacing",
+    }
+    assert not evaluate_folders(tmp_path / "shifted" / "masks", tmp_path / "truth").cases
 
 
 def test_a_stopped_run_goes_on_without_asking_twice(cohort: Cohort, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from strokediff.baselines.registry import baseline
 from strokediff.cohort.store import Cohort
+from strokediff.core.kinds import JOINED, STROKE
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.axes import transposed
 from strokediff.ct.grid import GridConfig
@@ -26,12 +27,18 @@ from strokediff.training.config import TrainingConfig
 NAMES = ("segresnet", "segdiff")
 
 
-def written(folder: Path, name: str, size: int = 16, scale: str = "small") -> Path:
+def written(
+    folder: Path,
+    name: str,
+    size: int = 16,
+    scale: str = "small",
+    kinds: tuple[str, ...] = JOINED,
+) -> Path:
     """An untrained network of that method, as a checkpoint."""
     torch.manual_seed(0)
-    module = baseline(name).build(size)
+    module = baseline(name).build(size, len(kinds))
     folder.mkdir()
-    training = TrainingConfig(network=NetworkConfig(base=8, multipliers=(1, 2)))
+    training = TrainingConfig(network=NetworkConfig(base=8, multipliers=(1, 2), kinds=kinds))
     config = CheckpointConfig(
         name=f"my {name}",
         method=name,
@@ -64,6 +71,18 @@ def test_the_checkpoint_predicts_as_the_network_in_memory(
     assert not found.prob[outside].any() and not found.mask[outside].any()
     assert found.evaluations == baseline(name).evaluations() * len(used)
     assert predictor.settings["model"]["name"] == f"my {name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_checkpoint_of_several_kinds_predicts_each(
+    cohort_of_kinds: Cohort, tmp_path: Path, name: str
+) -> None:
+    predictor = load_peer(written(tmp_path / "model", name, kinds=STROKE), ON_CPU)
+    assert predictor.kinds == STROKE
+    found = predictor(cohort_of_kinds, cohort_of_kinds.read("p0"))[name]
+    assert found.probs.shape == (2, 16, 16, 5) and found.labels.shape == (16, 16, 5)
+    assert not np.array_equal(found.probs[0], found.probs[1])
+    np.testing.assert_array_equal(found.mask, found.prob >= 0.5)
 
 
 def test_weights_of_another_scale_are_refused(tmp_path: Path) -> None:

@@ -105,8 +105,9 @@ class CrossedArm:
         module, task = self._built(found.config.training, found.config.grid.size)
         load_weights(module, found.weights, f"{checkpoint}: the weights are not of {self.name}")
         card = {"name": self.name, "sha256": found.config.sha256}
-        reader = _ReadBy(task=task)
-        return PeerPredictor(reader, module.eval().to(compute.device), compute, card)
+        reader, kinds = _ReadBy(task=task), found.config.training.network.kinds
+        module = module.eval().to(compute.device)
+        return PeerPredictor(reader, module, compute, card, kinds=kinds)
 
     def _built(self, config: TrainingConfig, size: int) -> tuple[nn.Module, Task]:
         """The untrained network and what trains it."""

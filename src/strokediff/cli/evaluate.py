@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from strokediff.evaluation.kinds import KindConfusion
     from strokediff.evaluation.summary import Summary
     from strokediff.prediction.pairing import Pair
 
@@ -35,6 +36,14 @@ def evaluate(
             "(found without this option where `segment` wrote them for all patients)."
         ),
     ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=VALUE,...",
+            help="Values of the kinds of lesion, e.g. infarct=1,haemorrhage=2 (2+3: two values); "
+            "by default what a cohort.json with the true masks declares.",
+        ),
+    ] = "",
     unit: Annotated[
         str,
         typer.Option(
@@ -47,12 +56,14 @@ def evaluate(
     """Score predicted lesion masks against true ones, per patient in 3D, in mm and mL (or pixels).
 
     Every true mask needs a prediction. A lesion that was missed altogether counts with Dice 0 and
-    the diagonal of the image's box as its distance.
+    the diagonal of the image's box as its distance. Where kinds of lesion are told apart, each is
+    scored alone and all joined, and it is told which was taken for which.
     """
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import track
 
+    from strokediff.prediction.labels import parsed_labels
     from strokediff.prediction.scoring import check_table, evaluate_folders
     from strokediff.util.plaintext import visible
 
@@ -62,19 +73,25 @@ def evaluate(
     def each(pairs: list[Pair]) -> Iterable[Pair]:
         return track(pairs, "Evaluating", console=console, transient=True)
 
-    found = evaluate_folders(pred_dir, truth_dir, probabilities, unit=unit, each=each)
+    given = parsed_labels(labels) if labels else None
+    found = evaluate_folders(pred_dir, truth_dir, probabilities, labels=given, unit=unit, each=each)
     for warning in found.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
     table, summary = found.write(output)
-    _print_summary(console, found.summary)
+    n = len(found.rows)
+    joined = f"{n} patients, lesions of any kind" if found.cases else f"{n} patients"
+    for title, own in {joined: found.summary, **found.kinds}.items():
+        _print_summary(console, title, own)
+    if found.confusion is not None:
+        _print_confusion(console, found.confusion)
     console.print(visible(f"Wrote {table} and {summary}"), highlight=False, markup=False)
 
 
-def _print_summary(console: Console, summary: Summary) -> None:
+def _print_summary(console: Console, title: str, summary: Summary) -> None:
     from rich.table import Table
 
     counts = summary.counts
-    table = Table(title=f"{counts['n_cases']} patients")
+    table = Table(title=title)
     for column in ("metric", "mean", "sd", "median", "n"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in summary.mean:
@@ -89,3 +106,20 @@ def _print_summary(console: Console, summary: Summary) -> None:
         f"Empty masks: both {counts['both_empty']}, only the prediction {counts['pred_empty']}, "
         f"only the truth {counts['truth_empty']}; without VDP {counts['vdp_excluded']}."
     )
+
+
+def _print_confusion(console: Console, found: KindConfusion) -> None:
+    """Lesions and voxels found as each kind, of those that touch a true lesion, by the true one."""
+    from rich.table import Table
+
+    table = Table(title="found as which kind, truly of which: lesions (voxels)")
+    table.add_column("found as")
+    for kind in found.kinds:
+        table.add_column(kind, justify="right")
+    for kind, lesions, voxels in zip(found.kinds, found.lesions, found.voxels, strict=True):
+        cells = (f"{n} ({v:,})" for n, v in zip(lesions, voxels, strict=True))
+        table.add_row(kind, *cells)
+    console.print(table)
+    shares = (found.lesions_right, found.voxels_right)
+    right = ("-" if share is None else f"{share:.0%}" for share in shares)
+    console.print("Kind right: {} of these lesions, {} of their voxels.".format(*right))

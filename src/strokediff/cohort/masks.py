@@ -38,11 +38,12 @@ class MaskReader:
 
         `InputError` if it lies on another grid, or holds values that are not declared.
         """
-        stored, masks = self._stored(path)
+        stored, masks = self.read(path)
         check_same_grid(stored, replace(ct.source, affine=ct.source.plain_affine))
         return np.stack([ct.from_source(mask) for mask in masks])
 
-    def _stored(self, path: Path) -> tuple[StoredArray, list[NDArray[np.bool_]]]:
+    def read(self, path: Path) -> tuple[StoredArray, list[NDArray[np.bool_]]]:
+        """The file as stored, and a mask of every kind on its axes; raises as `on`."""
         if not self.labels:
             mask = read_mask(path)
             return mask, [mask.array]

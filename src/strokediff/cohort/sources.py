@@ -192,6 +192,25 @@ def spacing_known_beside(folder: Path) -> bool:
     return True
 
 
+def labels_beside(folder: Path) -> Labels:
+    """Which values of masks are which kind, by the cohort.json in `folder` or its parent.
+
+    Empty where none says. Raises `InputError` for one that cannot be understood.
+    """
+    for file in (folder / "cohort.json", folder.absolute().parent / "cohort.json"):
+        try:
+            meta = read_json(file, _WHAT)
+        except InputError:
+            continue  # none, or none of ours
+        try:
+            labels = read_labels_of(meta)
+        except TypeError as error:
+            raise InputError(f"{file}: {error}. Mend it, or name the labels yourself.") from None
+        if labels:
+            return labels
+    return {}
+
+
 def _spacing_known(meta: Mapping[str, Any]) -> bool:
     """Of an imported or of a prepared cohort; older ones did not say, and know theirs."""
     origin = meta.get("origin")

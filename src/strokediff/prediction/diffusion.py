@@ -28,10 +28,20 @@ class DiffusionPredictor:
         return {
             "model": self.model.card.model_dump(),
             "estimations": {e.name: str(e) for e in self.estimations},
-            "decisions": {e.name: self.model.decision(e).model_dump() for e in self.estimations},
+            "decisions": {e.name: self._decided(e) for e in self.estimations},
             "seed": self.seed,
             "precision": self.model.compute.precision,
         }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The model's."""
+        return self.model.kinds
+
+    def _decided(self, estimation: Estimation) -> dict[str, Any]:
+        """What counts as a lesion; of several kinds by name."""
+        each = [decision.model_dump() for decision in self.model.decisions(estimation)]
+        return each[0] if len(each) == 1 else dict(zip(self.kinds, each, strict=True))
 
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
         """The patient's predictions by the estimations' names."""
@@ -42,6 +52,6 @@ class DiffusionPredictor:
                 {e.name: e.estimator(T) for e in self.estimations}, place.slices, context
             )
         return {
-            e.name: predicted(place, found[e.name], self.model.decision(e))
+            e.name: predicted(place, found[e.name], self.model.decisions(e))
             for e in self.estimations
         }

@@ -6,6 +6,10 @@
     OUT/truth/NAME.nii.gz                   the cohort's own label, on the same grid
     OUT/truth/cohort.json                   whether its spacing is known
 
+Of K > 1 kinds of lesion a mask holds k + 1 for kind k, as masks/cohort.json says, probabilities
+have K channels, and the truth is a map of labels, with values of their own where kinds overlap, as
+its cohort.json says.
+
 A patient's record is written last, so that an interrupted run goes on where it stopped.
 """
 
@@ -15,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -23,6 +28,7 @@ from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.images import save_like
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
+from strokediff.prediction.labels import as_labels, labels_with_overlaps, several
 from strokediff.prediction.place import CohortPatient
 from strokediff.prediction.prediction import Prediction, Predictor
 from strokediff.util.files import write_json
@@ -47,18 +53,25 @@ def predict_cohort(
     """
     known = "known" if cohort.spacing_known else "unknown"
     described = {"description": cohort.origin.get("description", ""), "spacing": known}
+    described |= {"labels": labels_with_overlaps(cohort.kinds)} if several(cohort.kinds) else {}
     whose = cohort.fingerprint
     records = {method: _Record(out / method, predictor.settings, whose) for method in methods}
     write_json(out / "truth" / "cohort.json", described)
+    if several(predictor.kinds):
+        labels = {kind: k for k, kind in enumerate(predictor.kinds, start=1)}
+        for method in methods:
+            write_json(out / method / "masks" / "cohort.json", {"labels": labels})
     for name in names:
         if not all(name in record for record in records.values()):
             patient = cohort.read(name)
             volume = CohortPatient(cohort, patient).ct
-            _save(volume, transposed(patient.y), out / "truth", "uint8")
+            _save(
+                volume, transposed(as_labels(patient.y, len(cohort.kinds))), out / "truth", "uint8"
+            )
             for method, found in predictor(cohort, patient).items():
                 folder = out / method
-                _save(volume, found.mask, folder / "masks", "uint8")
-                _save(volume, found.prob, folder / "probabilities", "float32")
+                _save(volume, found.labels, folder / "masks", "uint8")
+                _save(volume, _channels_last(found.probs), folder / "probabilities", "float32")
                 records[method].add(name, found)
         on_patient(name)
 
@@ -119,6 +132,11 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"{file}: not a record of predictions ({where}: {first['msg']}). {remedy}"
         ) from None
     return content
+
+
+def _channels_last(probs: NDArray[Any]) -> NDArray[Any]:
+    """(K, X, Y, Z) as (X, Y, Z, K), as files have them; (X, Y, Z) of one kind."""
+    return probs[0] if len(probs) == 1 else np.moveaxis(probs, 0, -1)
 
 
 def _save(volume: CT, array: NDArray[Any], folder: Path, dtype: str) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
 from strokediff.cohort.store import Cohort, Patient
+from strokediff.core.kinds import JOINED
 from strokediff.core.seeds import derive_seed
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
@@ -32,13 +33,14 @@ GPU_BATCH = 64
 
 @dataclass(frozen=True)
 class PeerPredictor:
-    """One trained network; lesion is where its probability is at least one half."""
+    """One trained network; lesion is where its probability is at least one half, kind by kind."""
 
     peer: Baseline
     module: nn.Module
     compute: Compute
     card: Mapping[str, Any]
     seed: int = 0
+    kinds: tuple[str, ...] = JOINED
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -62,7 +64,7 @@ class PeerPredictor:
 
     @torch.inference_mode()
     def _estimate(self, slices: Slices, seeds: list[int]) -> Tensor:
-        """y_0 (S, 1, H, W) of the slices, on the CPU."""
+        """y_0 (S, K, H, W) of the slices, on the CPU."""
         device = self.compute.device
         x, m = slices.seen(slices.x_0).to(device), slices.m.to(device)
         size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
@@ -74,7 +76,8 @@ class PeerPredictor:
                 )
                 for i in range(0, len(x), size)
             ]
-        return torch.cat(parts).float().cpu() if parts else slices.x_0
+        nothing = slices.x_0.expand(-1, len(self.kinds), -1, -1)
+        return torch.cat(parts).float().cpu() if parts else nothing
 
 
 def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredictor:
@@ -85,8 +88,9 @@ def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredi
         peer = baseline(config.method, config.scale or SCALES[0])
     except UsageError as error:
         raise InputError(f"{path / 'config.json'}: {error} Copy the checkpoint again.") from None
-    module = peer.build(config.grid.size, len(config.training.network.kinds))
+    kinds = config.training.network.kinds
+    module = peer.build(config.grid.size, len(kinds))
     scale = f"'{config.method}' at scale '{config.scale}'"
     load_weights(module, checkpoint.weights, f"{path}: the weights do not fit {scale}")
     card = {"name": config.name, "method": config.method, "sha256": config.sha256}
-    return PeerPredictor(peer, module.eval().to(compute.device), compute, card, seed)
+    return PeerPredictor(peer, module.eval().to(compute.device), compute, card, seed, kinds)

@@ -45,7 +45,7 @@ class Predicted:
 
     @property
     def probabilities(self) -> Path:
-        """The probabilities of lesion."""
+        """The probabilities of lesion, a channel a kind."""
         return self.out / self.name / "probabilities"
 
     @property

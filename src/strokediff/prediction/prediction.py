@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,16 +18,28 @@ from strokediff.segmentation.read_out import read_out
 
 @dataclass(frozen=True)
 class Prediction:
-    """Lesion `mask` and its probability (X, Y, Z) on the cohort's grid; what it took.
+    """`labels` (X, Y, Z) and probabilities (K, X, Y, Z) on the cohort's grid; what it took.
 
-    `evaluations` are those of the network over all `slices` that show brain.
+    A label is 0 or k + 1, lesion of kind k. `evaluations` are those of the network over all
+    `slices` that show brain.
     """
 
-    mask: NDArray[np.bool_]
-    prob: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    probs: NDArray[np.float32]
     evaluations: int
     slices: int
     seconds: float
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Lesion of any kind."""
+        return self.labels > 0
+
+    @property
+    def prob(self) -> NDArray[np.float32]:
+        """Of lesion of any kind: that of the most probable one."""
+        found: NDArray[np.float32] = self.probs.max(axis=0)
+        return found
 
 
 class Predictor(Protocol):
@@ -38,13 +50,19 @@ class Predictor(Protocol):
         """All that its predictions depend on beside the patient; plain JSON."""
         ...
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of lesion that it tells apart, in the order of their labels."""
+        ...
+
     def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
         """The patient's predictions by the name of the method."""
         ...
 
 
-def predicted(place: Place, found: Timed, decision: Decision) -> Prediction:
-    """What `decision` counts as a lesion of an estimate: the same steps for every method."""
-    read, estimate = read_out(place, found.estimate.y_0, decision), found.estimate
+def predicted(place: Place, found: Timed, decisions: Decision | Sequence[Decision]) -> Prediction:
+    """What `decisions` count as lesions of an estimate: the same steps for every method."""
+    read, estimate = read_out(place, found.estimate.y_0, decisions), found.estimate
+    probs = np.stack([one.prob for one in read.kinds])
     slices = len(place.slices.keys)
-    return Prediction(read.mask, read.prob, estimate.evaluations, slices, found.seconds)
+    return Prediction(read.labels, probs, estimate.evaluations, slices, found.seconds)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from strokediff.cohort.masks import Labels
 from strokediff.cohort.sources import spacing_known_beside
-from strokediff.ct.nifti.masks import check_same_grid, read_mask, read_probability
+from strokediff.ct.nifti.masks import check_same_grid
 from strokediff.errors import InputError, UsageError, raise_all
+from strokediff.evaluation.kinds import (
+    KindConfusion,
+    KindMetrics,
+    confusion_of,
+    evaluate_case_of_kinds,
+)
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.summary import Summary, summarize
-from strokediff.evaluation.tables import format_csv, format_json, is_metrics
+from strokediff.evaluation.tables import format_csv, format_csv_of_kinds, format_json, is_metrics
 from strokediff.evaluation.unit import Unit
+from strokediff.prediction.labels import KindsReader, several
 from strokediff.prediction.pairing import Pair, listed, pair_cases
 from strokediff.util.files import write_text
 
@@ -20,6 +28,9 @@ from strokediff.util.files import write_text
 @dataclass(frozen=True)
 class Evaluation:
     """A row a patient, the summary over them, and what to know of either.
+
+    Of several kinds of lesion both are of all joined, and `cases` has each kind, a patient;
+    otherwise there are none.
 
     >>> found = evaluate_folders("masks", "scans/labels")
     >>> [(row.case, round(row.dice, 1)) for row in found.rows]
@@ -31,6 +42,25 @@ class Evaluation:
     rows: list[CaseMetrics]
     summary: Summary
     warnings: list[str]
+    cases: Sequence[KindMetrics] = ()
+
+    @classmethod
+    def of(cls, found: Sequence[CaseMetrics | KindMetrics], warnings: list[str]) -> Evaluation:
+        """Of all patients' metrics, by kind or not."""
+        cases = [case for case in found if isinstance(case, KindMetrics)]
+        rows = [case.joined if isinstance(case, KindMetrics) else case for case in found]
+        return cls(rows, summarize(rows), warnings, cases)
+
+    @property
+    def kinds(self) -> dict[str, Summary]:
+        """The summary of each kind of lesion, where they are told apart."""
+        names = list(self.cases[0].kinds) if self.cases else []
+        return {kind: summarize([case.kinds[kind] for case in self.cases]) for kind in names}
+
+    @property
+    def confusion(self) -> KindConfusion | None:
+        """Which kind was taken for which, over all patients; None where none are told apart."""
+        return confusion_of(self.cases) if self.cases else None
 
     def write(self, table: str | Path) -> tuple[Path, Path]:
         """Write the rows to `table` (.csv) and the summary beside it (.json); returns both.
@@ -42,8 +72,9 @@ class Evaluation:
         ['metrics.csv', 'metrics.json']
         """
         csv, json = check_table(table)
-        write_text(csv, format_csv(self.rows))
-        write_text(json, format_json(self.summary))
+        table_of = format_csv_of_kinds(self.cases) if self.cases else format_csv(self.rows)
+        write_text(csv, table_of)
+        write_text(json, format_json(self.summary, self.kinds, self.confusion))
         return csv, json
 
 
@@ -52,6 +83,7 @@ def evaluate_folders(
     truth: str | Path,
     probabilities: str | Path | None = None,
     *,
+    labels: Labels | None = None,
     unit: str = "auto",
     each: Callable[[list[Pair]], Iterable[Pair]] = lambda pairs: pairs,
 ) -> Evaluation:
@@ -59,9 +91,12 @@ def evaluate_folders(
 
     Masks are NAME.nii.gz, or NAME/lesion_mask.nii.gz as `segment` writes them; every true one
     needs a prediction on the same grid. `probabilities` are for the AUC, found without this where
-    `segment` wrote them for all. `unit` is mm, px for images without spacing, or auto: px where a
-    cohort.json beside the true masks says so. `each` may show how far it is. Raises `InputError`
-    that names every unsuitable file, `UsageError` for an unknown unit.
+    `segment` wrote them for all. Kinds of lesion are told apart where truth and predictions declare
+    the values of their masks: `segment` and `predict` do so for theirs, a cohort.json with "labels"
+    for other folders, and else `labels`, such as {"infarct": (1,), "haemorrhage": (2,)}. Values
+    that are not declared are refused. `unit` is mm, px for images without spacing, or auto: px
+    where a cohort.json beside the true masks says so. `each` may show how far it is. Raises
+    `InputError` that names every unsuitable file, `UsageError` for an unknown unit.
 
     >>> found = evaluate_folders("masks", "scans/labels")
     >>> round(found.summary.mean["dice"], 1), round(found.summary.mean["volume_true_ml"], -1)
@@ -73,14 +108,16 @@ def evaluate_folders(
     if extra:
         left_out = f"{len(extra)} predictions have no true mask and are left out: {listed(extra)}"
         warnings = [left_out, *warnings]
-    rows, problems = [], []
+    reader = KindsReader.of(Path(truth), [pair.pred for pair in pairs], labels)
+    found: list[CaseMetrics | KindMetrics] = []
+    problems = []
     for pair in each(pairs):
         try:
-            rows.append(_row(pair, chosen))
+            found.append(_row(pair, reader, chosen))
         except InputError as error:
             problems.append(error)
     raise_all(problems)
-    return Evaluation(rows, summarize(rows), warnings)
+    return Evaluation.of(found, warnings)
 
 
 def check_table(table: str | Path) -> tuple[Path, Path]:
@@ -108,18 +145,23 @@ def _unit(name: str, truth: Path) -> tuple[Unit, list[str]]:
     return Unit(name), ["spacing is unknown, so mm and mL are nominal."] if nominal else []
 
 
-def _row(pair: Pair, unit: Unit) -> CaseMetrics:
-    true, pred = read_mask(pair.true), read_mask(pair.pred)
-    check_same_grid(pred, true)
-    prob = None
+def _row(pair: Pair, reader: KindsReader, unit: Unit) -> CaseMetrics | KindMetrics:
+    """The patient's metrics; by kind where several are told apart."""
+    (true_file, true), (pred_file, pred) = reader.truth(pair.true), reader.prediction(pair.pred)
+    check_same_grid(pred_file, true_file)
+    affine, prob = true_file.affine, None
     if pair.prob is not None:
-        prob = read_probability(pair.prob)
-        check_same_grid(prob, true)
+        prob_file, prob = reader.probabilities(pair.prob, pair.pred)
+        check_same_grid(prob_file, true_file)
+    if several(reader.kinds):
+        return evaluate_case_of_kinds(
+            pair.case, reader.kinds, pred, true, affine=affine, prob=prob, unit=unit
+        )
     return evaluate_case(
         pair.case,
-        mask_pred=pred.array,
-        mask_true=true.array,
-        affine=true.affine,
-        prob=None if prob is None else prob.array,
+        mask_pred=pred[0],
+        mask_true=true[0],
+        affine=affine,
+        prob=None if prob is None else prob[0],
         unit=unit,
     )
