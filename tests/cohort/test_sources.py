@@ -163,3 +163,12 @@ def test_spacing_is_unknown_where_the_truth_or_its_parent_says_so(tmp_path: Path
     assert not spacing_known_beside(labels)
     (tmp_path / "cohort.json").write_text("no JSON of ours")
     assert spacing_known_beside(labels)
+
+
+def test_folders_of_one_data_set_have_its_patients_together() -> None:
+    scanned = FolderRecord("real", data_set="made-up", patient={"p_049": "049", "p_050": "050"})
+    made = FolderRecord("lesions put in", data_set="made-up", patient={"x_0": "049", "x_1": "049"})
+    other = FolderRecord("another", patient={"q_049": "049"})
+    told = Sources({Path("a"): scanned, Path("b"): made, Path("c"): other})
+    people = told.people(["p_049", "p_050", "x_0", "x_1", "q_049"])
+    assert people == {"p_049": ["p_049", "x_0", "x_1"], "p_050": ["p_050"], "q_049": ["q_049"]}

@@ -28,6 +28,8 @@ class FolderRecord:
     `split` maps a scan to the part that its data set declares for it, `patient` to whom it is of
     where the data set has several scans of a patient. `spacing_note` says what of a known spacing
     is assumed rather than read from the scans. `labels` are the values of each kind of lesion.
+    Folders of one `data_set` call a patient alike: lesions put into somebody's scan are on the side
+    of a split where that scan is.
     """
 
     description: str
@@ -36,6 +38,7 @@ class FolderRecord:
     spacing_note: str | None = None
     partial_heads: bool = False
     labels: Labels = field(default_factory=dict)
+    data_set: str | None = None
     split: Mapping[str, str] = field(default_factory=dict)
     patient: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,6 +59,7 @@ class FolderRecord:
                 spacing_note=_text(meta, "spacing_note"),
                 partial_heads=meta.get("partial_heads") is True,
                 labels=read_labels_of(meta),
+                data_set=_text(meta, "data_set"),
                 split=_split(file, _object(meta, "declared_split")),
                 patient=_people(_object(meta, "patients")),
             )
@@ -148,10 +152,11 @@ class Sources:
         self, scans: Iterable[str], same: Sequence[tuple[str, ...]] = ()
     ) -> dict[str, list[str]]:
         """Scans by patient; each is called as the first of its scans. See `split` for `same`."""
-        found: dict[tuple[Path | None, str], list[str]] = defaultdict(list)
+        found: dict[tuple[Path | str | None, str], list[str]] = defaultdict(list)
         for name in scans:
             home = next(((f, r) for f, r in self.records.items() if name in r.patient), None)
-            found[(home[0], home[1].patient[name]) if home else (None, name)].append(name)
+            who = (home[1].data_set or home[0], home[1].patient[name]) if home else (None, name)
+            found[who].append(name)
         groups = _joined([*found.values(), *map(list, same)])
         return {sorted(names)[0]: sorted(names) for names in groups}
 
@@ -261,7 +266,7 @@ def _text(meta: Mapping[str, Any], key: str) -> str | None:
 
 
 def _describe(meta: Mapping[str, Any]) -> str:
-    if "settings" not in meta:
+    if "settings" not in meta or "description" in meta:
         return _text(meta, "description") or "unnamed"
     settings, cases = _object(meta, "settings"), meta.get("cases", [])
     if not isinstance(cases, list) or not isinstance(settings["anatomies"], list):
