@@ -29,6 +29,13 @@ def phantom(
         Path | None,
         typer.Option(help="Folder of lesion masks in MNI space for the outlines of infarcts."),
     ] = None,
+    backgrounds: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of labelled scans, as 'import' writes it: lesions are put into those "
+            "real heads whose label is empty."
+        ),
+    ] = None,
     matrix: Annotated[int, typer.Option(min=32, help="Pixels along a row.")] = 512,
     slices: Annotated[
         int | None, typer.Option(min=1, help="Number of slices, from the vertex down; default all.")
@@ -55,12 +62,37 @@ def phantom(
     from rich.console import Console
     from rich.progress import Progress
 
+    from strokediff.phantom.backgrounds import Backgrounds, write_backgrounds
     from strokediff.phantom.cohort import write_cohort
     from strokediff.phantom.labels import label_atlases
     from strokediff.phantom.masks import MaskShapes
     from strokediff.phantom.template import WheelSource
 
     console = Console(quiet=quiet)
+    at_once = jobs or os.cpu_count() or 1
+    outlines = MaskShapes.from_folder(lesions) if lesions else None
+    if backgrounds is not None:
+        heads = Backgrounds.read(backgrounds)
+        if heads.with_lesion:
+            console.print(
+                f"{len(heads.scans)} lesion-free scans in {backgrounds}; "
+                f"{len(heads.with_lesion)} with a lesion are left out"
+            )
+        with Progress(console=console, disable=quiet) as progress:
+            task = progress.add_task(f"{kind.value} in real heads", total=number)
+            paths = write_backgrounds(
+                number,
+                kind.value,
+                heads,
+                out,
+                seed,
+                empty_fraction=empty_fraction,
+                shapes=outlines,
+                jobs=at_once,
+                on_case=lambda _name, _made: progress.advance(task),
+            )
+        console.print(f"{len(paths)} heads in {out} (images, labels, brain, cohort.json)")
+        return
     with Progress(console=console, disable=quiet) as progress:
         task = progress.add_task(f"{kind.value} phantoms", total=number)
         paths = write_cohort(
@@ -73,8 +105,8 @@ def phantom(
             thickness_mm=thickness,
             empty_fraction=empty_fraction,
             atlases=label_atlases(labels) if labels else (WheelSource(),),
-            shapes=MaskShapes.from_folder(lesions) if lesions else None,
-            jobs=jobs or os.cpu_count() or 1,
+            shapes=outlines,
+            jobs=at_once,
             on_case=lambda _name, _made: progress.advance(task),
         )
     console.print(f"{len(paths)} phantoms in {out} (images, labels, brain, cohort.json)")

@@ -1,0 +1,164 @@
+"""`write_backgrounds`: many heads in a folder; resumable, every case whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from strokediff.errors import UsageError
+from strokediff.phantom.backgrounds.effects import LABELS
+from strokediff.phantom.backgrounds.make import put_lesions, studied
+from strokediff.phantom.backgrounds.source import Background, Backgrounds
+from strokediff.phantom.cohort import FOLDERS, finished_cases
+from strokediff.phantom.lesions import LesionShapes
+from strokediff.phantom.params import LesionKind
+from strokediff.util.files import atomic_path, write_json
+from strokediff.util.processes import in_processes
+from strokediff.version import __version__
+
+AT_ONCE = 6
+"""Cases made of a background while it is in memory."""
+CARRIED = ("data_set", "licence", "spacing", "spacing_note", "partial_heads")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cases to make of one background."""
+
+    background: Background
+    indices: tuple[int, ...]
+
+
+def write_backgrounds(
+    n: int,
+    kind: LesionKind,
+    backgrounds: Backgrounds,
+    out: str | Path,
+    seed: int = 0,
+    *,
+    empty_fraction: float = 0.05,
+    shapes: LesionShapes | None = None,
+    jobs: int = 1,
+    on_case: Callable[[str, bool], None] | None = None,
+) -> list[Path]:
+    """Write heads 0 ... n-1 of the cohort `seed` into `out`; return their image paths.
+
+    Head i depends on (seed, i), the backgrounds and the settings alone, never on n; each
+    background is used once before one is used again. Layout and resuming are those of
+    `strokediff.phantom.write_cohort`; the labels hold 1 for infarct and 2 for haemorrhage, and
+    `patients` of cohort.json says whose scan each is.
+    """
+    out = Path(out)
+    if n < 1:
+        raise UsageError(f"the number of heads is {n}: expected 1 or more")
+    settings = {
+        "kind": kind,
+        "seed": seed,
+        "empty_fraction": empty_fraction,
+        "anatomies": [scan.name for scan in backgrounds.scans],
+        "lesion_shapes": shapes.name if shapes else "procedural",
+    }
+    cases = finished_cases(out, settings)
+    names = [f"{kind}_{index:04d}" for index in range(n)]
+    missing = [i for i, name in enumerate(names) if not (name in cases and _is_whole(out, name))]
+    make = partial(
+        _make, out=out, kind=kind, seed=seed, empty_fraction=empty_fraction, shapes=shapes
+    )
+    for name in names:
+        if on_case and names.index(name) not in set(missing):
+            on_case(name, False)
+    for made in in_processes(make, tasks(missing, backgrounds.scans, seed), jobs):
+        for case in made:
+            cases[case["name"]] = case
+        _write_index(out, settings, backgrounds, cases)
+        for case in made:
+            if on_case:
+                on_case(case["name"], True)
+    return [out / "images" / f"{name}.nii.gz" for name in names]
+
+
+def tasks(missing: Sequence[int], scans: Sequence[Background], seed: int) -> list[Task]:
+    """Cases by background, few at a time; the backgrounds take turns in an order of the seed's."""
+    count = len(scans)
+    found: dict[tuple[int, int], list[int]] = {}
+    for index in missing:
+        turn, place = divmod(index, count)
+        order = np.random.default_rng([seed, turn, 25]).permutation(count)
+        found.setdefault((turn // AT_ONCE, int(order[place])), []).append(index)
+    return [Task(scans[which], tuple(own)) for (_, which), own in found.items()]
+
+
+def _make(
+    task: Task,
+    out: Path,
+    kind: LesionKind,
+    seed: int,
+    empty_fraction: float,
+    shapes: LesionShapes | None,
+) -> list[dict[str, Any]]:
+    """Make the cases of one background and return what is known of them."""
+    import torch
+
+    torch.set_num_threads(1)
+    ct, head = studied(task.background)
+    made = []
+    for index in task.indices:
+        name = f"{kind}_{index:04d}"
+        phantom = put_lesions(
+            ct, head, kind, (seed, index), empty_fraction=empty_fraction, shapes=shapes
+        )
+        arrays = (phantom.hu, phantom.lesion.astype(np.uint8), phantom.brain.astype(np.uint8))
+        _write(arrays, phantom.affine, out, name)
+        background = {"background": task.background.name, "patient": task.background.patient}
+        made.append({"name": name, **background, **phantom.meta})
+    return made
+
+
+def _is_whole(out: Path, name: str) -> bool:
+    return all((out / folder / f"{name}.nii.gz").is_file() for folder in FOLDERS)
+
+
+def _write(
+    arrays: Sequence[NDArray[Any]], affine: NDArray[np.float64], out: Path, name: str
+) -> None:
+    for folder, array in zip(FOLDERS, arrays, strict=True):
+        image = nib.Nifti1Image(array, affine)
+        image.set_qform(affine, code=0)
+        image.set_sform(affine, code=1)
+        image.header.set_xyzt_units("mm")
+        image.header["descrip"] = b"strokediff, synthetic lesion"
+        with atomic_path(out / folder / f"{name}.nii.gz") as part:
+            nib.save(image, part)
+
+
+def _write_index(
+    out: Path,
+    settings: dict[str, Any],
+    backgrounds: Backgrounds,
+    cases: dict[str, dict[str, Any]],
+) -> None:
+    """Rewrite cohort.json, cases in order of their names."""
+    told = backgrounds.text("description") or backgrounds.folder.name
+    ordered = [cases[name] for name in sorted(cases)]
+    content = {
+        "format": 1,
+        "generator": f"strokediff {__version__}",
+        "description": (
+            f"synthetic lesions ({settings['kind']}, seed {settings['seed']}, shapes "
+            f"{settings['lesion_shapes']}) in real lesion-free heads of: {told}"
+        ),
+        **{key: backgrounds.record[key] for key in CARRIED if key in backgrounds.record},
+        "labels": LABELS,
+        "patients": {case["name"]: {"patient": case["patient"]} for case in ordered},
+        "settings": settings,
+        "cases": ordered,
+    }
+    write_json(out / "cohort.json", json.loads(json.dumps(content)))
