@@ -10,8 +10,9 @@ import pytest
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.lesions import Lesions
 from strokediff.ct.volume import CT, Source
-from strokediff.segmentation.measure import measure
-from strokediff.segmentation.read_out import ReadOut
+from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.measure import Spread, measure
+from strokediff.segmentation.read_out import OneKind, ReadOut
 
 
 def volume_of(z: np.ndarray) -> CT:
@@ -43,8 +44,8 @@ def test_the_volume_of_the_mask_and_of_its_file(z: np.ndarray, differs: bool) ->
     mask = np.zeros(volume.hu.shape, bool)
     mask[10:30, 10:30, 2:5] = True
     brain = BrainMask(np.ones_like(mask), 1400.0, (), False)
-    read = ReadOut(mask.astype(np.float32), mask, Lesions(volume, mask))
-    found = measure(volume, read, 0.0, brain, 1.5, (None, "none"))
+    read = ReadOut((OneKind(mask.astype(np.float32), mask, Lesions(volume, mask)),))
+    found = measure(volume, read, {"lesion": Decision()}, brain, {"lesion": Spread(1.5, None, "")})
     own = volume.mask_volume_mm3(mask) / 1000
     assert found.volume_ml == pytest.approx(own)
     assert (abs(found.mask_file_volume_ml - own) > 0.005) == differs

@@ -66,7 +66,7 @@ def test_lesion_is_where_y_0_reaches_the_threshold(
     y_0: Tensor, threshold: float, blocks: int
 ) -> None:
     found = read_out(Plain(), y_0, Decision(threshold=threshold))
-    assert len(found.lesions.volume_ml) == blocks
+    assert len(found.kinds[0].lesions.volume_ml) == blocks
 
 
 @pytest.mark.parametrize(("least", "blocks"), [(0.0, 2), (0.2, 1), (0.8, 0)])
@@ -75,7 +75,7 @@ def test_lesions_smaller_than_the_least_are_left_out(
 ) -> None:
     """The blocks have 36 and 6 voxels of 0.02 mL; the probability keeps both."""
     found = read_out(Plain(), y_0, Decision(least_lesion_ml=least))
-    sizes = sorted(found.lesions.volume_ml)
+    sizes = sorted(found.kinds[0].lesions.volume_ml)
     assert sizes == pytest.approx([6 * VOXEL_ML, 36 * VOXEL_ML])
     kept = [size for size in sizes if size >= least]
     assert len(kept) == blocks

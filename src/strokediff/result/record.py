@@ -10,7 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from strokediff.core.kinds import JOINED
 from strokediff.version import __version__
+
+(ANY_KIND,) = JOINED
+"""What all kinds of lesion are called where they are joined."""
 
 
 class _Frozen(BaseModel):
@@ -18,7 +22,7 @@ class _Frozen(BaseModel):
 
 
 class Lesion(_Frozen):
-    """One connected lesion (26 neighbours): its volume, mL, and its centroid, RAS+ mm.
+    """One connected lesion (26 neighbours): its volume, mL, its centroid, RAS+ mm, and its kind.
 
     >>> from pathlib import Path
     >>> record = Record.model_validate_json(Path("result/result.json").read_text())
@@ -29,6 +33,41 @@ class Lesion(_Frozen):
 
     volume_ml: float = Field(ge=0, description="Volume, mL.")
     centroid_mm: tuple[float, float, float] = Field(description="Centroid, RAS+ mm.")
+    kind: str = Field(ANY_KIND, description="One of `kinds`.")
+
+
+class KindFigures(_Frozen):
+    """What was measured of one kind of lesion; its label in the mask's file is its place + 1."""
+
+    name: str
+    volume_ml: float = Field(ge=0, description="Volume of its mask, mL.")
+    n_lesions: int = Field(ge=0)
+    threshold: float = Field(description="Lesion where y_0, in [-1, 1], is at least this.")
+    least_lesion_ml: float = Field(ge=0, description="Smaller lesions were left out.")
+    doubt_ml: float = Field(ge=0, description="Entropy over the brain, bit mL.")
+    volume_interval_ml: tuple[float, float] | None
+    volume_interval_kind: str
+
+
+class Reason(_Frozen):
+    """Why the result may not be trusted: what was measured, what was expected, what to do."""
+
+    check: str = Field(description="Which check says so.")
+    text: str
+    measured: float | None = None
+    expected: tuple[float | None, float | None] | None = Field(
+        None, description="From and to; null where there is no such bound."
+    )
+
+
+class Trust(_Frozen):
+    """Whether the scan is like those that the model can be trusted on."""
+
+    ok: bool
+    reasons: tuple[Reason, ...] = ()
+    unlikeness: float | None = Field(
+        None, ge=0, description="Of the scan from those of the training; above 1 is a reason."
+    )
 
 
 class UnusableSlice(_Frozen):
@@ -61,6 +100,10 @@ class ModelCard(_Frozen):
     steps: int
     sha256: str = Field(description="Of the weights.")
     strokediff: str = Field(description="The version that trained it.")
+    statements: dict[str, str] = Field(
+        default_factory=dict,
+        description='What it does and does not on real patients, by kind or for all ("lesion").',
+    )
 
 
 class Fingerprint(_Frozen):
@@ -81,7 +124,10 @@ class Figures(_Frozen):
         ge=0, description="Volume as the mask's file measures it; another for uneven slices."
     )
     n_lesions: int = Field(ge=0)
-    lesions: tuple[Lesion, ...] = Field(description="Largest first.")
+    lesions: tuple[Lesion, ...] = Field(description="Of all kinds, largest first.")
+    kinds: tuple[KindFigures, ...] = Field(
+        (), description="Kind by kind, in the order of the labels; the other figures are of all."
+    )
     brain_volume_ml: float = Field(ge=0, description="Intracranial contents, mL.")
     spacing_mm: tuple[float, float, float] = Field(description="x, y and along the slices, mm.")
     truncated: bool = Field(description="Brain or lesion reach the edge of the scan.")
@@ -91,6 +137,7 @@ class Figures(_Frozen):
     doubt_ml: float = Field(ge=0, description="Entropy over the brain, bit mL.")
     volume_interval_ml: tuple[float, float] | None
     volume_interval_kind: str
+    trust: Trust | None = Field(None, description="None of results before there was any.")
 
 
 class Provenance(_Frozen):
@@ -105,8 +152,12 @@ class Provenance(_Frozen):
 
     model: ModelCard
     method: str
-    threshold: float = Field(description="Lesion where y_0, in [-1, 1], is at least this.")
-    least_lesion_ml: float = Field(description="Smaller lesions were left out.")
+    threshold: float | None = Field(
+        description="Lesion where y_0, in [-1, 1], is at least this; null if `kinds` differ."
+    )
+    least_lesion_ml: float | None = Field(
+        description="Smaller lesions were left out; null if `kinds` differ."
+    )
     preset: str
     transition: str
     fusion: str | None

@@ -126,7 +126,7 @@ class Calibration(BaseModel):
     @property
     def enough(self) -> bool:
         """Whether so many patients can promise the level: ceil((n + 1) level) <= n."""
-        return math.ceil((self.n + 1) * self.level) <= self.n
+        return self.n >= needed(self.level)
 
     def interval_ml(self, found: Measured) -> tuple[float, float]:
         """The interval around a found volume, mL; never below 0."""
@@ -146,17 +146,34 @@ def conformal(
         raise ValueError(
             f"expected as many found as true volumes, got {len(found)}, {len(true_ml)}"
         )
-    scores = sorted(FORMS[form].score(f, t) for f, t in zip(found, true_ml, strict=True))
-    rank = min(len(scores), math.ceil((len(scores) + 1) * level))
+    scores = [FORMS[form].score(f, t) for f, t in zip(found, true_ml, strict=True)]
     return Calibration.model_validate(
         {
             "form": form,
-            "quantile": scores[rank - 1],
+            "quantile": quantile_of(scores, level),
             "level": level,
             "n": len(scores),
             "population": population,
         }
     )
+
+
+def quantile_of(scores: Sequence[float], level: float) -> float:
+    """The ceil((n + 1) level)-th smallest of n scores; the largest if n is too small."""
+    rank = min(len(scores), math.ceil((len(scores) + 1) * level))
+    return sorted(scores)[rank - 1]
+
+
+def needed(level: float) -> int:
+    """The fewest patients that can promise the level: the least n of ceil((n + 1) level) <= n.
+
+    >>> needed(0.9), needed(0.95)
+    (9, 19)
+    """
+    n = max(1, math.floor(level / (1 - level)) - 1)
+    while math.ceil((n + 1) * level) > n:
+        n += 1
+    return n
 
 
 def narrowest(found: Sequence[Measured], true_ml: Sequence[float], level: float = 0.9) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,15 @@ from strokediff.ct.nifti.images import mask_file_ml
 from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
-from strokediff.result.record import Figures, InputRecord, Lesion, UnusableSlice
+from strokediff.result.record import (
+    ANY_KIND,
+    Figures,
+    InputRecord,
+    KindFigures,
+    Lesion,
+    UnusableSlice,
+)
+from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Measured, spread_ml
 from strokediff.segmentation.model import Model
 from strokediff.segmentation.place import Place
@@ -20,24 +31,43 @@ from strokediff.util.plaintext import escaped
 CUT_OFF_WARNING = 0.01
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How unsure a volume is: the entropy over the brain, bit mL, and its interval, mL."""
+
+    doubt_ml: float
+    interval_ml: tuple[float, float] | None
+    interval_kind: str
+
+
 def measure(
     ct: CT,
     found: ReadOut,
-    least_lesion_ml: float,
+    decisions: Mapping[str, Decision],
     brain: BrainMask,
-    doubt_ml: float,
-    interval: tuple[tuple[float, float] | None, str],
+    spreads: Mapping[str, Spread],
 ) -> Figures:
-    """The figures of the mask on the scan's own grid; slices are counted from 1 at the bottom."""
-    mm3 = ct.mask_volume_mm3(found.mask)
+    """The figures of the masks on the scan's own grid; slices are counted from 1 at the bottom.
+
+    `decisions` are by kind of lesion, in order; `spreads` by kind and, for all joined, "lesion".
+    """
+    mm3, every = ct.mask_volume_mm3(found.mask), spreads[ANY_KIND]
     file_ml = mask_file_ml(ct, found.mask)
-    lesions = found.lesions.describe(least_lesion_ml)
+    lesions = tuple(
+        Lesion(**described, kind=kind)
+        for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
+        for described in own.lesions.describe(decision.least_lesion_ml)
+    )
     return Figures(
         volume_ml=mm3 / 1000,
         volume_mm3=mm3,
         mask_file_volume_ml=file_ml,
         n_lesions=len(lesions),
-        lesions=tuple(Lesion(**one) for one in lesions),
+        lesions=tuple(sorted(lesions, key=lambda lesion: -lesion.volume_ml)),
+        kinds=tuple(
+            _of_kind(ct, own.mask, kind, decision, lesions, spreads[kind])
+            for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
+        ),
         brain_volume_ml=brain.volume_ml,
         spacing_mm=ct.spacing_mm,
         truncated=bool(brain.truncated or _touches_border(found.mask)),
@@ -46,9 +76,28 @@ def measure(
             UnusableSlice(slice=k + 1, why=why) for k, why in brain.unusable.items()
         ),
         input=input_record(ct),
-        doubt_ml=doubt_ml,
-        volume_interval_ml=interval[0],
-        volume_interval_kind=interval[1],
+        doubt_ml=every.doubt_ml,
+        volume_interval_ml=every.interval_ml,
+        volume_interval_kind=every.interval_kind,
+    )
+
+
+def _of_kind(
+    ct: CT,
+    mask: NDArray[np.bool_],
+    kind: str,
+    decision: Decision,
+    lesions: Sequence[Lesion],
+    spread: Spread,
+) -> KindFigures:
+    return KindFigures(
+        name=kind,
+        volume_ml=ct.mask_volume_mm3(mask) / 1000,
+        n_lesions=sum(lesion.kind == kind for lesion in lesions),
+        **decision.model_dump(),
+        doubt_ml=spread.doubt_ml,
+        volume_interval_ml=spread.interval_ml,
+        volume_interval_kind=spread.interval_kind,
     )
 
 
@@ -90,25 +139,42 @@ def cut_off(fraction: float) -> list[str]:
     ]
 
 
-def volume_interval(
+def spread_of(
+    kind: str,
     measured: Measured,
     brain_ml: float,
     estimate: LabelEstimate,
     place: Place,
     model: Model,
     estimation: Estimation,
+) -> Spread:
+    """How unsure the volume of a kind of lesion is; `kind` "lesion" is all joined."""
+    interval, what = _interval(kind, measured, estimate, place, model, estimation)
+    if interval is not None:
+        interval = (interval[0], min(interval[1], brain_ml))
+    return Spread(measured.doubt_ml, interval, what)
+
+
+def _interval(
+    kind: str,
+    measured: Measured,
+    estimate: LabelEstimate,
+    place: Place,
+    model: Model,
+    estimation: Estimation,
 ) -> tuple[tuple[float, float] | None, str]:
     """The volume's interval, and what kind of interval it is."""
-    calibration = model.calibrations.get(estimation.key)
+    calibration = model.calibrations.get(estimation.key, {}).get(kind)
     if calibration is not None:
-        low, high = calibration.interval_ml(measured)
-        return (low, min(high, brain_ml)), calibration.kind
+        return calibration.interval_ml(measured), calibration.kind
     draws, pixel_ml = estimate.tally.counts, place.slices.pixel_ml
     if pixel_ml is None or not len(draws) or int(draws.min()) < 2:
         return None, "none: one draw and no calibration for this preset and method"
-    variance = float((estimate.tally.joined_area_variance * pixel_ml.double() ** 2).sum())
-    low, high = spread_ml(measured.volume_ml, variance)
-    return (
-        (low, min(high, brain_ml)),
-        f"90% spread of {int(draws.min())} draws or more a slice, not calibrated",
+    tally = estimate.tally
+    variance = (
+        tally.joined_area_variance
+        if kind == ANY_KIND
+        else tally.area_variance[:, model.kinds.index(kind)]
     )
+    low, high = spread_ml(measured.volume_ml, float((variance * pixel_ml.double() ** 2).sum()))
+    return (low, high), f"90% spread of {int(draws.min())} draws or more a slice, not calibrated"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
 from torch import nn
 
+from strokediff.core.kinds import JOINED
 from strokediff.core.process import SynchronousProcess
 from strokediff.ct.grid import GridConfig
 from strokediff.ct.surroundings import ALONE, Surroundings
@@ -20,22 +20,21 @@ from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import Context
 from strokediff.noise.base import NoiseModel
 from strokediff.result.record import ModelCard
+from strokediff.segmentation.chosen import Interval, read_calibrations, read_decisions
 from strokediff.segmentation.decision import Decision
-from strokediff.segmentation.intervals import Calibration
 from strokediff.training.build import build_network, build_task, outline_network, surroundings_of
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 from strokediff.training.weights import check_weights, load_weights
-
-Chosen = TypeVar("Chosen", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Model:
     """A trained model: `network`, `process` and `noise` on `grid`; `card` says which it is.
 
-    `decisions` and `calibrations` are by `Estimation.key`, chosen on validation patients: what
-    counts as a lesion, and how far volumes are off, mL. A `Segmenter` is one that segments.
+    `kinds` names the label's channels. `chosen` and `calibrations` are by `Estimation.key`, from
+    validation patients: what counts as a lesion, a decision a kind, and how far volumes are off,
+    by kind and joined ("lesion"). A `Segmenter` is one that segments.
     """
 
     network: nn.Module
@@ -43,20 +42,22 @@ class Model:
     noise: NoiseModel
     grid: GridConfig
     card: ModelCard
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
-    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
+    calibrations: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    kinds: tuple[str, ...] = JOINED
     surroundings: Surroundings = ALONE
     compute: Compute = ON_CPU
 
-    def decision(self, estimation: Estimation) -> Decision:
-        """What counts as a lesion: what was chosen for the model, its threshold that of the cut.
+    def decisions(self, estimation: Estimation) -> tuple[Decision, ...]:
+        """What counts as a lesion of each kind: as chosen for the model, by the cut's threshold.
 
         A cut p of the probability (y_0 + 1) / 2 is a threshold of 2 p - 1.
         """
-        own = self.decisions.get(replace(estimation, cut=None).key, Decision())
+        own = self.chosen.get(replace(estimation, cut=None).key, (Decision(),) * len(self.kinds))
         if estimation.cut is None:
             return own
-        return own.model_copy(update={"threshold": 2 * estimation.cut - 1})
+        threshold = 2 * estimation.cut - 1
+        return tuple(one.model_copy(update={"threshold": threshold}) for one in own)
 
     def compiled(self) -> Model:
         """The same with its network compiled; see `Compute.compile`."""
@@ -68,7 +69,14 @@ class Model:
         """What estimators need, while the network's worker threads run; `own` as in `Context`."""
         compute = self.compute
         with compute.running(self.network) as network:
-            yield Context(network, self.process, self.noise, device=compute.device, **own)
+            yield Context(
+                network,
+                self.process,
+                self.noise,
+                device=compute.device,
+                kinds=len(self.kinds),
+                **own,
+            )
 
 
 def load_model(path: Path, compute: Compute = ON_CPU) -> Model:
@@ -80,7 +88,7 @@ def load_model(path: Path, compute: Compute = ON_CPU) -> Model:
             f"{path}: a checkpoint of method '{config.method}'. Expected one of 'sdpm', which "
             "'strokediff train' writes."
         )
-    network = _network(checkpoint)
+    network, kinds = _network(checkpoint), config.training.network.kinds
     task = build_task(config.training, read_noise(path, config.training))
     return Model(
         network=network.eval().to(compute.device),
@@ -98,24 +106,11 @@ def load_model(path: Path, compute: Compute = ON_CPU) -> Model:
             sha256=config.sha256,
             strokediff=config.strokediff,
         ),
-        decisions=_from_metrics(checkpoint, "decision", Decision),
-        calibrations=_from_metrics(checkpoint, "calibration", Calibration),
+        kinds=kinds,
+        chosen=read_decisions(path, checkpoint.metrics, kinds),
+        calibrations=read_calibrations(path, checkpoint.metrics, kinds),
         surroundings=surroundings_of(config.training.network),
     )
-
-
-def _from_metrics(checkpoint: Checkpoint, key: str, kind: type[Chosen]) -> dict[str, Chosen]:
-    """What was chosen on validation patients; none if the model was not tuned on any."""
-    adapter = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
-    try:
-        return adapter.validate_python(checkpoint.metrics.get(key, {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in (key, *first["loc"]))
-        raise InputError(
-            f"{checkpoint.path / 'metrics.json'}: {place}: {first['msg']}. "
-            "Copy the whole folder again, or take the entry out."
-        ) from None
 
 
 def _network(checkpoint: Checkpoint) -> nn.Module:

@@ -28,12 +28,22 @@ class Found(Protocol):
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Where there is lesion."""
+        """Where there is lesion of any kind."""
+        ...
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """k + 1 where there is lesion of kind k."""
         ...
 
     @property
     def probability(self) -> NDArray[np.float32]:
-        """Of lesion."""
+        """Of lesion of any kind."""
+        ...
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Of each kind, (K, X, Y, Z)."""
         ...
 
     @property
@@ -71,7 +81,11 @@ class Output(Protocol):
 
 @dataclass(frozen=True)
 class Map:
-    """Values on the scan's grid as NIfTI, on the grid that the scan is stored on."""
+    """Values on the scan's grid as NIfTI, on the grid that the scan is stored on.
+
+    Of several kinds of lesion the mask holds k + 1 for kind k, and probabilities have a channel a
+    kind; `result.json` names them in that order.
+    """
 
     name: str
     values: Callable[[Found], NDArray[Any]]
@@ -86,7 +100,7 @@ class Map:
     def write(self, path: Path, found: Found) -> None:
         """Maps are rounded to three decimals."""
         values = self.values(found)
-        values = values if values.dtype == bool else np.round(values, 3)
+        values = values if values.dtype == np.uint8 else np.round(values, 3)
         made = f"strokediff {__version__}"
         save_like(found.ct, values, path, dtype=self.dtype, description=made)
 
@@ -107,9 +121,14 @@ class Scanned:
         save_like(found.ct, hu, path, dtype=np.int16, description=made)
 
 
+def _by_kind(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map a kind along the last axis (X, Y, Z, K); that of a single kind as it is."""
+    return maps[0] if len(maps) == 1 else np.moveaxis(maps, 0, -1)
+
+
 OUTPUTS: tuple[Output, ...] = (
-    Map("lesion_mask.nii.gz", lambda found: found.mask, np.uint8),
-    Map("lesion_prob.nii.gz", lambda found: found.probability),
+    Map("lesion_mask.nii.gz", lambda found: found.labels, np.uint8),
+    Map("lesion_prob.nii.gz", lambda found: _by_kind(found.probabilities)),
     Map("lesion_entropy.nii.gz", lambda found: found.entropy, uncertain=True),
     Map("lesion_variance.nii.gz", lambda found: found.variance, uncertain=True),
     Scanned(),

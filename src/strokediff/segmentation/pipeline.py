@@ -6,6 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.brain import BrainMask, extract_brain
@@ -16,9 +20,9 @@ from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
 from strokediff.inference.executor import seconds_a_row
 from strokediff.inference.tally import NoStore, Store
-from strokediff.result.record import Provenance, Record
+from strokediff.result.record import ANY_KIND, Provenance, Record
 from strokediff.segmentation.intervals import Measured
-from strokediff.segmentation.measure import cut_off, measure, volume_interval
+from strokediff.segmentation.measure import Spread, cut_off, measure, spread_of
 from strokediff.segmentation.model import Model
 from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_out
@@ -28,6 +32,9 @@ from strokediff.version import __version__
 
 LONG = 20_000
 """Network evaluations from which on it is worth to say how long they will take."""
+
+NO_ONE_DECISION = {"threshold": None, "least_lesion_ml": None}
+"""Of kinds of lesion that have several."""
 
 Advance = Callable[[int, int], None]
 """Called with (network evaluations done since the last call, evaluations in all)."""
@@ -99,12 +106,13 @@ def _estimate(
 ) -> LabelEstimate:
     estimator, slices = estimation.estimator(model.process.T), place.slices
     total = estimator.evaluations() * len(slices.keys)
-    decision = model.decision(estimation)
+    decisions = model.decisions(estimation)
+    told = decisions[0] if len(decisions) == 1 else decisions
     advance(0, total)
     with model.estimating(
-        threshold=decision.threshold,
+        threshold=[decision.threshold for decision in decisions],
         advance=lambda done: advance(done, total),
-        store=store(f"{_draws_depend_on(model, slices.seed, estimation)} {decision}"),
+        store=store(f"{_draws_depend_on(model, slices.seed, estimation)} {told}"),
     ) as context:
         if total >= LONG:
             seen = slices.seen(slices.x_0)
@@ -128,27 +136,51 @@ def _read(
     estimate: LabelEstimate,
     provenance: Provenance,
 ) -> Segmentation:
-    """Mask, maps and figures."""
-    ct, decision = place.ct, model.decision(estimation)
-    found = read_out(place, estimate.y_0, decision)
+    """Masks, maps and figures."""
+    ct, decisions = place.ct, dict(zip(model.kinds, model.decisions(estimation), strict=True))
+    found = read_out(place, estimate.y_0, [*decisions.values()])
     p = probability(estimate.y_0)
-    unsure = place.on_grid(entropy(p))
-    volume_ml, doubt_ml = ct.mask_volume_mm3(found.mask) / 1000, ct.integral_ml(unsure)
-    interval = volume_interval(
-        Measured(volume_ml, doubt_ml), brain.volume_ml, estimate, place, model, estimation
+    likely = p.argmax(dim=1, keepdim=True)
+    p_any = p.gather(1, likely)
+    unsure = place.on_grid(entropy(p_any))
+    spread = partial(
+        _spread, place=place, brain=brain, model=model, estimation=estimation, estimate=estimate
     )
-    figures = measure(ct, found, decision.least_lesion_ml, brain, doubt_ml, interval)
-    maybe_ml = ct.mask_volume_mm3(place.on_grid(p) >= UNSURE) / 1000
+    spreads = {ANY_KIND: spread(ANY_KIND, found.mask, unsure)}
+    if len(model.kinds) == 1:
+        spreads[model.kinds[0]] = spreads[ANY_KIND]
+    else:
+        for k, (kind, own) in enumerate(zip(model.kinds, found.kinds, strict=True)):
+            spreads[kind] = spread(kind, own.mask, place.on_grid(entropy(p[:, k : k + 1])))
+    figures = measure(ct, found, decisions, brain, spreads)
+    maybe_ml = ct.mask_volume_mm3(place.on_grid(p_any) >= UNSURE) / 1000
     warnings = (
         *figures.warnings,
         *cut_off(place.grid.cut_off_fraction),
-        *doubts(volume_ml, brain.volume_ml, maybe_ml),
+        *doubts(figures.volume_ml, brain.volume_ml, maybe_ml),
         *implausible_size(ct),
         *enhanced(ct, brain.mask),
     )
     record = Record(**{**dict(figures), **dict(provenance), "warnings": warnings})
-    variance = place.on_grid(estimate.tally.variance / 4)
-    return Segmentation(ct, found.mask, found.prob, unsure, variance, brain.mask, record)
+    variance = place.on_grid(estimate.tally.variance.gather(1, likely) / 4)
+    probabilities = np.stack([own.prob for own in found.kinds])
+    return Segmentation(ct, found.labels, probabilities, unsure, variance, brain.mask, record)
+
+
+def _spread(
+    kind: str,
+    mask: NDArray[np.bool_],
+    unsure: NDArray[np.float32],
+    *,
+    place: Scan,
+    brain: BrainMask,
+    model: Model,
+    estimation: Estimation,
+    estimate: LabelEstimate,
+) -> Spread:
+    ct = place.ct
+    measured = Measured(ct.mask_volume_mm3(mask) / 1000, ct.integral_ml(unsure))
+    return spread_of(kind, measured, brain.volume_ml, estimate, place, model, estimation)
 
 
 def _provenance(
@@ -157,11 +189,12 @@ def _provenance(
     estimate: LabelEstimate,
     seed: int,
 ) -> Provenance:
-    counts = estimate.tally.counts
+    counts, decisions = estimate.tally.counts, model.decisions(estimation)
+    alike = decisions[0].model_dump() if len(set(decisions)) == 1 else NO_ONE_DECISION
     return Provenance(
         model=model.card,
         method=estimation.method,
-        **model.decision(estimation).model_dump(),
+        **alike,
         preset=estimation.preset,
         transition=estimation.transition,
         fusion=estimation.fusion if estimation.method == "all" else None,

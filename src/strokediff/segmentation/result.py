@@ -4,24 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct.volume import CT
-from strokediff.result.record import Lesion, Provenance, Record
+from strokediff.result.record import KindFigures, Lesion, Provenance, Record, Trust
 from strokediff.segmentation.files import save
+from strokediff.segmentation.read_out import joined
+
+
+@dataclass(frozen=True)
+class FoundKind:
+    """One kind of lesion on the scan's grid (X, Y, Z), its figures and its lesions.
+
+    >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
+    >>> own = found.by_kind["lesion"]
+    >>> own.figures.volume_ml == found.volume_ml, bool((own.mask == found.mask).all())
+    (True, True)
+    """
+
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    figures: KindFigures
+    lesions: tuple[Lesion, ...]
+
+    @property
+    def volume_ml(self) -> float:
+        """Its volume, mL."""
+        return self.figures.volume_ml
+
+    @property
+    def interval_ml(self) -> tuple[float, float] | None:
+        """The volume's interval, mL."""
+        return self.figures.volume_interval_ml
 
 
 @dataclass(frozen=True)
 class Segmentation:
     """What was found in `ct`, all on its grid (X, Y, Z).
 
-    `mask` is `probability` >= 0.5 inside the `brain` without the lesions smaller than the least.
-    Threshold and least volume are the model's own for the method (0 if it was not tuned).
-    `entropy` (bits) and `variance` (between draws) are those of the probability (1 + y_0) / 2,
-    whatever the threshold. `record` is result.json.
+    `labels` is k + 1 where there is lesion of kind k: where its probability, of `probabilities`
+    (K, X, Y, Z), is >= 0.5 inside the `brain`, without the lesions smaller than the least; the more
+    probable kind where two are. Threshold and least volume are the model's own for the method and
+    kind (0 if it was not tuned). `mask` and `probability` are of any kind, and `by_kind` has each.
+    `entropy` (bits) and `variance` (between draws) are those of the most probable kind's
+    (1 + y_0) / 2, whatever the threshold. `record` is result.json.
 
     >>> ct = read_ct("scan.nii.gz")
     >>> found = load(device="cpu").segment(ct, method="avg")
@@ -29,11 +59,13 @@ class Segmentation:
     (True, True)
     >>> round(found.volume_ml / ct.mask_volume_mm3(found.mask), 3), len(found.lesions)
     (0.001, 1)
+    >>> list(found.by_kind), found.labels.max()
+    (['lesion'], 1)
     """
 
     ct: CT
-    mask: NDArray[np.bool_]
-    probability: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
     entropy: NDArray[np.float32]
     variance: NDArray[np.float32]
     brain: NDArray[np.bool_]
@@ -43,6 +75,29 @@ class Segmentation:
         lesions = f"{len(self.lesions)} lesion{'s' * (len(self.lesions) != 1)}"
         warnings = f"{len(self.warnings)} warning{'s' * (len(self.warnings) != 1)}"
         return f"<Segmentation of {self.ct!r}: {self.volume_ml:.1f} mL, {lesions}, {warnings}>"
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where there is lesion of any kind."""
+        return self.labels > 0
+
+    @cached_property
+    def probability(self) -> NDArray[np.float32]:
+        """Of lesion of any kind: that of the most probable one."""
+        return joined(list(self.probabilities))
+
+    @property
+    def by_kind(self) -> Mapping[str, FoundKind]:
+        """Each kind of lesion by its name, in the order of the labels."""
+        return {
+            own.name: FoundKind(
+                mask=self.labels == k + 1,
+                probability=self.probabilities[k],
+                figures=own,
+                lesions=tuple(lesion for lesion in self.lesions if lesion.kind == own.name),
+            )
+            for k, own in enumerate(self.record.kinds)
+        }
 
     @property
     def volume_ml(self) -> float:
@@ -56,8 +111,13 @@ class Segmentation:
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
-        """Volume and centroid of each lesion, largest first."""
+        """Volume, centroid and kind of each lesion, largest first."""
         return self.record.lesions
+
+    @property
+    def trust(self) -> Trust | None:
+        """Whether the scan is one that the model can be trusted on, or why not."""
+        return self.record.trust
 
     @property
     def warnings(self) -> tuple[str, ...]:

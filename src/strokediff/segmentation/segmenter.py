@@ -23,8 +23,8 @@ class Segmenter(Model):
     >>> model = load("phantom-stroke", device="cpu")
     >>> isinstance(model, Segmenter), model.card.name, model.process.T, model.noise.name
     (True, 'phantom-stroke', 500, 'isotropic')
-    >>> model.decision(Estimation("sal", cut=0.75)).threshold
-    0.5
+    >>> [decision.threshold for decision in model.decisions(Estimation("sal", cut=0.75))]
+    [0.5]
     """
 
     def segment(

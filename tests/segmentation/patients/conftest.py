@@ -50,13 +50,14 @@ def segmented(ct: CT, model: Any, estimation: Estimation, **options: Any) -> Seg
         seed=options["seed"],
         seconds=options["watch"].seconds,
     )
-    return Segmentation(ct, mask, prob, prob * 0, prob * 0, mask | True, found)
+    labels = mask.astype(np.uint8)
+    return Segmentation(ct, labels, prob[None], prob * 0, prob * 0, mask | True, found)
 
 
 @pytest.fixture
 def job() -> Job:
     model: Any = SimpleNamespace(
-        card=record().model, decision=lambda e: Decision(), calibrations={}, compute=ON_CPU
+        card=record().model, decisions=lambda e: (Decision(),), calibrations={}, compute=ON_CPU
     )
     return Job(model=model, estimation=Estimation(), pictures=False)
 

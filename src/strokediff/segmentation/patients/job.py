@@ -35,11 +35,11 @@ class Job:
         The number of threads is not among it: masks are equal over them.
         """
         model, estimation = self.model, self.estimation
-        calibration = model.calibrations.get(estimation.key)
+        calibrations = model.calibrations.get(estimation.key, {})
         facts = {
             "model": model.card.model_dump(),
-            "decision": model.decision(estimation).model_dump(),
-            "calibration": calibration.model_dump() if calibration else None,
+            "decisions": [one.model_dump() for one in model.decisions(estimation)],
+            "calibrations": {kind: one.model_dump() for kind, one in calibrations.items()},
             "compute": str(replace(model.compute, threads=None)),
             "estimation": str(estimation),
             "seed": self.seed,

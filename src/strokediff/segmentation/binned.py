@@ -1,0 +1,180 @@
+"""Intervals by how much was found: patients with nothing, little and much found err differently.
+
+One quantile for all patients is that of the worst of them: where nothing is found the truth is
+mostly nothing, small findings are often none at all, and large ones are off by a share of
+themselves. So patients are binned by the found volume v, and each bin has the conformal quantile q
+of its own scores |v - t| / s(v, d), with t the true volume, d the doubt (entropy over the brain,
+bit mL) and one of the scales
+
+    1            errors are of one size             v        they grow with the volume
+    d_0 + d      they grow with the doubt           v + d    with both
+
+d_0 being the bin's median doubt. The interval is v - q s to v + q s; where nothing was found its
+upper end is what may have been missed. The promise holds in each bin (Mondrian conformal
+prediction, Vovk et al. 2005). In another unit of volume the interval is the same in that unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from strokediff.segmentation.intervals import Measured, needed, quantile_of
+
+MOST_BINS = 4
+"""Of patients with something found."""
+SHARE_OF_MEAN = 0.05
+"""Of the mean true volume: widths below count alike when scales are compared."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reach(_Frozen):
+    """s(v, d) = ml + by_volume v + by_doubt d, mL: how far off a volume is expected to be.
+
+    >>> Reach(ml=1.0, by_volume=0.5).of(Measured(10.0))
+    6.0
+    """
+
+    ml: float = Field(0.0, ge=0, le=1e6)
+    by_volume: float = Field(0.0, ge=0, le=1e6)
+    by_doubt: float = Field(0.0, ge=0, le=1e6)
+
+    def of(self, found: Measured) -> float:
+        """For a patient, mL."""
+        return self.ml + self.by_volume * found.volume_ml + self.by_doubt * found.doubt_ml
+
+    def score(self, found: Measured, true_ml: float) -> float:
+        """|v - t| / s; 0 where v = t, infinite where nothing else was expected."""
+        off, scale = abs(found.volume_ml - true_ml), self.of(found)
+        return 0.0 if off == 0 else off / scale if scale else float("inf")
+
+
+class Bin(_Frozen):
+    """Patients with more than `above_ml` found, up to the next bin: their scale and quantile."""
+
+    above_ml: float = Field(ge=-1, le=1e6, description="-1: nothing found too.")
+    reach: Reach
+    quantile: float = Field(ge=0, le=1e9)
+    n: int = Field(ge=1, le=10**9)
+
+
+class BinnedCalibration(_Frozen):
+    """Bins in order of the found volume; the first has everybody below the second.
+
+    >>> own = BinnedCalibration(level=0.9, bins=(
+    ...     Bin(above_ml=-1, reach=Reach(ml=1.0), quantile=1.5, n=30),
+    ...     Bin(above_ml=0, reach=Reach(by_volume=1.0), quantile=0.4, n=20),
+    ... ))
+    >>> own.interval_ml(Measured(0.0)), own.interval_ml(Measured(20.0))
+    ((0.0, 1.5), (12.0, 28.0))
+    """
+
+    form: Literal["binned"] = "binned"
+    bins: tuple[Bin, ...] = Field(min_length=1, max_length=MOST_BINS + 1)
+    level: float = Field(gt=0, lt=1)
+    population: str = "patients"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BinnedCalibration:
+        if any(low.above_ml >= high.above_ml for low, high in pairwise(self.bins)):
+            raise ValueError("expected bins in order of their volumes")
+        return self
+
+    @property
+    def n(self) -> int:
+        """Patients that gave the quantiles."""
+        return sum(one.n for one in self.bins)
+
+    @property
+    def enough(self) -> bool:
+        """Whether so many patients can promise the level."""
+        return min(one.n for one in self.bins) >= needed(self.level)
+
+    @property
+    def kind(self) -> str:
+        """What the interval is, in words."""
+        few = "" if self.enough else ", too few to promise it"
+        return f"{self.level:.0%} conformal (binned), calibrated on {self.n} {self.population}{few}"
+
+    def interval_ml(self, found: Measured) -> tuple[float, float]:
+        """The interval around a found volume, mL; never below 0."""
+        own = [one for one in self.bins[1:] if found.volume_ml > one.above_ml]
+        chosen = own[-1] if own else self.bins[0]
+        reach = chosen.quantile * chosen.reach.of(found)
+        return max(0.0, found.volume_ml - reach), found.volume_ml + reach
+
+
+def binned_conformal(
+    found: Sequence[Measured],
+    true_ml: Sequence[float],
+    level: float = 0.9,
+    population: str = "patients",
+) -> BinnedCalibration:
+    """Bins of as many patients as the level needs, each by the scale that is narrowest in it.
+
+    Nothing found is a bin of its own if enough patients have that; of the others there are two
+    bins, up to four if each has twice as many as needed. Patients too few for a bin share one.
+    Raises `ValueError` unless there are as many true volumes as found ones, one or more.
+    """
+    if len(found) != len(true_ml) or not len(found):
+        raise ValueError(
+            f"expected as many found as true volumes, got {len(found)}, {len(true_ml)}"
+        )
+    edges = _edges([one.volume_ml for one in found], needed(level))
+    floor = SHARE_OF_MEAN * float(np.mean(true_ml))
+    bins = []
+    for k, edge in enumerate(edges):
+        top = edges[k + 1] if k + 1 < len(edges) else float("inf")
+        own = [(f, t) for f, t in zip(found, true_ml, strict=True) if edge < f.volume_ml <= top]
+        reach = _narrowest(own, level, floor)
+        quantile = quantile_of([reach.score(f, t) for f, t in own], level)
+        bins.append(Bin(above_ml=edge, reach=reach, quantile=quantile, n=len(own)))
+    return BinnedCalibration(bins=tuple(bins), level=level, population=population)
+
+
+def _edges(volumes: Sequence[float], least: int) -> list[float]:
+    """The lower ends of the bins, each with `least` patients or more; -1 is below all."""
+    v = np.array(volumes)
+    some = v[v > 0]
+    count = max(min(2, len(some) // least), min(MOST_BINS, len(some) // (2 * least)))
+    inner = np.quantile(some, np.arange(1, count) / count).tolist() if count else []
+    edges = [-1.0]
+    for edge in (0.0, *inner):
+        below, above = np.sum((v > edges[-1]) & (v <= edge)), np.sum(v > edge)
+        if min(below, above) >= least:
+            edges.append(edge)
+    return edges
+
+
+_Pairs = Sequence[tuple[Measured, float]]
+SCALES: Mapping[str, Callable[[float], Reach]] = {
+    "size": lambda doubt_ml: Reach(ml=1.0),
+    "volume": lambda doubt_ml: Reach(by_volume=1.0),
+    "doubt": lambda doubt_ml: Reach(ml=doubt_ml, by_doubt=1.0),
+    "both": lambda doubt_ml: Reach(by_volume=1.0, by_doubt=1.0),
+}
+"""By name, from the median doubt of the patients."""
+
+
+def _narrowest(pairs: _Pairs, level: float, floor: float) -> Reach:
+    """The scale whose intervals are narrowest: of either half at the quantile of the other."""
+    doubt_ml = float(np.median([f.doubt_ml for f, _ in pairs]))
+    scales = [make(doubt_ml) for make in SCALES.values()]
+    halves = (pairs[::2], pairs[1::2] or pairs)
+
+    def width(reach: Reach) -> float:
+        logs = []
+        for own, other in (halves, halves[::-1]):
+            q = quantile_of([reach.score(f, t) for f, t in own], level)
+            logs += [np.log(2 * q * reach.of(f) + floor + 1e-9) for f, _ in other]
+        return float(np.mean(logs))
+
+    possible = [s for s in scales if all(np.isfinite(s.score(f, t)) for f, t in pairs)]
+    return min(possible, key=width)
