@@ -26,6 +26,16 @@ def test_writes_a_cohort_and_goes_on(tmp_path):
     assert [case["name"] for case in cases] == ["infarct_0000", "infarct_0001"]
 
 
+def test_randomised_heads_by_the_other_spelling(tmp_path):
+    """`haemorrhage` is taken as well; real heads are not randomised."""
+    made = run("--kind", "haemorrhage", "-o", tmp_path, "--randomise", *SMALL)
+    assert made.exit_code == 0
+    content = json.loads((tmp_path / "cohort.json").read_text())
+    assert content["settings"]["randomise"] and content["settings"]["kind"] == "hemorrhage"
+    refused = run("--kind", "infarct", "-o", tmp_path, "--randomise", "--backgrounds", tmp_path)
+    assert isinstance(refused.exception, UsageError)
+
+
 def test_bad_options_are_explained(tmp_path):
     """No label maps, no masks, another cohort's folder, an unknown kind."""
     base = ("--kind", "infarct", "-o", tmp_path / "out", *SMALL)

@@ -8,12 +8,15 @@ from typing import Annotated
 
 import typer
 
+from strokediff.errors import UsageError
+
 
 class PhantomKind(StrEnum):
     """What the phantoms suffer from."""
 
     infarct = "infarct"
     hemorrhage = "hemorrhage"
+    haemorrhage = "haemorrhage"
 
 
 def phantom(
@@ -47,6 +50,13 @@ def phantom(
     empty_fraction: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of phantoms without a lesion.")
     ] = 0.05,
+    randomise: Annotated[
+        bool,
+        typer.Option(
+            "--randomise",
+            help="Poses, scanners and artefacts wider than real ones; slices of 1 to 8 mm.",
+        ),
+    ] = False,
     jobs: Annotated[
         int, typer.Option("-j", "--jobs", min=0, help="Phantoms made at once; 0: one a core.")
     ] = 0,
@@ -66,12 +76,16 @@ def phantom(
     from strokediff.phantom.cohort import write_cohort
     from strokediff.phantom.labels import label_atlases
     from strokediff.phantom.masks import MaskShapes
+    from strokediff.phantom.params import lesion_kind
     from strokediff.phantom.template import WheelSource
 
     console = Console(quiet=quiet)
     at_once = jobs or os.cpu_count() or 1
+    wanted = lesion_kind(kind.value)
     outlines = MaskShapes.from_folder(lesions) if lesions else None
     if backgrounds is not None:
+        if randomise:
+            raise UsageError("--randomise is for whole phantoms: leave it out with --backgrounds.")
         heads = Backgrounds.read(backgrounds)
         if heads.with_lesion:
             console.print(
@@ -82,7 +96,7 @@ def phantom(
             task = progress.add_task(f"{kind.value} in real heads", total=number)
             paths = write_backgrounds(
                 number,
-                kind.value,
+                wanted,
                 heads,
                 out,
                 seed,
@@ -97,13 +111,14 @@ def phantom(
         task = progress.add_task(f"{kind.value} phantoms", total=number)
         paths = write_cohort(
             number,
-            kind.value,
+            wanted,
             out,
             seed,
             matrix=matrix,
             slices=slices,
             thickness_mm=thickness,
             empty_fraction=empty_fraction,
+            randomise=randomise,
             atlases=label_atlases(labels) if labels else (WheelSource(),),
             shapes=outlines,
             jobs=at_once,

@@ -16,6 +16,13 @@ from strokediff.phantom.tissue import Painted
 
 COARSE_MM = 4.0
 VERTEX_MM = 86.0
+EXTREMES_MM = (
+    (0, -45, FORAMEN_MAGNUM_MM),
+    (0, -15, VERTEX_MM),
+    *((x, y, z) for x in (-48, 48) for y, z in ((-50, -58), (20, -38), (0, 66), (-50, 66))),
+    *((x, y, z) for x in (-22, 22) for y, z in ((66, -14), (-102, -4), (45, 60), (-85, 52))),
+)
+"""Foramen magnum and vertex, and what may be lowest or highest in a head that leans, MNI mm."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,9 @@ def plan(
     """Slices from just below the foramen magnum to above the vertex, centred on the head."""
     pixel = parameters.scanner.fov_mm / matrix
     head, shift = head_matrix(parameters.subject)
-    landmarks = np.array([[0, -45, FORAMEN_MAGNUM_MM], [0, -15, VERTEX_MM]]) - CENTRE_MM
-    low, high = (landmarks @ head.T + shift)[:, 2]
+    landmarks = EXTREMES_MM if parameters.variation else EXTREMES_MM[:2]
+    heights = ((np.array(landmarks) - CENTRE_MM) @ head.T + shift)[:, 2]
+    low, high = heights.min(), heights.max()
     low -= parameters.scanner.below_mm + thickness_mm
     tilt = np.deg2rad(tilt_deg)
     step = thickness_mm / np.cos(tilt)

@@ -17,7 +17,7 @@ from strokediff.errors import UsageError
 from strokediff.phantom.anatomy import AtlasSource
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.make import THICKNESS_MM, Phantom, make_phantom
-from strokediff.phantom.params import LesionKind
+from strokediff.phantom.params import KIND_OF, LesionKind, lesion_kind
 from strokediff.phantom.template import WheelSource
 from strokediff.util.files import atomic_path, write_json
 from strokediff.util.processes import in_processes
@@ -36,6 +36,7 @@ class CohortSettings:
     slices: int | None = None
     thickness_mm: float | None = None
     empty_fraction: float = 0.05
+    randomise: bool = False
 
     def as_dict(
         self, atlases: Sequence[AtlasSource], shapes: LesionShapes | None
@@ -46,10 +47,12 @@ class CohortSettings:
             "seed": self.seed,
             "matrix": self.matrix,
             "slices": self.slices,
-            "thickness_mm": self.thickness_mm or THICKNESS_MM[self.kind],
+            "thickness_mm": self.thickness_mm
+            or (None if self.randomise else THICKNESS_MM[self.kind]),
             "empty_fraction": self.empty_fraction,
             "anatomies": [atlas.name for atlas in atlases],
             "lesion_shapes": shapes.name if shapes else "procedural",
+            **({"randomise": True} if self.randomise else {}),
         }
 
 
@@ -63,6 +66,7 @@ def write_cohort(
     slices: int | None = None,
     thickness_mm: float | None = None,
     empty_fraction: float = 0.05,
+    randomise: bool = False,
     atlases: Sequence[AtlasSource] = (WheelSource(),),
     shapes: LesionShapes | None = None,
     jobs: int = 1,
@@ -71,8 +75,9 @@ def write_cohort(
     """Write phantoms 0 ... n-1 of the cohort `seed` into `out`; return their image paths.
 
     Phantom i depends on (seed, i) and the settings alone, never on n. Layout: `images/`,
-    `labels/`, `brain/` with `KIND_0000.nii.gz` and `cohort.json` with the settings and, per
-    case, the truth and every drawn parameter. Finished cases are kept, so an interrupted run
+    `labels/`, `brain/` with `KIND_0000.nii.gz` and `cohort.json` with the settings, the kind of
+    lesion that the labels' 1 is and, per case, the truth and every drawn parameter. `randomise`
+    is as `make_phantom` has it. Finished cases are kept, so an interrupted run
     goes on where it stopped. `jobs` processes make phantoms at once, and `on_case(name, made)` is
     called after each. Raises `UsageError` when n < 1, when `out` cannot be written or holds
     another cohort.
@@ -82,9 +87,12 @@ def write_cohort(
     ['phantoms/images/infarct_0000.nii.gz']
     """
     out = Path(out)
+    kind = lesion_kind(kind)
     if n < 1:
         raise UsageError(f"the number of phantoms is {n}: expected 1 or more")
-    settings = CohortSettings(kind, seed, matrix, slices, thickness_mm, empty_fraction)
+    settings = CohortSettings(
+        kind, seed, matrix, slices, thickness_mm, empty_fraction, randomise=randomise
+    )
     described = settings.as_dict(atlases, shapes)
     cases = finished_cases(out, described)
     names = [f"{kind}_{index:04d}" for index in range(n)]
@@ -119,6 +127,7 @@ def _make_case(
         slices=settings.slices,
         thickness_mm=settings.thickness_mm,
         empty_fraction=settings.empty_fraction,
+        randomise=settings.randomise,
         atlases=atlases,
         shapes=shapes,
     )
@@ -142,10 +151,10 @@ def finished_cases(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, A
         return {}
     if found.get("settings") != settings:
         old = found.get("settings") or {}
-        differ = [k for k in settings if old.get(k) != settings[k]]
+        differ = [k for k in {**settings, **old} if old.get(k) != settings.get(k)]
         raise UsageError(
             f"{out}: already holds a cohort with other settings ({', '.join(differ)}: "
-            f"{[old.get(k) for k in differ]} there, {[settings[k] for k in differ]} asked for). "
+            f"{[old.get(k) for k in differ]} there, {[settings.get(k) for k in differ]} asked for). "
             "Use the same settings to go on, or choose another folder with -o."
         )
     return {case["name"]: case for case in found["cases"]}
@@ -173,6 +182,7 @@ def write_index(out: Path, settings: dict[str, Any], cases: dict[str, dict[str, 
     content = {
         "format": 1,
         "generator": f"strokediff {__version__}",
+        "labels": {KIND_OF[settings["kind"]]: 1},
         "settings": settings,
         "cases": [cases[name] for name in sorted(cases)],
     }

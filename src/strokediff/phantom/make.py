@@ -13,8 +13,10 @@ from strokediff.ct.volume import CT
 from strokediff.errors import UsageError
 from strokediff.phantom.acquisition import expose, plan, sample
 from strokediff.phantom.anatomy import AtlasSource
+from strokediff.phantom.artefacts import in_slices
 from strokediff.phantom.lesions import LesionShapes, ProceduralShapes
-from strokediff.phantom.params import LesionKind, draw_parameters
+from strokediff.phantom.params import LesionKind, draw_parameters, lesion_kind
+from strokediff.phantom.randomised import draw_randomised
 from strokediff.phantom.template import WheelSource
 from strokediff.phantom.tissue import paint
 
@@ -54,6 +56,7 @@ def make_phantom(
     slices: int | None = None,
     tilt_deg: float = 0.0,
     empty_fraction: float = 0.0,
+    randomise: bool = False,
     atlases: Sequence[AtlasSource] = (WheelSource(),),
     shapes: LesionShapes | None = None,
 ) -> Phantom:
@@ -61,24 +64,27 @@ def make_phantom(
 
     `matrix` is the number of pixels along a row; `thickness_mm` defaults to 5 mm for infarcts
     and 2.5 mm for haemorrhages; `slices` limits the stack to that many slices from the vertex
-    down; `tilt_deg` tilts the gantry, which shears the affine. `atlases` are anatomies to
-    choose from (default: the MNI template of the nilearn wheel), `shapes` the source of lesion
-    outlines (default: procedural). Raises `UsageError` for an unknown kind or a matrix below 32,
+    down; `tilt_deg` tilts the gantry, which shears the affine. `randomise` draws heads, poses,
+    scanners and artefacts more widely than real ones are, slices of 1 to 8 mm among them.
+    `atlases` are anatomies to choose from (default: the MNI template of the nilearn wheel),
+    `shapes` the source of lesion outlines (default: procedural). Raises `UsageError` for an unknown kind or a matrix below 32,
     `MissingExtraError` without the extra `phantom`, which brings the template.
 
     >>> phantom = make_phantom("infarct", seed=1, matrix=64, slices=5)
     >>> phantom.hu.shape, phantom.hu.dtype.name, phantom.lesion.dtype.name
     ((64, 64, 5), 'int16', 'bool')
     """
-    if kind not in THICKNESS_MM:
-        raise UsageError(f"unknown kind '{kind}': expected one of {sorted(THICKNESS_MM)}")
+    kind = lesion_kind(kind)
     if matrix < 32:
         raise UsageError(f"matrix is {matrix}: expected at least 32 pixels along a row")
     rng = np.random.default_rng(np.random.SeedSequence(seed))
-    parameters = draw_parameters(kind, rng, empty_fraction=empty_fraction)
+    draw = draw_randomised if randomise else draw_parameters
+    parameters = draw(kind, rng, empty_fraction=empty_fraction)
+    variation = parameters.variation
     atlas = atlases[int(rng.integers(len(atlases)))].load()
     shapes = shapes or ProceduralShapes()
-    thickness = thickness_mm or THICKNESS_MM[kind]
+    usual = variation.thickness_mm if variation else THICKNESS_MM[kind]
+    thickness = thickness_mm or usual
     grid = plan(parameters, matrix, thickness, tilt_deg, slices)
     painted = sample(paint(atlas, parameters, shapes), atlas, parameters, grid)
     lesion, brain = painted.lesion >= 0.5, painted.cavity >= 0.5
@@ -96,5 +102,6 @@ def make_phantom(
         "tilt_deg": tilt_deg,
         "parameters": parameters.as_dict(),
     }
-    hu = expose(painted.hu, painted.cavity, parameters.scanner, grid)
+    slices_hu = in_slices(painted.hu, grid.affine, variation) if variation else painted.hu
+    hu = expose(slices_hu, painted.cavity, parameters.scanner, grid)
     return Phantom(hu=hu, lesion=lesion, brain=brain, affine=grid.affine, meta=meta)

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from strokediff.core.kinds import HAEMORRHAGE, INFARCT
+from strokediff.errors import UsageError
+from strokediff.phantom.variation import Variation
+
 LesionKind = Literal["infarct", "hemorrhage"]
+KIND_OF: dict[str, str] = {"infarct": INFARCT, "hemorrhage": HAEMORRHAGE}
+"""What a phantom's `kind` is called among the kinds of lesion; either name is taken."""
+
+
+def lesion_kind(name: str) -> LesionKind:
+    """A phantom's kind by either of its names; `UsageError` for any other.
+
+    >>> lesion_kind("haemorrhage")
+    'hemorrhage'
+    """
+    for own, named in KIND_OF.items():
+        if name in (own, named):
+            return cast(LesionKind, own)
+    raise UsageError(f"unknown kind '{name}': expected one of {sorted(KIND_OF)}")
 
 
 @dataclass(frozen=True)
@@ -84,17 +102,19 @@ class Scanner:
 
 @dataclass(frozen=True)
 class Parameters:
-    """All that distinguishes one phantom from another."""
+    """All that distinguishes one phantom from another; `variation` where it is randomised."""
 
     kind: LesionKind
     subject: DrawnHead
     lesions: tuple[DrawnLesion, ...]
     confounders: Confounders
     scanner: Scanner
+    variation: Variation | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self)
+        content = asdict(self)
+        return content if self.variation else {k: v for k, v in content.items() if k != "variation"}
 
 
 def draw_parameters(

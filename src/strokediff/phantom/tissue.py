@@ -8,7 +8,9 @@ import numpy as np
 from scipy import ndimage
 
 from strokediff.phantom.anatomy import Atlas, pad_to
+from strokediff.phantom.artefacts import add_glow
 from strokediff.phantom.confounders import add_beam_hardening, add_calcifications
+from strokediff.phantom.dura import add_dura
 from strokediff.phantom.fields import Field, smooth_field, soft_step, upsample
 from strokediff.phantom.lesions import LesionShapes, ProceduralShapes, ventricular_blood
 from strokediff.phantom.params import DrawnHead, DrawnLesion, Parameters
@@ -43,6 +45,8 @@ def paint(atlas: Atlas, parameters: Parameters, shapes: LesionShapes) -> Painted
     inside = soft_step(-inner.depth) * soft_step(inner.z + 66.0, 2.0)
     hu = atlas.outside.paint(atlas, parameters.subject)
     hu[atlas.box] += inside * (contents - hu[atlas.box])
+    if parameters.variation:
+        hu = add_glow(hu, atlas, parameters.variation.glow)
     full = np.zeros(atlas.shape, dtype=np.float32)
     full[atlas.box] = lesion * inside
     return Painted(hu=hu, lesion=full, cavity=atlas.cavity)
@@ -62,6 +66,8 @@ def paint_contents(
     hu = tissue.mix(subject.csf_hu)
     hu = add_old_infarcts(hu, atlas, parameters)
     hu = add_blood_pool(hu, atlas, subject)
+    if parameters.variation:
+        hu = add_dura(hu, atlas, parameters.variation.dura)
     for item, mask in masks:
         if parameters.kind == "hemorrhage":
             hu, mask = haematoma(hu, mask, item, atlas, tissue)
