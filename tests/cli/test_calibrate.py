@@ -58,7 +58,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     assert set(metrics["decision"]) == {"paper/sal", "fast/avg"}
     assert metrics["figures"] == 1
     calibration = metrics["calibration"]["fast/avg"]
-    assert (calibration["n"], calibration["population"]) == (1, "phantoms")
+    assert (calibration["bins"][0]["n"], calibration["population"]) == (2, "phantoms")
     weights = [(m / "model.safetensors").read_bytes() for m in (trained, out)]
     assert weights[0] == weights[1]
 
@@ -73,7 +73,7 @@ def test_a_calibrated_model_segments_by_what_was_chosen(
     assert not (found & ~cut).any() and (own["least_lesion_ml"] > 0 or (found == cut).all())
     result = json.loads((done / "result.json").read_text())
     assert {key: result[key] for key in own} == own
-    assert "calibrated on 1 phantoms, too few to promise it" in json.dumps(result)
+    assert "calibrated on 2 phantoms, too few to promise it" in json.dumps(result)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_two_do_not_calibrate_into_one_folder_and_a_killed_one_is_no_hindrance(
 ) -> None:  # fmt: skip
     """What the system refuses on the way is a sentence, and nothing is left."""
 
-    def refused(*_: object) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr("strokediff.segmentation.calibrate.run.tune", refused)
+    monkeypatch.setattr("strokediff.segmentation.calibrate.run.answers", refused)
     out = tmp_path / "calibrated"
     calibrate = ["calibrate", trained, "--data", source, "-o", out, "--quiet"]
     with sole(out, "calibrate"):

@@ -8,7 +8,6 @@ from strokediff.segmentation.intervals import (
     Calibration,
     Measured,
     conformal,
-    narrowest,
     spread_ml,
 )
 
@@ -77,17 +76,6 @@ def test_coverage_on_exchangeable_patients(form: str) -> None:
         low, high = conformal(found[:40], true[:40].tolist(), form=form).interval_ml(found[40])
         hits.append(low <= true[40] <= high)
     assert 0.86 <= np.mean(hits) <= 0.96
-
-
-def test_the_narrowest_form_is_the_one_whose_scale_the_errors_have() -> None:
-    rng = np.random.default_rng(1)
-    true = rng.lognormal(2.5, 1.2, 60)
-    pairs = list(zip(true, rng.lognormal(1.0, 1.0, 60), strict=True))
-    by_ratio = [Measured(t * np.exp(rng.normal(0, 0.2)), d) for t, d in pairs]
-    alike = [Measured(max(0.0, t + rng.normal(0, 5)), d) for t, d in pairs]
-    by_doubt = [Measured(max(0.0, t + rng.normal(0, d)), d) for t, d in pairs]
-    for expected, found in (("ratio", by_ratio), ("difference", alike), ("doubt", by_doubt)):
-        assert narrowest(found, true.tolist()) == expected
 
 
 def test_the_interval_holds_the_found_volume_and_is_never_negative() -> None:

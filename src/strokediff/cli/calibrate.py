@@ -1,17 +1,44 @@
-"""`strokediff calibrate`: what a trained model counts as a lesion, from its validation patients."""
+"""`strokediff calibrate`: what a model counts as a lesion, from patients it has not seen."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from strokediff.segmentation.calibrate.tune import TunedMethod
 
 
 def calibrate(
     model: Annotated[Path, typer.Argument(help="Checkpoint that 'strokediff train' wrote.")],
-    data: Annotated[Path, typer.Option(help="Labelled scans that its cohort was prepared from.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the calibrated model.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Labelled scans that its cohort was prepared from.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder of the calibrated model.")
+    ] = None,
+    tables: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-table",
+            metavar="FILE",
+            help="In place of --data: sheets of answers (.json; repeated), or a table of volumes "
+            "(.csv: patient, kind, volume_pred_ml, doubt_ml, volume_true_ml).",
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option("--answers", metavar="FILE", help="In place of -o: write the answers alone."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Whose --answers: val, or test as of a fold's model.")
+    ] = "val",
     methods: Annotated[
         list[str] | None,
         typer.Option(help="avg, sal, infer, all; commas, or repeated. All if not given."),
@@ -25,56 +52,105 @@ def calibrate(
 ) -> None:
     """Choose threshold and least lesion, and calibrate the volume's interval, for each method.
 
-    The model's validation patients (split.json) go through 'segment'. Every other one serves the
-    decision: of those with nearly the best mean Dice the one with the least volume error is kept.
-    The others serve the interval. Test patients are not read. The model in -o is used as any other:
-    segment --model.
+    The model's validation patients (split.json) go through 'segment'. For every kind of lesion the
+    decision with the least volume error is kept of those with nearly the best mean Dice. Intervals
+    are of volumes at decisions that other patients chose. Test patients are not read. The model in
+    -o is used as any other: segment --model.
+
+    For a model that was trained on all patients, ask the model of each fold on its test patients
+    (--split test --answers FOLD.json) and give all sheets with --from-table.
     """
     from rich.console import Console
-    from rich.table import Table
 
+    from strokediff.inference.estimation import METHODS, Estimation
+    from strokediff.segmentation.calibrate import run
+
+    _check_options(data, out, tables, sheet, split)
+    names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
+    estimations = [Estimation(name, preset) for name in names]
+    console = Console(quiet=quiet)
+    patients: list[list[str]] = []
+    found: Mapping[str, TunedMethod] = {}
+    said = ""
+    if tables and out:
+        found = run.calibrate_from(model, tables, out, estimations, population=population)
+        said = f"From {', '.join(table.name for table in tables)}."
+    elif data:
+        with _asking(quiet, device, patients) as asked:
+            if sheet:
+                run.answers(model, data, estimations, split=split, **asked).write(sheet)
+                said = f"Answers on {len(patients)} patients: {sheet}"
+            elif out:
+                found = run.calibrate(model, data, out, estimations, population=population, **asked)
+                said = f"{len(patients)} validation patients; before: cut 0.50, least 0 mL."
+    if out:
+        console.print(_table(found))
+        said += f" Model: {out}.{_too_few(found)}"
+    console.print(said, soft_wrap=True, highlight=False, markup=False)
+
+
+def _check_options(
+    data: Path | None, out: Path | None, tables: list[Path] | None, sheet: Path | None, split: str
+) -> None:
+    from strokediff.errors import UsageError
+    from strokediff.segmentation.calibrate.checkpoint import SPLITS
+
+    if bool(data) == bool(tables) or bool(out) == bool(sheet) or (tables and sheet):
+        raise UsageError(
+            "expected one of: --data SCANS -o OUT (a calibrated model), --data SCANS --answers "
+            "FILE (a sheet of answers), --from-table FILE -o OUT (a calibrated model from them)."
+        )
+    if split not in SPLITS:
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join(SPLITS)}")
+    if split != "val" and not sheet:
+        raise UsageError(
+            f"--split {split}: what is chosen by its test patients cannot be tested on them. It is "
+            "for --answers of a fold's model."
+        )
+
+
+@contextmanager
+def _asking(quiet: bool, device: str, patients: list[list[str]]) -> Iterator[dict[str, Any]]:
+    """How patients are asked, behind a progress bar; who they are is put into `patients`."""
     from strokediff.cli.progress import progress_bar
     from strokediff.inference.compute import Compute
-    from strokediff.inference.estimation import METHODS, Estimation
-    from strokediff.segmentation.calibrate.run import calibrate as calibrate_in
 
-    names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
-    patients: list[list[str]] = []
     with progress_bar(quiet) as bar:
-        task = bar.add_task("validation scans", total=None)
+        task = bar.add_task("scans", total=None)
 
         def begun(scans: list[list[str]]) -> None:
             patients.extend(scans)
             bar.update(task, total=sum(map(len, scans)))
 
-        found = calibrate_in(
-            model,
-            data,
-            out,
-            [Estimation(name, preset) for name in names],
-            population=population,
-            compute=Compute.of(device),
-            begun=begun,
-            on_head=lambda name: bar.advance(task),
-        )
-    table = Table("method", "cut", "least, mL", "mean Dice", "mean VDP", "interval")
+        advance: Callable[[str], None] = lambda name: bar.advance(task)  # noqa: E731
+        yield {"compute": Compute.of(device), "begun": begun, "on_head": advance}
+
+
+def _table(found: Mapping[str, TunedMethod]) -> Table:
+    """A row a method and kind of lesion, and one for all joined where there are several."""
+    from rich.table import Table
+
+    several = any(len(own.calibrations) > 1 for own in found.values())
+    kind = ["kind"] if several else []
+    table = Table("method", *kind, "cut", "least, mL", "mean Dice", "mean VDP", "interval")
     for key, own in found.items():
-        table.add_row(
-            key,
-            f"{(own.after.decision.threshold + 1) / 2:.2f}",
-            f"{own.after.decision.least_lesion_ml:g}",
-            f"{own.before.dice:.3f} -> {own.after.dice:.3f}",
-            f"{own.before.vdp:.3f} -> {own.after.vdp:.3f}",
-            f"{own.calibration.form}, {own.calibration.level:.0%}",
-        )
-    console = Console(quiet=quiet)
-    console.print(table)
-    enough = all(own.calibration.enough for own in found.values())
-    few = "" if enough else " Too few patients: the intervals promise more than they hold."
-    console.print(
-        f"{len(patients)} validation patients, {(len(patients) + 1) // 2} for the decision, the "
-        f"others for the interval; before: cut 0.50, least 0 mL. Model: {out}.{few}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+        for name, interval in own.calibrations.items():
+            chosen = own.kinds.get(name)
+            cells = ["", "", "", ""]
+            if chosen:
+                before, after = chosen.before, chosen.after
+                cells = [
+                    f"{(after.decision.threshold + 1) / 2:.2f}",
+                    f"{after.decision.least_lesion_ml:g}",
+                    f"{before.dice:.3f} -> {after.dice:.3f}",
+                    f"{before.vdp:.3f} -> {after.vdp:.3f}",
+                ]
+            told = f"{interval.form}, {interval.level:.0%}"
+            table.add_row(key, *([name] if several else []), *cells, told)
+    return table
+
+
+def _too_few(found: Mapping[str, TunedMethod]) -> str:
+    intervals = [own for method in found.values() for own in method.calibrations.values()]
+    enough = all(own.enough for own in intervals)
+    return "" if enough else " Too few patients: the intervals promise more than they hold."

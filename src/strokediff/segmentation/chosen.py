@@ -66,7 +66,7 @@ def read_calibrations(
 def as_kept(found: Mapping[str, Any], kinds: Sequence[str]) -> Any:
     """What metrics.json keeps of an entry, of models by kind and by "lesion"."""
     plain = {kind: one.model_dump() for kind, one in found.items()}
-    return plain[kinds[0]] if len(kinds) == 1 else plain
+    return plain if len(kinds) > 1 else plain.get(kinds[0], plain.get(ANY_KIND))
 
 
 def _read(

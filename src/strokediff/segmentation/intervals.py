@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 OFFSET_ML = 1.0
@@ -174,19 +173,6 @@ def needed(level: float) -> int:
     while math.ceil((n + 1) * level) > n:
         n += 1
     return n
-
-
-def narrowest(found: Sequence[Measured], true_ml: Sequence[float], level: float = 0.9) -> str:
-    """The form whose intervals are narrowest on average over the patients, each at its quantile.
-
-    The promise holds for the quantile of other patients than those by whom the form is chosen.
-    """
-
-    def width(form: str) -> float:
-        calibration = conformal(found, true_ml, level, form=form)
-        return float(np.mean([np.diff(calibration.interval_ml(f)) for f in found]))
-
-    return min(FORMS, key=width)
 
 
 def spread_ml(volume_ml: float, variance_ml2: float, z: float = 1.645) -> tuple[float, float]:

@@ -59,7 +59,7 @@ class Segmentation:
     (True, True)
     >>> round(found.volume_ml / ct.mask_volume_mm3(found.mask), 3), len(found.lesions)
     (0.001, 1)
-    >>> list(found.by_kind), found.labels.max()
+    >>> list(found.by_kind), int(found.labels.max())
     (['lesion'], 1)
     """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strokediff.errors import InputError, UsageError
-from strokediff.segmentation.calibrate.checkpoint import validation_patients
+from strokediff.segmentation.calibrate.checkpoint import patients_of
 
 NAMES = ("a_1", "a_2", "b_1", "c_1", "c_2")
 
@@ -32,7 +32,7 @@ def checkpoint(folder: Path, *names: str) -> Path:
 
 
 def test_the_scans_of_a_patient_stay_together(scans: Path, tmp_path: Path) -> None:
-    found = validation_patients(checkpoint(tmp_path / "model", *NAMES), scans)
+    found = patients_of(checkpoint(tmp_path / "model", *NAMES), scans).values()
     assert [[scan.name for scan in own] for own in found] == [
         ["a_1", "a_2"],
         ["b_1"],
@@ -41,7 +41,7 @@ def test_the_scans_of_a_patient_stay_together(scans: Path, tmp_path: Path) -> No
 
 
 def test_scans_that_were_not_validated_on_are_left_out(scans: Path, tmp_path: Path) -> None:
-    found = validation_patients(checkpoint(tmp_path / "model", "a_2", "b_1"), scans)
+    found = patients_of(checkpoint(tmp_path / "model", "a_2", "b_1"), scans).values()
     assert [[scan.name for scan in own] for own in found] == [["a_2"], ["b_1"]]
 
 
@@ -49,6 +49,6 @@ def test_missing_scans_and_a_model_without_validation_are_refused(
     scans: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"1 of 2 validation scans .* \(d_1\)"):
-        validation_patients(checkpoint(tmp_path / "model", "a_1", "d_1"), scans)
+        patients_of(checkpoint(tmp_path / "model", "a_1", "d_1"), scans)
     with pytest.raises(UsageError, match="trained without validation patients"):
-        validation_patients(checkpoint(tmp_path / "none"), scans)
+        patients_of(checkpoint(tmp_path / "none"), scans)

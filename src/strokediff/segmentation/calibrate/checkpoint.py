@@ -1,4 +1,4 @@
-"""A checkpoint with what was chosen for it on its validation patients."""
+"""A checkpoint with what was chosen for it on patients that it was not trained on."""
 
 from __future__ import annotations
 
@@ -6,51 +6,67 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from strokediff.cohort.prepare import LabelledScan, find_scans
+from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.sources import Sources
 from strokediff.errors import InputError, UsageError
-from strokediff.segmentation.calibrate.heads import Tuned
+from strokediff.segmentation.chosen import CALIBRATION, DECISION
 from strokediff.training.checkpoint import read_metrics, read_split
 from strokediff.training.noise import FOLDER as NOISE
 from strokediff.util.files import atomic_directory
 
 FILES = ("config.json", "model.safetensors", "split.json")
+SPLITS = {"val": "validation", "test": "test"}
+"""What may be asked for, and what it is called."""
 
 
-def validation_patients(checkpoint: Path, source: Path) -> list[list[LabelledScan]]:
-    """The scans of every patient that the checkpoint was validated on, found under `source`.
+def patients_of(
+    checkpoint: Path, source: Path, split: str = "val"
+) -> Mapping[str, list[LabelledScan]]:
+    """The scans of every patient that the checkpoint was validated (or tested) on, by patient.
 
-    Raises `UsageError` if it was trained without any, `InputError` if some are not there.
+    Raises `UsageError` if there are none, `InputError` if some are not under `source`.
     """
-    names = set(read_split(checkpoint).get("val", ()))
+    what = SPLITS[split]
+    names = set(read_split(checkpoint).get(split, ()))
     if not names:
         raise UsageError(
-            f"{checkpoint}: trained without validation patients, and what is chosen on patients "
-            "that it was trained on does not hold. Prepare the cohort with --val above 0 and train."
+            f"{checkpoint}: trained without {what} patients, and what is chosen on patients "
+            f"that it was trained on does not hold. Prepare the cohort with --{split} above 0 and "
+            "train."
         )
     scans = {scan.name: scan for scan in find_scans(source) if scan.name in names}
     missing = sorted(names - scans.keys())
     if missing:
         raise InputError(
-            f"{source}: {len(missing)} of {len(names)} validation scans of {checkpoint} are not "
+            f"{source}: {len(missing)} of {len(names)} {what} scans of {checkpoint} are not "
             f"there ({', '.join(missing[:5])}). Give the folder that its cohort was prepared from."
         )
-    return [[scans[name] for name in own] for own in Sources.of(source).people(scans).values()]
+    people = Sources.of(source).people(scans)
+    return {person: [scans[name] for name in own] for person, own in people.items()}
 
 
-def write_tuned(checkpoint: Path, out: Path, tuned: Mapping[str, Tuned]) -> None:
+def write_chosen(
+    checkpoint: Path,
+    out: Path,
+    *,
+    decisions: Mapping[str, Any],
+    calibrations: Mapping[str, Any],
+    more: Mapping[str, Any],
+) -> None:
     """Copy the checkpoint to `out`, whole or not at all, with what was chosen in metrics.json.
 
-    What had been chosen for other methods or presets is kept.
+    What had been chosen for other methods or presets is kept; `more` are other entries.
     """
     metrics = read_metrics(checkpoint)
-    for key, own in tuned.items():
-        metrics.setdefault("decision", {})[key] = own.after.decision.model_dump()
-        metrics.setdefault("calibration", {})[key] = own.calibration.model_dump()
+    metrics.setdefault(DECISION, {}).update(decisions)
+    metrics.setdefault(CALIBRATION, {}).update(calibrations)
+    metrics.update(more)
+    kept = {key: value for key, value in metrics.items() if value != {}}
     with atomic_directory(out) as folder:
         for file in FILES:
             shutil.copyfile(checkpoint / file, folder / file)
         if (checkpoint / NOISE).is_dir():
             shutil.copytree(checkpoint / NOISE, folder / NOISE)
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False))
+        (folder / "metrics.json").write_text(json.dumps(kept, indent=1, allow_nan=False))
