@@ -24,6 +24,7 @@ ScoresPaths = Annotated[list[Path], typer.Argument(metavar="SCORES...")]
 PredictionsPath = Annotated[Path, typer.Argument(metavar="PREDICTIONS")]
 Rows = Annotated[str, typer.Option(help="These rows alone.")]
 Seeds = Annotated[str, typer.Option(help="These seeds alone.")]
+Kind = Annotated[str, typer.Option(help="Of that kind of lesion; all joined if not given.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for table and figures.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model's folder.")]
 Data = Annotated[Path, typer.Option(help="A prepared cohort.")]
@@ -32,12 +33,12 @@ Most = Annotated[int | None, typer.Option("--patients", min=1, help="That many, 
 
 
 @app.command()
-def by_size(scores: ScoresPath, rows: Rows = "", seeds: Seeds = "") -> None:
+def by_size(scores: ScoresPath, rows: Rows = "", seeds: Seeds = "", kind: Kind = "") -> None:
     """Dice of every row by the size of the lesion; what is missed or invented."""
     from strokediff.benchmark.reports.by_size import by_size
     from strokediff.benchmark.reports.reading import read_scores
 
-    _print(by_size(read_scores([scores], names_in(rows), _numbers(seeds))))
+    _print(by_size(read_scores([scores], names_in(rows), _numbers(seeds), kind)))
 
 
 @app.command()
@@ -56,13 +57,36 @@ def patients(
     reference: str = "unet",
     rows: Rows = "",
     seeds: Seeds = "",
+    kind: Kind = "",
 ) -> None:
     """Whether methods differ or patients do; differences from a row, and what could be found."""
     from strokediff.benchmark.reports.patients import patients_or_methods
     from strokediff.benchmark.reports.reading import read_scores
 
-    found = read_scores(scores, names_in(rows), _numbers(seeds))
+    found = read_scores(scores, names_in(rows), _numbers(seeds), kind)
     _print(patients_or_methods(found, metric, reference))
+
+
+@app.command()
+def crossfitted(
+    answers: Annotated[list[Path], typer.Argument(metavar="ANSWERS...", help="One file a fold.")],
+    out: Out,
+    estimation: Annotated[str, typer.Option(help="PRESET/METHOD.")] = "fast/sal",
+) -> None:
+    """Figures on the scans' own grids of the models of several folds: OUT/scans.csv and figures.md.
+
+    ANSWERS are what `strokediff calibrate --answers` wrote of each fold's model on that fold's
+    patients.
+    """
+    from strokediff.benchmark.reports import crossfitted as report
+    from strokediff.segmentation.calibrate.answers import Sheet
+    from strokediff.util.files import write_text
+
+    rows = report.judged([Sheet.read([path]) for path in answers], estimation)
+    lines = report.summary(rows)
+    write_text(out / "scans.csv", report.as_csv(rows))
+    write_text(out / "figures.md", "\n".join(lines) + "\n")
+    _print(lines)
 
 
 @app.command()
