@@ -20,7 +20,7 @@ from strokediff.benchmark.scores import RowScores
 from strokediff.benchmark.tables import markdown, to_csv
 from strokediff.cohort.store import Cohort
 from strokediff.ct.axes import transposed
-from strokediff.ct.nifti.masks import read_mask
+from strokediff.ct.nifti.masks import read_labels
 from strokediff.errors import InputError, UsageError
 from strokediff.util.files import write_bytes, write_json, write_text
 from strokediff.version import __version__
@@ -41,11 +41,15 @@ def write_benchmark(
     scores = joined(found)
     if not scores:
         return None
+    kinds = {
+        kind: joined([fold.scores(kind) for fold in folds])
+        for kind in next(iter(scores.values()))[0].kinds
+    }
     out = first.out / f"folds-{len(folds)}" if several else first.place
     about = _about(first, replace(cohort, split=first.fold.split(cohort)), scores)
     about |= {"folds": len(folds)} if several else {}
     pictures = Pictures(out, warn)
-    _written(out, scores, first.known, about, pictures)
+    _written(out, scores, kinds, first.known, about, pictures)
     if not several:
         cases, titles = _cases(first, cohort, scores), titles_of(first.known)
         predicted = {row: titles[row] for row in scores if any(row in c.found for c in cases)}
@@ -81,16 +85,26 @@ class Pictures:
 
 
 def _written(
-    out: Path, scores: RowScores, arms: Sequence[Arm], about: Mapping[str, Any], pictures: Pictures
+    out: Path,
+    scores: RowScores,
+    kinds: Mapping[str, RowScores],
+    arms: Sequence[Arm],
+    about: Mapping[str, Any],
+    pictures: Pictures,
 ) -> None:
-    """Write tables and figures of the scores into `out`."""
+    """Write tables and figures of the scores into `out`, joined and of each of `kinds`."""
     rows, titles = tabled(scores, arms), titles_of(arms)
-    write_text(out / "benchmark.md", markdown(rows, about))
-    write_text(out / "benchmark.csv", to_csv(rows))
-    write_json(out / "results.json", {**about, "rows": [row.to_dict() for row in rows]})
-    shown = {row: titles[row] for row in scores}
-    pictures.save(figures.boxes(scores, shown), "dice.png")
-    pictures.save(figures.volumes(scores, shown), "volumes.png")
+    by_kind = {kind: tabled(own, arms) for kind, own in kinds.items()}
+    write_text(out / "benchmark.md", markdown(rows, about, by_kind))
+    write_text(out / "benchmark.csv", to_csv(rows, by_kind))
+    content = {**about, "rows": [row.to_dict() for row in rows]}
+    if by_kind:
+        content["kinds"] = {k: [row.to_dict() for row in own] for k, own in by_kind.items()}
+    write_json(out / "results.json", content)
+    for kind, own in {"": scores, **kinds}.items():
+        shown, ending = {row: titles[row] for row in own}, f"-{kind}.png" if kind else ".png"
+        pictures.save(figures.boxes(own, shown), f"dice{ending}")
+        pictures.save(figures.volumes(own, shown), f"volumes{ending}")
 
 
 def tabled(scores: RowScores, arms: Sequence[Arm]) -> list[TableRow]:
@@ -123,7 +137,7 @@ def _cases(benchmark: Benchmark, cohort: Cohort, scores: RowScores) -> list[figu
     for label, index in figures.best_median_worst(scores).items():
         name = next(iter(scores.values()))[0].patients[index].metrics.case
         patient = cohort.read(name)
-        k = int(patient.y.sum(axis=(1, 2)).argmax())
+        k = int((patient.y > 0).sum(axis=(1, 2)).argmax())
         found, dice = {}, {}
         for arm in benchmark.known:
             for row, method in rows_of(arm).items():
@@ -133,7 +147,7 @@ def _cases(benchmark: Benchmark, cohort: Cohort, scores: RowScores) -> list[figu
                 folder = benchmark.predictions(arm, first.seed) / method / "masks"
                 file = folder / f"{name}.nii.gz"
                 if file.is_file():  # scores that were published come without masks
-                    found[row] = transposed(read_mask(file).array)[k] > 0
+                    found[row] = transposed(read_labels(file).array)[k] > 0
                     dice[row] = first.patients[index].metrics.dice
         image = (patient.x[k] * patient.m[k]).astype(np.float32)
         image = np.where(patient.m[k] > 0, image, -1.0)

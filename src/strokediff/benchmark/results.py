@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from strokediff.benchmark.scores import PatientScore, RowScore
-from strokediff.benchmark.together import TOGETHER, Counted, over_seeds
+from strokediff.benchmark.together import KIND_RIGHT, TOGETHER, Counted, over_seeds
 from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import Interval, bootstrap, scans_of
+from strokediff.evaluation.kinds import KindConfusion
 from strokediff.evaluation.significance import PairedTest, against
 from strokediff.evaluation.unit import Unit
 
@@ -43,10 +46,15 @@ class TableRow:
     is_reference: bool
     costs: dict[str, float]
     machines: tuple[str, ...]
+    confusion: KindConfusion | None = None
+    """Of all seeds and patients, where kinds of lesion are told apart."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        own = asdict(self)
+        if self.confusion is None:
+            del own["confusion"]
+        return own
 
 
 def rows_of_table(
@@ -157,7 +165,7 @@ def _row(
     statistics = {metric: mean_of_scans(own) for metric, own in values.items()}
     statistics["vdp_median"] = _median_of(values["vdp"])
     counted = [Counted.of(seed.patients) for seed in found]
-    for figure, statistic in TOGETHER.items():
+    for figure, statistic in {**TOGETHER, **(KIND_RIGHT if found[0].kinds else {})}.items():
         statistics[figure] = over_seeds(counted, statistic)
     own = [p.patient for p in found[0].patients]
     figures = {f: bootstrap(s, len(own), of_patient=own) for f, s in statistics.items()}
@@ -184,7 +192,19 @@ def _row(
             "evaluations_a_slice": float(np.mean([p.evaluations_a_slice for p in patients])),
         },
         machines=tuple(dict.fromkeys(machines)),
+        confusion=_confusion(found),
     )
+
+
+def _confusion(found: Sequence[RowScore]) -> KindConfusion | None:
+    """That of all seeds and patients; None where no kinds are told apart."""
+    parts = [
+        KindConfusion(seed.kinds, p.voxels_as, p.lesions_as)
+        for seed in found
+        for p in seed.patients
+        if p.voxels_as is not None and p.lesions_as is not None
+    ]
+    return reduce(add, parts) if parts else None
 
 
 def values_of_scans(found: Sequence[RowScore], metric: str) -> np.ndarray:

@@ -5,6 +5,7 @@
     OUT/runs/METHOD/seed-K         the training
     OUT/predictions/METHOD/seed-K  masks, probabilities and truth of the test patients
     OUT/scores/ROW/seed-K.json     every patient's figures
+    OUT/scores/ROW/KIND/seed-K.json  the same of each kind of lesion, where they are told apart
     OUT/failed/METHOD-seed-K.txt   why a method failed; it is tried again by the next run
     OUT/fold-K-of-N/               the same (but for benchmark.json and cohort) for another fold
 
@@ -32,9 +33,11 @@ from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.suites import Progress, Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
+from strokediff.evaluation.kinds import JOINED
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.compute import Compute, resolve_device
 from strokediff.prediction.folder import predict_cohort, read_record
+from strokediff.prediction.labels import several
 from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
 from strokediff.util.jsonfile import read_json
@@ -135,16 +138,17 @@ class Benchmark:
         except (UsageError, OSError) as error:
             self.tell(f"{note}: not written ({error})")
 
-    def score_file(self, row: str, seed: int) -> Path:
-        """Where a row's scores lie."""
-        return self.place / "scores" / row / f"seed-{seed}.json"
+    def score_file(self, row: str, seed: int, kind: str = JOINED) -> Path:
+        """Where a row's scores lie, those of a kind of lesion below those of all joined."""
+        part = "" if kind == JOINED else kind
+        return self.place / "scores" / row / part / f"seed-{seed}.json"
 
-    def scores(self) -> dict[str, list[RowScore]]:
+    def scores(self, kind: str = JOINED) -> dict[str, list[RowScore]]:
         """What is done so far: every row with all its seeds, in the order of the arms."""
         found: dict[str, list[RowScore]] = {}
         for arm in self.known:
             for row in rows_of(arm):
-                files = self.score_file(row, 0).parent.glob("seed-*.json")
+                files = self.score_file(row, 0, kind).parent.glob("seed-*.json")
                 done = [RowScore.read(file) for file in files]
                 if done:
                     found[row] = sorted(done, key=lambda own: own.seed)
@@ -156,7 +160,8 @@ class Benchmark:
 
     def _arm(self, arm: Arm, seed: int, cohort: Cohort) -> None:
         rows = rows_of(arm)
-        if all(self.score_file(row, seed).is_file() for row in rows):
+        kinds = [JOINED, *(cohort.kinds if several(cohort.kinds) else ())]
+        if all(self.score_file(row, seed, kind).is_file() for row in rows for kind in kinds):
             return
         folder = self.place / "runs" / arm.name / f"seed-{seed}"
         training = self._train(arm, folder, cohort, seed)
@@ -174,10 +179,16 @@ class Benchmark:
         patient_of = {name: cohort.patient_of(name) for name in names}
         for row, method in rows.items():
             took = read_record(out / method)["patients"]
-            patients = score_patients(out / method, out / "truth", patient_of, took, unit)
-            RowScore(row, seed, training, patients).write(self.score_file(row, seed))
-            dice = sum(p.metrics.dice for p in patients) / len(patients)
-            self.tell(f"{row} seed {seed}: Dice {dice:.3f}, the mean of {len(patients)} patients")
+            found = score_patients(out / method, out / "truth", patient_of, took, unit)
+            for kind, patients in found.items():
+                apart = cohort.kinds if kind == JOINED and several(cohort.kinds) else ()
+                scored = RowScore(row, seed, training, patients, apart)
+                scored.write(self.score_file(row, seed, kind))
+                dice = sum(p.metrics.dice for p in patients) / len(patients)
+                of = f" of {kind}" if several(cohort.kinds) else ""
+                self.tell(
+                    f"{row} seed {seed}: Dice{of} {dice:.3f}, the mean of {len(patients)} patients"
+                )
 
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
         """Train to the end; what it took, and where, is kept beside the model."""

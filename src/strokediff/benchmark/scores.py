@@ -1,25 +1,30 @@
 """A row's figures, patient by patient, from the files that it predicted.
 
 On disk a row and seed is one small JSON file, a list a column (six significant digits), so that it
-can be published and read as a table: `pandas.DataFrame(content["patients"])`.
+can be published and read as a table: `pandas.DataFrame(content["patients"])`. Where kinds of lesion
+are told apart that is of all joined, and every kind has a file of its own.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from strokediff.ct.nifti.masks import check_same_grid, read_mask, read_probability
+from strokediff.ct.nifti.masks import check_same_grid
 from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
+from strokediff.evaluation.kinds import JOINED, KindConfusion, Table
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
+from strokediff.prediction.labels import KindsReader, several
 from strokediff.util.files import write_text
 from strokediff.util.jsonfile import read_json
 
@@ -28,7 +33,8 @@ from strokediff.util.jsonfile import read_json
 class PatientScore:
     """One scan of a row: the papers' metrics, lesions detected, calibration, and its cost.
 
-    `patient` is whose it is: some were scanned more than once.
+    `patient` is whose it is: some were scanned more than once. `voxels_as` and `lesions_as` are
+    `KindConfusion`'s, where kinds are told apart and this is of all joined.
     """
 
     metrics: CaseMetrics
@@ -38,10 +44,14 @@ class PatientScore:
     evaluations_a_slice: float
     seconds: float
     patient: str
+    voxels_as: Table | None = None
+    lesions_as: Table | None = None
 
     def flat(self) -> dict[str, Any]:
         """Every figure by its name, in one dictionary."""
         own = asdict(self)
+        if self.voxels_as is None:
+            del own["voxels_as"], own["lesions_as"]
         return {**own.pop("metrics"), **own.pop("detection"), **own}
 
     @classmethod
@@ -80,18 +90,24 @@ class _Content(BaseModel):
 
     row: str
     seed: int
+    kinds: list[str] = []
     training: _Training
     patients: dict[str, list[Any]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
 class RowScore:
-    """One row and seed: what its training was and on which machine, and every patient's score."""
+    """One row and seed: what its training was and on which machine, and every patient's score.
+
+    `kinds` are those of lesion that are told apart, in the order of `PatientScore.voxels_as`; none
+    where they are not, and in the scores of one kind.
+    """
 
     row: str
     seed: int
     training: dict[str, Any]
     patients: list[PatientScore]
+    kinds: tuple[str, ...] = ()
 
     def write(self, file: Path) -> None:
         """Keep it as JSON, a line a column."""
@@ -99,6 +115,7 @@ class RowScore:
         columns = {key: [_short(line[key]) for line in table] for key in table[0]}
         lines = ",\n".join(f'  "{key}": {_compact(column)}' for key, column in columns.items())
         head = {"row": self.row, "seed": self.seed, "training": self.training}
+        head |= {"kinds": list(self.kinds)} if self.kinds else {}
         text = f'{_compact(head)[:-1]}, "patients": {{\n{lines}\n}}}}\n'
         write_text(file, text)
 
@@ -111,7 +128,8 @@ class RowScore:
             columns = content.patients
             lines = zip(*columns.values(), strict=True)
             patients = [PatientScore.of(dict(zip(columns, line, strict=True))) for line in lines]
-            return cls(content.row, content.seed, raw["training"], _known(patients))
+            kinds = tuple(content.kinds)
+            return cls(content.row, content.seed, raw["training"], _known(patients), kinds)
         except (InputError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{file}: damaged ({_first(error)}). Remove it; the next run scores this row again."
@@ -128,9 +146,18 @@ def score_patients(
     patient_of: Mapping[str, str],
     took: Mapping[str, Mapping[str, Any]],
     unit: Unit,
-) -> list[PatientScore]:
-    """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost."""
-    return [_score(folder, truth, *scan, took[scan[0]], unit) for scan in patient_of.items()]
+) -> dict[str, list[PatientScore]]:
+    """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost.
+
+    By kind of lesion where several are told apart, and of all joined as `JOINED`.
+    """
+    reader = KindsReader.of(truth, [folder / "masks" / f"{name}.nii.gz" for name in patient_of])
+    found: dict[str, list[PatientScore]] = {}
+    for name, patient in patient_of.items():
+        scan = _Scan.read(folder, truth, name, reader)
+        for kind, score in scan.scores(patient, took[name], unit).items():
+            found.setdefault(kind, []).append(score)
+    return found
 
 
 def _known(patients: list[PatientScore]) -> list[PatientScore]:
@@ -155,28 +182,54 @@ def _compact(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _score(
-    folder: Path, truth: Path, name: str, patient: str, took: Mapping[str, Any], unit: Unit
-) -> PatientScore:
-    true = read_mask(truth / f"{name}.nii.gz")
-    pred = read_mask(folder / "masks" / f"{name}.nii.gz")
-    prob = read_probability(folder / "probabilities" / f"{name}.nii.gz")
-    for found in (pred, prob):
-        check_same_grid(found, true)
-    metrics = evaluate_case(
-        name,
-        mask_pred=pred.array,
-        mask_true=true.array,
-        affine=true.affine,
-        prob=prob.array,
-        unit=unit,
-    )
-    return PatientScore(
-        metrics=metrics,
-        detection=detect(mask_pred=pred.array, mask_true=true.array),
-        brier=brier(prob=prob.array, mask_true=true.array),
-        ece=expected_calibration_error(prob=prob.array, mask_true=true.array),
-        evaluations_a_slice=float(took["evaluations_a_slice"]),
-        seconds=float(took["seconds"]),
-        patient=patient,
-    )
+@dataclass(frozen=True)
+class _Scan:
+    """One scan's masks and probabilities (K, X, Y, Z) of `kinds`, found and true."""
+
+    name: str
+    kinds: tuple[str, ...]
+    pred: NDArray[np.bool_]
+    true: NDArray[np.bool_]
+    prob: NDArray[np.float32]
+    affine: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, folder: Path, truth: Path, name: str, reader: KindsReader) -> _Scan:
+        mask = folder / "masks" / f"{name}.nii.gz"
+        true_file, true = reader.truth(truth / f"{name}.nii.gz")
+        pred_file, pred = reader.prediction(mask)
+        prob_file, prob = reader.probabilities(folder / "probabilities" / f"{name}.nii.gz", mask)
+        for found in (pred_file, prob_file):
+            check_same_grid(found, true_file)
+        return cls(name, reader.kinds, pred, true, prob, true_file.affine)
+
+    def scores(self, patient: str, took: Mapping[str, Any], unit: Unit) -> dict[str, PatientScore]:
+        """Of all kinds joined, and of each where there are several."""
+
+        def score(
+            pred: NDArray[np.bool_], true: NDArray[np.bool_], prob: NDArray[np.float32]
+        ) -> PatientScore:
+            return PatientScore(
+                metrics=evaluate_case(
+                    self.name,
+                    mask_pred=pred,
+                    mask_true=true,
+                    affine=self.affine,
+                    prob=prob,
+                    unit=unit,
+                ),
+                detection=detect(mask_pred=pred, mask_true=true),
+                brier=brier(prob=prob, mask_true=true),
+                ece=expected_calibration_error(prob=prob, mask_true=true),
+                evaluations_a_slice=float(took["evaluations_a_slice"]),
+                seconds=float(took["seconds"]),
+                patient=patient,
+            )
+
+        joined = score(self.pred.any(0), self.true.any(0), self.prob.max(0))
+        if not several(self.kinds):
+            return {JOINED: joined}
+        as_kinds = KindConfusion.of(self.kinds, self.pred, self.true)
+        joined = replace(joined, voxels_as=as_kinds.voxels, lesions_as=as_kinds.lesions)
+        each = zip(self.kinds, self.pred, self.true, self.prob, strict=True)
+        return {JOINED: joined, **{kind: score(*arrays) for kind, *arrays in each}}

@@ -9,6 +9,7 @@ from typing import Any
 
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, TableRow, reference
 from strokediff.evaluation.bootstrap import Interval
+from strokediff.evaluation.kinds import JOINED
 from strokediff.evaluation.unit import Unit
 from strokediff.util.plaintext import csv_cell
 
@@ -31,39 +32,82 @@ BETTER, WORSE = "⁺", "⁻"
 DIGITS = {"hd_mm": 1, "hd95_mm": 1, "false_positives": 2, "brier": 4, "ece": 4}
 
 
-def markdown(rows: Sequence[TableRow], about: Mapping[str, Any]) -> str:
-    """Four tables: the papers' Table 1 and 2, lesions and calibration, and costs."""
-    best = reference(rows)
+PARTS: dict[str, Mapping[str, str]] = {
+    "Overlap (Table 1 of the papers)": OVERLAP,
+    "Shape and volume (Table 2)": SHAPE,
+    "Lesion by lesion, and calibration of the probabilities": MORE,
+}
+RIGHT = {"lesions_right": "kind right, lesions", "voxels_right": "kind right, voxels"}
+Kinds = Mapping[str, Sequence[TableRow]]
+"""The rows of each kind of lesion, by its name."""
+
+
+def markdown(rows: Sequence[TableRow], about: Mapping[str, Any], kinds: Kinds | None = None) -> str:
+    """Four tables: the papers' Table 1 and 2, lesions and calibration, and costs.
+
+    With `kinds` the `rows` are of all joined; it is told which was taken for which, and the first
+    three tables are there of each kind too.
+    """
     lines = [_about(about), ""]
-    parts = (
-        ("Overlap (Table 1 of the papers)", OVERLAP),
-        ("Shape and volume (Table 2)", SHAPE),
-        ("Lesion by lesion, and calibration of the probabilities", MORE),
-    )
-    for title, columns in parts:
-        lines += [f"**{title}**", "", *_table(rows, columns), ""]
+    lines += ["Lesions of any kind:", ""] if kinds else []
+    lines += _parts(rows)
+    lines += ["**Which kind**", "", *_which_kind(rows), ""] if kinds else []
     lines += ["**Cost**", "", *_costs(rows), ""]
-    lines += _notes(rows, best)
+    lines += _notes(rows, reference(rows))
+    for kind, own in (kinds or {}).items():
+        lines += ["", f"## {kind}", "", *_parts(own), *_of_patients(own, reference(own))]
     return "\n".join(lines) + "\n"
 
 
-def to_csv(rows: Sequence[TableRow]) -> str:
-    """One line a row: every figure with its interval, the tests and the costs."""
+def _parts(rows: Sequence[TableRow]) -> list[str]:
+    lines = []
+    for title, columns in PARTS.items():
+        lines += [f"**{title}**", "", *_table(rows, columns), ""]
+    return lines
+
+
+def _which_kind(rows: Sequence[TableRow]) -> list[str]:
+    """Shares of the right kind, and of the lesions found as a kind how many are truly of which."""
+    told = rows[0].confusion.kinds if rows and rows[0].confusion else ()
+    columns = [*RIGHT.values(), *(f"found {kind}: truly {', '.join(told)}" for kind in told)]
+    tops = {name: _top(rows, name) for name in RIGHT}
+    cells = [
+        [
+            row.title,
+            *(_cell(row, name, tops[name]) for name in RIGHT),
+            *(", ".join(map(str, own)) for own in (row.confusion.lesions if row.confusion else ())),
+        ]
+        for row in rows
+    ]
+    note = (
+        "Of what was found and touches a true lesion, in lesions (a lesion is of the kind in which "
+        "most of it lies) and voxels; counts of lesions over all seeds."
+    )
+    return [*ruled(["method", *columns], cells), "", note]
+
+
+def to_csv(rows: Sequence[TableRow], kinds: Kinds | None = None) -> str:
+    """One line a row: every figure with its interval, the tests and the costs.
+
+    With `kinds` a line of all joined and one of each, told apart by the column `kind`.
+    """
+    every = {JOINED: rows, **(kinds or {})}
     text = io.StringIO()
-    names = [*OVERLAP, *SHAPE, *MORE]
+    names = [*OVERLAP, *SHAPE, *MORE, *(RIGHT if kinds else ())]
     column = (rows[0].unit if rows else Unit.MM).column
-    header = ["row", "title", "seeds"]
+    header = ["row", "title", *(["kind"] if kinds else []), "seeds"]
     header += [f"{column(name)}{end}" for name in names for end in ("", "_low", "_high")]
     header += ["missed"]
     header += [f"{column(name)}_{what}" for name in TESTED for what in ("p_holm", "rank_sum")]
     header += [*rows[0].costs, "machines"] if rows else []
     writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
-    for row in rows:
+    for kind, row in ((kind, row) for kind, own in every.items() for row in own):
         line: dict[str, Any] = {"row": row.name, "title": row.title, "missed": row.missed}
+        line |= {"kind": kind} if kinds else {}
         line["seeds"] = " ".join(map(str, row.seeds))
         for name in names:
-            own, key = row.figures[name], column(name)
+            own, key = row.figures.get(name, Interval(None, None, None)), column(name)
             line |= {key: own.value, f"{key}_low": own.low, f"{key}_high": own.high}
         for name, d in row.differences.items():
             line |= {f"{column(name)}_p_holm": d.p_holm, f"{column(name)}_rank_sum": d.rank_sum}
@@ -194,6 +238,18 @@ def _notes(rows: Sequence[TableRow], best: TableRow | None) -> list[str]:
         if untested:
             notes.append(f"Not tested, no seed in common: {', '.join(untested)}.")
     notes += _machines(rows)
+    return [*notes, *_patients(rows)]
+
+
+def _of_patients(rows: Sequence[TableRow], best: TableRow | None) -> list[str]:
+    """What is to be said of one kind alone."""
+    marks = [] if best is None else [f"{BETTER}, {WORSE}: than {best.title}, as above."]
+    return [*marks, *_patients(rows)]
+
+
+def _patients(rows: Sequence[TableRow]) -> list[str]:
+    """Who was missed, and who has no lesion."""
+    notes = []
     missed = ", ".join(f"{row.title} {row.missed:g}" for row in rows if row.missed)
     if missed:
         notes.append(

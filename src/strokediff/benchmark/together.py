@@ -16,10 +16,15 @@ from strokediff.evaluation.summary import volume_correlation
 
 @dataclass(frozen=True)
 class Counted:
-    """One seed's volumes (found, true), and lesions (true, detected, false), a scan each."""
+    """One seed's volumes (found, true), and lesions (true, detected, false), a scan each.
+
+    `lesions_as` and `voxels_as` (scan, found kind, true kind) are there where kinds are told apart.
+    """
 
     volumes: np.ndarray
     lesions: np.ndarray
+    lesions_as: np.ndarray | None = None
+    voxels_as: np.ndarray | None = None
 
     @classmethod
     def of(cls, patients: Sequence[PatientScore]) -> Counted:
@@ -28,6 +33,13 @@ class Counted:
         return cls(
             np.array([[m.volume_pred_ml, m.volume_true_ml] for m in metrics], float),
             np.array([[d.n_true, d.n_detected, d.n_false] for d in found]),
+            *(
+                None if any(own is None for own in tables) else np.array(tables)
+                for tables in (
+                    [p.lesions_as for p in patients],
+                    [p.voxels_as for p in patients],
+                )
+            ),
         )
 
 
@@ -78,3 +90,16 @@ TOGETHER: dict[str, Together] = {
     "sensitivity": _sensitivity,
     "false_positives": _false_positives,
 }
+
+
+def _right(tables: np.ndarray | None, index: np.ndarray) -> float | None:
+    """The share on the diagonal, of the scans with these indices."""
+    total = None if tables is None else tables[index].sum(0)
+    return float(np.trace(total) / total.sum()) if total is not None and total.any() else None
+
+
+KIND_RIGHT: dict[str, Together] = {
+    "lesions_right": lambda found, index: _right(found.lesions_as, index),
+    "voxels_right": lambda found, index: _right(found.voxels_as, index),
+}
+"""Where kinds of lesion are told apart: the shares of what was found that are of the right kind."""

@@ -208,8 +208,13 @@ def evaluate_case_of_kinds(
         for k, kind in enumerate(kinds)
     }
     any_prob = None if prob is None else prob.max(0)
-    joined = scored(masks_pred.any(0), masks_true.any(0), any_prob)
+    joined = scored(_any(masks_pred), _any(masks_true), any_prob)
     return KindMetrics(joined, each, KindConfusion.of(kinds, masks_pred, masks_true))
+
+
+def _any(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a lesion of any kind is, (X, Y, Z)."""
+    return np.asarray(masks.any(axis=0))
 
 
 def _masks(name: str, values: ArrayLike, kinds: Sequence[str]) -> NDArray[np.bool_]:

@@ -12,17 +12,18 @@ from strokediff.errors import UsageError
 
 
 def read_scores(
-    folders: Sequence[Path], rows: Sequence[str] = (), seeds: Sequence[int] = ()
+    folders: Sequence[Path], rows: Sequence[str] = (), seeds: Sequence[int] = (), kind: str = ""
 ) -> RowScores:
     """The rows of every folder (all if none are named) at those seeds, patients put together.
 
-    A folder is the `scores` of `strokediff benchmark`, or published ones; of several, as of folds,
-    rows count that all of them have. Raises `UsageError` where a row has no scores.
+    Of lesions of that `kind`, or of all joined. A folder is the `scores` of `strokediff benchmark`,
+    or published ones; of several, as of folds, rows count that all of them have. Raises
+    `UsageError` where a row has no scores.
     """
     folds = []
     for folder in folders:
         names = rows or sorted(own.name for own in folder.glob("*") if own.is_dir())
-        found = {name: _seeds(folder / name, seeds) for name in names}
+        found = {name: _seeds(folder / name / kind, seeds) for name in names}
         missing = [name for name, own in found.items() if not own]
         if missing or not names:
             raise UsageError(f"{folder}: no scores of {', '.join(missing)}. Name other --rows.")
