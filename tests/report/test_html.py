@@ -9,7 +9,7 @@ from records import CARD, CONTENT, record
 
 from strokediff.errors import UsageError
 from strokediff.report.html import RESEARCH_ONLY, ReportFigure, render_report, write_report
-from strokediff.report.sections import model_note
+from strokediff.report.sentences import model_note
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
@@ -72,7 +72,7 @@ def page_of(result=RESULT, **kwargs):
 
 
 def test_it_says_what_was_found_and_how():
-    text = page_of(slice_areas_mm2=[0, 120.0, 1000.0, 0]).text
+    text = page_of(slice_areas_mm2=[[0, 120.0, 1000.0, 0]]).text
     for expected in (
         "patient-7",
         "42.1 mL",
@@ -113,7 +113,7 @@ def test_a_model_that_only_started_on_phantoms_is_not_said_to_know_nothing_else(
 
 def test_it_is_one_file_that_loads_and_runs_nothing():
     figure = ReportFigure(PNG, "the key slice")
-    page = page_of(figures=[figure], slice_areas_mm2=[1.0, 2.0])
+    page = page_of(figures=[figure], slice_areas_mm2=[[1.0, 2.0]])
     assert not {"script", "link", "iframe", "object", "embed", "form"} & {t for t, _ in page.tags}
     images = [attrs["src"] for tag, attrs in page.tags if tag == "img"]
     assert len(images) == 2
@@ -157,7 +157,7 @@ def test_what_there_is_not_leaves_its_place_out():
 
 def test_no_lesion_is_not_no_stroke():
     none = {**RESULT, "volume_ml": 0.0, "volume_interval_ml": None, "n_lesions": 0, "lesions": []}
-    text = page_of(none, slice_areas_mm2=[0.0, 0.0]).text
+    text = page_of(none, slice_areas_mm2=[[0.0, 0.0]]).text
     assert "0.0 mL no interval" in text
     assert "No lesion was found. That does not rule out a stroke" in text
     assert "No interval is given" in text and "Lesion area by slice" not in text

@@ -24,7 +24,7 @@ def test_good_minimal_and_failed(tmp_path):
     text = (tmp_path / "summary.csv").read_text()
     assert text.splitlines()[0] == (
         "case,volume_ml,volume_low_ml,volume_high_ml,n_lesions,brain_volume_ml,truncated,"
-        "warnings,status,error"
+        "warnings,status,error,trust"
     )
     first, second, third = csv.DictReader(text.splitlines())
     assert (first["volume_ml"], first["volume_low_ml"], first["volume_high_ml"]) == (

@@ -1,79 +1,30 @@
 """The pictures: a montage of axial slices with the lesion's outline, and the key slice, large.
 
-Each figure is one axes in millimetres on a canvas of its own (no pyplot, no global state), so it
-can be drawn in any thread. All text is drawn literally: names from files are not parsed as TeX.
+Masks may be labels: 0, and k + 1 where there is lesion of kind k. Of several kinds each has its
+colour (`canvas.colours`). Each figure is on a canvas of its own, so it can be drawn in any thread.
 """
 
 from __future__ import annotations
 
-import io
 import textwrap
-import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from strokediff.report.canvas import ALERT, EDGED, FAINT, OUTLINE, TEXT, Canvas, colours
 from strokediff.report.views import Crop, choose_slices, crop_to_head, key_slice, to_grey
+from strokediff.result.record import KindFigures
 from strokediff.util.files import write_bytes
 
-BACKGROUND = "#0b0d10"
-TEXT, FAINT = "#e8eaed", "#8d96a0"
-OUTLINE, ALERT = "#ff5d3a", "#ffc857"
-FONT = ["DejaVu Sans"]
 GAP_MM = 3.0
 SCALE_BAR_MM = 50.0
-DPI = 130
 MOST_LINES = 8
 """Lines of warnings below the montage; the report has them all."""
-EDGED: dict[str, Any] = {"path_effects": [withStroke(linewidth=1.5, foreground=BACKGROUND)]}
-"""Keeps a label legible over bone."""
 RESEARCH_NOTE = "For research use only. Not a medical device."
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """A figure with one axes in mm, y downwards, `width` x `height`; `pt` is one point in mm."""
-
-    figure: Figure
-    axes: Axes
-    width: float
-    height: float
-    pt: float
-
-    @classmethod
-    def blank(cls, width_mm: float, height_mm: float, inches: float) -> Canvas:
-        """A dark canvas `inches` wide for a drawing of `width_mm` x `height_mm`."""
-        figure = Figure(
-            figsize=(inches, inches * height_mm / width_mm), dpi=DPI, facecolor=BACKGROUND
-        )
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, width_mm)
-        axes.set_ylim(height_mm, 0)
-        axes.axis("off")
-        return cls(figure, axes, width_mm, height_mm, width_mm / (72.0 * inches))
-
-    def text(self, x: float, y: float, text: str, points: float, **style: Any) -> None:
-        """Literal text at (x, y) mm."""
-        style = {"color": TEXT, "va": "baseline", **style}
-        self.axes.text(x, y, text, fontsize=points, parse_math=False, family=FONT, **style)
-
-    def png(self) -> bytes:
-        """The drawing as a PNG."""
-        stream = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in another script
-            self.figure.savefig(stream, format="png", metadata={"Software": ""})
-        return stream.getvalue()
 
 
 def write_preview(
@@ -86,6 +37,7 @@ def write_preview(
     volume_ml: float,
     title: str,
     volume_interval_ml: Sequence[float] | None = None,
+    kinds: Sequence[KindFigures] = (),
     slice_positions_mm: Sequence[float] | None = None,
     warning_lines: Sequence[str] = (),
     note: str = "",
@@ -97,7 +49,7 @@ def write_preview(
     `hu`, `mask` and `brain` are canonical (X, Y, Z); `pixel_spacing_mm` is along x and y;
     `slice_positions_mm` (Z,), if given, labels the slices; `warning_lines` are sentences shown
     below, and `note` one about the model. Slices `unusable` (from 0), where nothing was sought, are
-    framed and say so.
+    framed and say so. Of several `kinds` of lesion each has its volume in the head line.
     Raises `UsageError` if `path` cannot be written.
     """
     crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
@@ -110,16 +62,19 @@ def write_preview(
     pt = total / (72.0 * inches)
     sentences = [note, *(f"Warning: {text}" for text in warning_lines)]
     lines = _shortened([line for text in sentences for line in _wrap(text, columns * 27)])
-    header, footer = 44 * pt, (40 + 14 * len(lines)) * pt
+    header, footer = (44 + 17 * max(0, len(kinds) - 2)) * pt, (40 + 14 * len(lines)) * pt
     canvas = Canvas.blank(total, header + rows * (height + GAP_MM) + footer, inches)
-    _draw_header(
-        canvas, _clip(title, columns * 14 - 24), _volume_text(volume_ml, volume_interval_ml)
-    )
+    volumes = [(_volume_text(volume_ml, volume_interval_ml), "lesion volume")]
+    if len(kinds) > 1:
+        volumes = [(_volume_text(k.volume_ml, k.volume_interval_ml), k.name) for k in kinds]
+    tints = colours([name for _, name in volumes])
+    _draw_header(canvas, _clip(title, columns * 14 - 24))
+    _draw_volumes(canvas, volumes, tints)
     for n, k in enumerate(chosen):
         x = GAP_MM + (n % columns) * (width + GAP_MM)
         y = header + (n // columns) * (height + GAP_MM)
-        _draw_slice(canvas, crop, hu, mask, k, (x, y), 8.0)
-        _label_slice(canvas, crop, mask, k, (x, y), slice_positions_mm)
+        _draw_slice(canvas, crop, hu, mask, k, (x, y), 8.0, tints)
+        _label_slice(canvas, crop, mask, k, (x, y), slice_positions_mm, tints)
         if k in unusable:
             _mark_unusable(canvas, crop, (x, y))
     _draw_footer(canvas, lines)
@@ -135,14 +90,17 @@ def render_key_slice(
     maps: Mapping[str, NDArray[Any]] = MappingProxyType({}),
     *,
     pixel_spacing_mm: tuple[float, float],
+    kinds: Sequence[str] = (),
+    of: int | None = None,
 ) -> bytes:
     """The slice with the most lesion as PNG: plain, outlined, and with each map over it.
 
     `maps` are values in [0, 1] by caption. The plain picture is there because an outline hides the
-    faint edge that it follows.
+    faint edge that it follows. Of several `kinds` it is the slice with the most lesion of that
+    label, if `of` names one.
     """
     crop = crop_to_head(hu, mask, brain, pixel_spacing_mm)
-    k = key_slice(mask)
+    k = key_slice(mask if of is None else mask == of)
     width, height = crop.size_mm
     captions = ["CT", "CT with outline", *maps]
     total = len(captions) * (width + GAP_MM) + GAP_MM
@@ -155,19 +113,29 @@ def render_key_slice(
             corner[0], top - 8 * canvas.pt, f"{caption}, slice {k + 1} of {hu.shape[2]}", 11
         )
         drawn = mask if n == 1 else np.zeros_like(mask)
-        _draw_slice(canvas, crop, hu, drawn, k, corner, 10.0)
+        _draw_slice(canvas, crop, hu, drawn, k, corner, 10.0, colours(kinds))
         if caption in maps:
             _draw_map(canvas, crop, maps[caption], k, corner)
     return canvas.png()
 
 
-def _draw_header(canvas: Canvas, title: str, volume: str) -> None:
+def _draw_header(canvas: Canvas, title: str) -> None:
     pt = canvas.pt
     canvas.text(GAP_MM, 22 * pt, title, 13, weight="bold")
     canvas.text(GAP_MM, 36 * pt, "Axial, W40 L40 (20 to 60 HU)", 8, color=FAINT)
-    right = canvas.width - GAP_MM
-    canvas.text(right, 22 * pt, volume, 13, weight="bold", ha="right", color=OUTLINE)
-    canvas.text(right, 36 * pt, "lesion volume", 8, ha="right", color=FAINT)
+
+
+def _draw_volumes(canvas: Canvas, volumes: Sequence[tuple[str, str]], tints: Sequence[str]) -> None:
+    """The volume above what it is of; of several kinds a line each, which is the legend too."""
+    pt, right = canvas.pt, canvas.width - GAP_MM
+    if len(volumes) == 1:
+        ((volume, name),) = volumes
+        canvas.text(right, 22 * pt, volume, 13, weight="bold", ha="right", color=tints[0])
+        canvas.text(right, 36 * pt, name, 8, ha="right", color=FAINT)
+        return
+    for k, ((volume, name), tint) in enumerate(zip(volumes, tints, strict=True)):
+        at, text = (19 + 17 * k) * pt, f"{name} {volume}"
+        canvas.text(right, at, text, 11, weight="bold", ha="right", color=tint)
 
 
 def _draw_footer(canvas: Canvas, lines: Sequence[str]) -> None:
@@ -190,18 +158,21 @@ def _draw_slice(
     k: int,
     corner: tuple[float, float],
     points: float,
+    tints: Sequence[str] = (OUTLINE,),
 ) -> None:
-    """One slice with its outline and side markers, its upper left corner at `corner`, mm."""
+    """One slice with its outlines and side markers, its upper left corner at `corner`, mm."""
     (x, y), (width, height) = corner, crop.size_mm
     extent = (x, x + width, y + height, y)
     canvas.axes.imshow(to_grey(crop.axial(hu, k)), cmap="gray", vmin=0, vmax=1, extent=extent)
     canvas.axes.set_aspect("auto")
-    lesion = np.pad(crop.axial(mask, k).astype(np.float32), 1)
-    if lesion.any():
-        sx, sy = crop.pixel_spacing_mm
-        columns = x + (np.arange(lesion.shape[1]) - 0.5) * sx
-        rows = y + (np.arange(lesion.shape[0]) - 0.5) * sy
-        canvas.axes.contour(columns, rows, lesion, [0.5], colors=[OUTLINE], linewidths=[1.1])
+    shown = np.pad(crop.axial(mask, k), 1)
+    for label, tint in enumerate(tints, start=1):
+        lesion = (shown == label).astype(np.float32)
+        if lesion.any():
+            sx, sy = crop.pixel_spacing_mm
+            columns = x + (np.arange(lesion.shape[1]) - 0.5) * sx
+            rows = y + (np.arange(lesion.shape[0]) - 0.5) * sy
+            canvas.axes.contour(columns, rows, lesion, [0.5], colors=[tint], linewidths=[1.1])
     canvas.text(x + 2, y + 2, "R", points, color=FAINT, va="top")
     canvas.text(x + width - 2, y + 2, "L", points, color=FAINT, va="top", ha="right")
 
@@ -213,16 +184,19 @@ def _label_slice(
     k: int,
     corner: tuple[float, float],
     positions_mm: Sequence[float] | None,
+    tints: Sequence[str],
 ) -> None:
     (x, y), (width, height) = corner, crop.size_mm
     bottom = y + height - 4 * canvas.pt
     place = "" if positions_mm is None else f"  {positions_mm[k]:+.0f} mm"
     canvas.text(x + 2, bottom, f"{k + 1}/{mask.shape[2]}{place}", 7, color=FAINT, **EDGED)
     sx, sy = crop.pixel_spacing_mm
-    area_cm2 = np.count_nonzero(mask[:, :, k]) * sx * sy / 100.0
-    if area_cm2:
-        style = {"color": OUTLINE, "ha": "right", **EDGED}
-        canvas.text(x + width - 4, bottom, f"{area_cm2:.1f} cm²", 7, **style)
+    for label, tint in reversed([*enumerate(tints, start=1)]):
+        area_cm2 = np.count_nonzero(mask[:, :, k] == label) * sx * sy / 100.0
+        if area_cm2:
+            style = {"color": tint, "ha": "right", **EDGED}
+            canvas.text(x + width - 4, bottom, f"{area_cm2:.1f} cm²", 7, **style)
+            bottom -= 9 * canvas.pt
 
 
 def _mark_unusable(canvas: Canvas, crop: Crop, corner: tuple[float, float]) -> None:

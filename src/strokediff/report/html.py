@@ -18,9 +18,14 @@ from strokediff.report.sections import (
     computed_rows,
     headline,
     input_rows,
-    interval_text,
     lesion_rows,
+)
+from strokediff.report.sentences import (
+    interval_text,
     model_note,
+    several,
+    statements,
+    trust_text,
     warning_texts,
 )
 from strokediff.result.record import Record
@@ -51,12 +56,12 @@ def write_report(
     preview_png: bytes | None,
     *,
     figures: Sequence[ReportFigure] = (),
-    slice_areas_mm2: Sequence[float] | None = None,
+    slice_areas_mm2: Sequence[Sequence[float]] | None = None,
 ) -> None:
     """Write the page for one result; raises `UsageError` if `path` cannot be written.
 
-    A preview that is None leaves its place out. `slice_areas_mm2` (Z,) is the lesion's area in
-    each slice, from the bottom up.
+    A preview that is None leaves its place out. `slice_areas_mm2` (K, Z) is the area of each kind
+    of lesion in each slice, from the bottom up.
     """
     write_text(
         path,
@@ -69,14 +74,20 @@ def render_report(
     preview_png: bytes | None,
     *,
     figures: Sequence[ReportFigure] = (),
-    slice_areas_mm2: Sequence[float] | None = None,
+    slice_areas_mm2: Sequence[Sequence[float]] | None = None,
 ) -> str:
     """The page as text; see `write_report`."""
+    outlined = (
+        "Each kind of lesion is outlined in its colour"
+        if several(record)
+        else ("The lesion is outlined")
+    )
     montage = preview_png and ReportFigure(
         preview_png,
         "Axial slices, window W40 L40 (20 to 60 HU), numbered from the bottom. The patient's "
-        "right (R) is on the left. The lesion is outlined; its area is below each slice.",
+        f"right (R) is on the left. {outlined}; its area is below each slice.",
     )
+    names = [own.name for own in record.kinds] or [""]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -84,14 +95,18 @@ def render_report(
             case=record.case or "unnamed case",
             research_only=RESEARCH_ONLY,
             model_note=model_note(record.model),
+            statements=statements(record),
+            trust=trust_text(record),
+            reasons=[] if record.trust is None else [r.text for r in record.trust.reasons],
             warnings=warning_texts(record),
             headline=headline(record),
             interval=interval_text(record),
             no_lesion=record.n_lesions == 0,
             montage=montage,
             figures=list(figures),
-            lesions=lesion_rows(record.lesions),
-            profile=area_profile(slice_areas_mm2) if slice_areas_mm2 is not None else None,
+            several=several(record),
+            lesions=lesion_rows(record),
+            profile=None if slice_areas_mm2 is None else area_profile(slice_areas_mm2, names),
             computed=computed_rows(record),
             provenance=input_rows(record.input),
             version=record.version,

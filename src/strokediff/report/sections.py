@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from strokediff.result.record import InputRecord, Lesion, ModelCard, Record
-from strokediff.training.start import STARTED_FROM
+from strokediff.report.canvas import colours
+from strokediff.report.sentences import several
+from strokediff.result.record import InputRecord, Record
 
 Row = tuple[str, str]
 
@@ -25,11 +26,12 @@ METHOD_NAMES = {
 
 @dataclass(frozen=True)
 class Card:
-    """One figure of the headline: its name, its value with the unit, and a line below."""
+    """One figure of the headline: its name, its value with the unit, a line below, its colour."""
 
     name: str
     value: str
     below: str = ""
+    tint: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Bar:
     width: float
     height: float
     text: str
+    tint: str = ""
 
 
 @dataclass(frozen=True)
 class AreaProfile:
-    """The area of the lesion in each slice, from the bottom up, as bars."""
+    """The area of the lesion in each slice, from the bottom up, as bars; kinds on each other."""
 
     bars: list[Bar]
     width: float
@@ -58,86 +61,69 @@ def headline(record: Record) -> list[Card]:
     """Volume, lesions and brain, the figures that are looked at first."""
     volume, brain = record.volume_ml, record.brain_volume_ml
     largest = max((lesion.volume_ml for lesion in record.lesions), default=0.0)
-    cards = [
-        Card("Lesion volume", f"{volume:.1f} mL", _interval(record)),
-        Card("Lesions", str(record.n_lesions), f"largest {largest:.1f} mL" if largest else ""),
-    ]
+    told = f"largest {largest:.1f} mL" if largest else ""
+    if several(record):
+        told = f"{volume:.1f} mL ({_interval(record.volume_interval_ml)}) in all"
+    cards = [*_volumes(record), Card("Lesions", str(record.n_lesions), told)]
     if brain:
         below = f"lesion {100 * volume / brain:.1f} % of it"
         cards.append(Card("Intracranial volume", f"{brain:,.0f} mL", below))
     return [*cards, Card("Voxel", f"{_spacing(record.spacing_mm)} mm")]
 
 
-def interval_text(record: Record) -> str:
-    """What the interval of the volume means, and what it does not."""
-    if record.volume_interval_ml is None:
-        return (
-            "No interval is given for the volume, because one estimate has no spread. The volume "
-            "can still be wrong."
+def _volumes(record: Record) -> list[Card]:
+    """A card a kind, or that of the lesion."""
+    if not several(record):
+        interval = _interval(record.volume_interval_ml)
+        return [Card("Lesion volume", f"{record.volume_ml:.1f} mL", interval)]
+    return [
+        Card(
+            own.name.capitalize(),
+            f"{own.volume_ml:.1f} mL",
+            _interval(own.volume_interval_ml),
+            tint,
         )
-    kind = record.volume_interval_kind
-    if "conformal" in kind:
-        return (
-            f"The interval is {kind}: it is as wide as the errors of the volume were on those "
-            "patients. That holds for scans like theirs and promises nothing for others, such as "
-            "another scanner, another kind of stroke, or patients instead of phantoms."
-        )
-    of = f"the {record.n_samples} samples" if record.n_samples else "the samples"
-    return (
-        f"The interval shows how far {of} that the model drew for this scan lie apart"
-        f"{f' ({kind})' if kind else ''}. It does not cover errors that all samples share, such "
-        "as a lesion that none of them sees, so the true volume can lie outside."
-    )
-
-
-def warning_texts(record: Record) -> list[str]:
-    """The warnings of the result, and that the lesion or brain is cut off, if it is."""
-    warnings = list(record.warnings)
-    if record.truncated:
-        warnings.append(
-            "the brain or the lesion reaches the edge of the scan: what lies beyond is not in "
-            "the volume"
-        )
-    return warnings
-
-
-def model_note(model: ModelCard) -> str:
-    """A sentence on what the model was trained on; shown wherever its output is shown."""
-    trained_on = " ".join(model.trained_on.split())
-    if not trained_on:
-        return ""
-    if all("phantom" in cohort.lower() for cohort in trained_on.split(STARTED_FROM)):
-        return (
-            "The model was trained on phantoms (simulated CT), not on patients. Expect it to do "
-            "worse on real scans than on phantoms; its model card has the figures."
-        )
-    return f"The model was trained on: {trained_on}. Its model card has the figures."
-
-
-def lesion_rows(lesions: Sequence[Lesion]) -> list[tuple[str, str, str]]:
-    """Number, volume and centroid of each lesion, the largest first."""
-    rows = [
-        (str(n), f"{x.volume_ml:.2f}", _point(x.centroid_mm))
-        for n, x in enumerate(lesions[:MOST_LESIONS], start=1)
+        for own, tint in zip(record.kinds, tints_of(record), strict=True)
     ]
-    rest = lesions[MOST_LESIONS:]
+
+
+def tints_of(record: Record) -> list[str]:
+    """The colour of each kind of lesion, as in the pictures."""
+    return colours([own.name for own in record.kinds])
+
+
+def lesion_rows(record: Record) -> list[tuple[str, ...]]:
+    """Number, kind if there are several, volume and centroid of each lesion, largest first."""
+    kind = several(record)
+    rows = [
+        (str(n), *([x.kind] * kind), f"{x.volume_ml:.2f}", _point(x.centroid_mm))
+        for n, x in enumerate(record.lesions[:MOST_LESIONS], start=1)
+    ]
+    rest = record.lesions[MOST_LESIONS:]
     if rest:
-        rows.append((f"{len(rest)} more", f"{sum(x.volume_ml for x in rest):.2f}", ""))
+        total = f"{sum(x.volume_ml for x in rest):.2f}"
+        rows.append((f"{len(rest)} more", *([""] * kind), total, ""))
     return rows
 
 
-def area_profile(slice_areas_mm2: Iterable[float]) -> AreaProfile:
-    """Bars for the area in each slice, scaled to the largest."""
-    areas_cm2 = [float(a) / 100.0 for a in slice_areas_mm2]
-    most = max(areas_cm2, default=0.0)
-    step = PROFILE_WIDTH / max(1, len(areas_cm2))
+def area_profile(
+    slice_areas_mm2: Sequence[Iterable[float]], kinds: Sequence[str] = ("",)
+) -> AreaProfile:
+    """Bars for the area of each kind in each slice, on each other, scaled to the largest sum."""
+    areas_cm2 = [[float(a) / 100.0 for a in own] for own in slice_areas_mm2]
+    most = max((sum(own) for own in zip(*areas_cm2, strict=True)), default=0.0)
+    count = len(areas_cm2[0]) if areas_cm2 else 0
+    step, tints = PROFILE_WIDTH / max(1, count), colours(kinds) if len(kinds) > 1 else [""]
     bars = []
-    for k, area in enumerate(areas_cm2):
-        height = PROFILE_HEIGHT * area / most if most else 0.0
-        text = f"slice {k + 1}: {area:.1f} cm²"
-        width = max(0.8 * step, 0.5)
-        bars.append(Bar(k * step + 0.1 * step, PROFILE_HEIGHT - height, width, height, text))
-    return AreaProfile(bars, PROFILE_WIDTH, PROFILE_HEIGHT, most, len(areas_cm2))
+    below = [0.0] * count
+    for own, kind, tint in zip(areas_cm2, kinds, tints, strict=True):
+        for k, area in enumerate(own):
+            height = PROFILE_HEIGHT * area / most if most else 0.0
+            text = f"slice {k + 1}: {f'{kind} ' if tint else ''}{area:.1f} cm²"
+            x, width = k * step + 0.1 * step, max(0.8 * step, 0.5)
+            below[k] += height
+            bars.append(Bar(x, PROFILE_HEIGHT - below[k], width, height, text, tint))
+    return AreaProfile(bars, PROFILE_WIDTH, PROFILE_HEIGHT, most, count)
 
 
 def computed_rows(record: Record) -> list[Row]:
@@ -149,8 +135,7 @@ def computed_rows(record: Record) -> list[Row]:
         ("Weights, SHA-256", record.model.sha256),
         ("Method", METHOD_NAMES.get(record.method, record.method)),
         ("Preset", record.preset),
-        ("Threshold of y_0", record.threshold),
-        ("Least lesion, mL", record.least_lesion_ml),
+        *_decisions(record),
         ("Transition noise", record.transition),
         ("Fusion", record.fusion),
         ("Tolerance of the volume, mL", record.tolerance_ml),
@@ -166,6 +151,16 @@ def computed_rows(record: Record) -> list[Row]:
         ("Time", _seconds(record.seconds)),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _decisions(record: Record) -> list[tuple[str, object]]:
+    """What counts as a lesion; of several kinds each."""
+    told = [("Threshold of y_0", "threshold"), ("Least lesion, mL", "least_lesion_ml")]
+    if not several(record):
+        return [(name, getattr(record, field)) for name, field in told]
+    return [
+        (f"{name}, {own.name}", getattr(own, field)) for own in record.kinds for name, field in told
+    ]
 
 
 def input_rows(source: InputRecord) -> list[Row]:
@@ -205,8 +200,7 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _interval(record: Record) -> str:
-    interval = record.volume_interval_ml
+def _interval(interval: tuple[float, float] | None) -> str:
     return f"{interval[0]:.1f} to {interval[1]:.1f} mL" if interval else "no interval"
 
 

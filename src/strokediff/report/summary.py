@@ -22,20 +22,27 @@ COLUMNS = (
     "warnings",
     "status",
     "error",
+    "trust",
 )
+OF_KIND = ("volume_ml", "volume_low_ml", "volume_high_ml", "n_lesions")
+"""Figures of each kind of lesion, in columns that begin with its name."""
 
 
-def write_summary_csv(path: Path, results: Sequence[Mapping[str, Any]]) -> None:
+def write_summary_csv(
+    path: Path, results: Sequence[Mapping[str, Any]], kinds: Sequence[str] = ()
+) -> None:
     """Write one line per result, in the order given, with the columns `COLUMNS`.
 
     A result has `case` and the keys of `result.json`; one that failed has `case` and `error`.
-    `warnings` is their number; a value that is not there is an empty field. Raises `UsageError`
-    if `path` cannot be written.
+    `warnings` is their number, `trust` ok or the checks that say otherwise; a value that is not
+    there is an empty field. Of several `kinds` of lesion each has columns of its own. Raises
+    `UsageError` if `path` cannot be written.
     """
+    own = [f"{kind}_{what}" for kind in kinds for what in OF_KIND] if len(kinds) > 1 else []
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, [*COLUMNS, *own], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(summary_row(result) for result in results)
+    writer.writerows(summary_row(result) | _by_kind(result) for result in results)
     write_text(path, text.getvalue())
 
 
@@ -54,8 +61,26 @@ def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
         "warnings": None if error else len(result.get("warnings") or ()),
         "status": result.get("status") or ("failed" if error else "ok"),
         "error": " ".join(str(error).split()) if error else None,
+        "trust": None if error else _trust(result.get("trust")),
     }
     return {name: _cell(value) for name, value in values.items()}
+
+
+def _trust(trust: Mapping[str, Any] | None) -> str | None:
+    """ok, or what speaks against it; nothing where nobody looked."""
+    if trust is None:
+        return None
+    return "ok" if trust["ok"] else ", ".join(dict.fromkeys(r["check"] for r in trust["reasons"]))
+
+
+def _by_kind(result: Mapping[str, Any]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for own in result.get("kinds") or ():
+        low, high = own["volume_interval_ml"] or (None, None)
+        values = (own["volume_ml"], low, high, own["n_lesions"])
+        names = (f"{own['name']}_{what}" for what in OF_KIND)
+        cells |= {name: _cell(value) for name, value in zip(names, values, strict=True)}
+    return cells
 
 
 def _cell(value: Any) -> str:

@@ -76,8 +76,8 @@ def choose_slices(
 ) -> list[int]:
     """At most `most` slices through the brain, evenly spread, from the bottom up.
 
-    The slice with the largest area of lesion is always among them, and of those `wanted` as many
-    as half of `most`, evenly spread too.
+    The slice with the largest area of lesion (of each label in `mask`) is always among them, and of
+    those `wanted` as many as half of `most`, evenly spread too.
     """
     lesion = np.count_nonzero(mask, axis=(0, 1))
     tissue = brain if brain is not None and brain.any() else _head(hu)
@@ -88,7 +88,8 @@ def choose_slices(
     if candidates.size <= most:
         return [int(k) for k in candidates]
     chosen = candidates[_spread(candidates.size, most)]
-    must = [key_slice(mask)] if lesion.any() else []
+    labels = (mask == label for label in range(1, int(mask.max()) + 1))
+    must = [key_slice(own) for own in labels if own.any()]
     must += [wanted[n] for n in _spread(len(wanted), most // 2)]
     kept: list[int] = []
     for k in dict.fromkeys(must):

@@ -6,12 +6,13 @@ The pictures may fail, one by one; the mask never does for their sake.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
@@ -84,9 +85,10 @@ def write_pictures(folder: Path, found: Found, record: Record) -> list[str]:
     """preview.png and report.html; returns warnings about what could not be made."""
     unmade: list[str] = []
     png = _optional("preview.png", folder, unmade, partial(_preview, folder, found, record))
-    figure = _optional("the report's figure", folder, unmade, partial(_figure, found))
+    figures = _optional("the report's figure", folder, unmade, partial(_figures, found, record))
     told = record.told(*unmade)
-    _optional("report.html", folder, unmade, partial(_page, folder, found, told, png, figure))
+    page = partial(_page, folder, found, told, png, figures or [])
+    _optional("report.html", folder, unmade, page)
     return unmade
 
 
@@ -121,12 +123,13 @@ def _preview(folder: Path, found: Found, record: Record) -> bytes:
     return write_preview(
         folder / "preview.png",
         ct.hu,
-        found.mask,
+        found.labels,
         found.brain,
         pixel_spacing_mm=ct.pixel_spacing_mm,
         volume_ml=record.volume_ml,
         title=record.case,
         volume_interval_ml=record.volume_interval_ml,
+        kinds=record.kinds,
         slice_positions_mm=positions.tolist(),
         warning_lines=record.warnings,
         unusable=[one.slice - 1 for one in record.unusable_slices],
@@ -134,32 +137,51 @@ def _preview(folder: Path, found: Found, record: Record) -> bytes:
     )
 
 
-def _figure(found: Found) -> bytes:
+def _figures(found: Found, record: Record) -> list[tuple[bytes, str]]:
+    """The key slice with its caption; of several kinds that of each that was found."""
     from strokediff.report.figures import render_key_slice
 
-    return render_key_slice(
-        found.ct.hu,
-        found.mask,
-        found.brain,
-        {"Probability of lesion": found.probability, "Entropy, bits": found.entropy},
-        pixel_spacing_mm=found.ct.pixel_spacing_mm,
-    )
+    kinds = [own.name for own in record.kinds]
+    there = [k for k, own in enumerate(record.kinds) if own.volume_ml] or [0]
+    shown: list[tuple[str, NDArray[np.float32], int | None]] = [
+        (kinds[k], found.probabilities[k], k + 1) for k in there if len(kinds) > 1
+    ] or [("lesion", found.probability, None)]
+    return [
+        (
+            render_key_slice(
+                found.ct.hu,
+                found.labels,
+                found.brain,
+                {f"Probability of {name}": probability, "Entropy, bits": found.entropy},
+                pixel_spacing_mm=found.ct.pixel_spacing_mm,
+                kinds=kinds,
+                of=label,
+            ),
+            f"The slice with the largest area of {name}: plain, outlined, its probability, and its "
+            "entropy: where the model is unsure.",
+        )
+        for name, probability, label in shown
+    ]
 
 
 def _page(
-    folder: Path, found: Found, record: Record, preview: bytes | None, figure: bytes | None
+    folder: Path,
+    found: Found,
+    record: Record,
+    preview: bytes | None,
+    figures: Sequence[tuple[bytes, str]],
 ) -> None:
     from strokediff.report.html import ReportFigure, write_report
 
-    caption = (
-        "The slice with the largest area of lesion: plain, outlined, its probability, and its "
-        "entropy: where the model is unsure."
-    )
     sx, sy = found.ct.pixel_spacing_mm
+    areas = [
+        ((found.labels == k + 1).sum(axis=(0, 1)) * sx * sy).tolist()
+        for k in range(max(1, len(record.kinds)))
+    ]
     write_report(
         folder / "report.html",
         record,
         preview,
-        figures=[ReportFigure(figure, caption)] if figure else [],
-        slice_areas_mm2=(found.mask.sum(axis=(0, 1)) * sx * sy).tolist(),
+        figures=[ReportFigure(png, caption) for png, caption in figures],
+        slice_areas_mm2=areas,
     )

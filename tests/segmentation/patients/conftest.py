@@ -57,7 +57,11 @@ def segmented(ct: CT, model: Any, estimation: Estimation, **options: Any) -> Seg
 @pytest.fixture
 def job() -> Job:
     model: Any = SimpleNamespace(
-        card=record().model, decisions=lambda e: (Decision(),), calibrations={}, compute=ON_CPU
+        card=record().model,
+        decisions=lambda e: (Decision(),),
+        calibrations={},
+        compute=ON_CPU,
+        kinds=("lesion",),
     )
     return Job(model=model, estimation=Estimation(), pictures=False)
 

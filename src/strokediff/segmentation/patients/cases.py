@@ -51,7 +51,7 @@ def segment_cases(
     with sole(out, WHAT):
         names = {case.name for case in cases} if several else None
         make_room(out, names, job, tell, failed={left.name for left in left_out})
-        table = _Table(out / SUMMARY if several else None, cases, left_out)
+        table = _Table(out / SUMMARY if several else None, cases, left_out, job.model.kinds)
         for outcome in failed:
             table.enter(outcome)
             yield outcome
@@ -80,9 +80,13 @@ class _Table:
     """summary.csv of several patients, with a row for each from the start; none for one."""
 
     def __init__(
-        self, path: Path | None, cases: Sequence[Case], left_out: Sequence[LeftOut]
+        self,
+        path: Path | None,
+        cases: Sequence[Case],
+        left_out: Sequence[LeftOut],
+        kinds: Sequence[str],
     ) -> None:
-        self.path = path
+        self.path, self.kinds = path, kinds
         rows: dict[str, dict[str, Any]] = {left.name: _row_of(left) for left in left_out}
         rows |= {case.name: {"case": case.name, **UNFINISHED} for case in cases}
         everybody: list[Case | LeftOut] = [*cases, *left_out]
@@ -109,7 +113,7 @@ class _Table:
 
     def _write(self) -> None:
         if self.path is not None:
-            write_summary_csv(self.path, list(self.rows.values()))
+            write_summary_csv(self.path, list(self.rows.values()), self.kinds)
 
 
 def _row_of(left: LeftOut) -> dict[str, Any]:
