@@ -10,6 +10,8 @@ from pathlib import Path
 import layout_factory as make
 import pytest
 
+from strokediff.cohort.store import open_cohort
+
 Run = Callable[..., int]
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -140,3 +142,17 @@ def test_real_slices(run: Run, tmp_path: Path, layout: str, folder: str, n: int)
         pytest.skip(f"the real slices {folder} are not at hand")
     assert run("import", layout, DATA / folder, tmp_path / "dst", "--quiet") == 0
     assert len(list((tmp_path / "dst" / "labels").iterdir())) == n
+
+
+def test_kinds_are_told_apart_by_the_command_and_reach_a_prepared_cohort(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, cohort = tmp_path / "dst", tmp_path / "cohort"
+    source = make.nnunet(tmp_path / "src")
+    assert run("import", "nnunet", source, out, "--as", "haemorrhage=bleed,infarct=infarct") == 0
+    shown = capsys.readouterr().out
+    assert "infarct, haemorrhage (bleed)" in shown
+    assert "infarct in 3 scans, haemorrhage in 1 scan\n" in shown
+    assert run("prepare", out, cohort, "-j", 1, "--quiet") == 0
+    assert open_cohort(cohort).kinds == ("infarct", "haemorrhage")
+    assert run("import", "nnunet", source, tmp_path / "b", "--as", "infarct=infarct+bone") == 2

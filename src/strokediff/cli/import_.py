@@ -25,8 +25,16 @@ def import_(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Classes that count as the lesion, names or numbers with commas between. "
+            help="Classes that count as the lesion, joined; names or numbers with commas between. "
             "Default: aisd 1,2,3,5; cpaisd core,penumbra; others all."
+        ),
+    ] = None,
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            help="Which classes are which kind of lesion: infarct=core+penumbra,haemorrhage=3; "
+            "core,penumbra are kinds of their own. Default: what the classes' names say.",
         ),
     ] = None,
     test_list: Annotated[
@@ -57,6 +65,7 @@ def import_(
     from rich.console import Console
 
     from strokediff.cli.progress import progress_bar
+    from strokediff.cohort.importing.classes import parsed_kinds
     from strokediff.cohort.importing.convert import import_dataset
 
     console = Console(quiet=quiet)
@@ -77,6 +86,7 @@ def import_(
             source,
             out,
             labels=chosen,
+            kinds=None if as_ is None else parsed_kinds(as_),
             test_list=test_list,
             pixel_mm=pixel_mm,
             skip_damaged=skip_damaged,

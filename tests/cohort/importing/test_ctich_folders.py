@@ -184,4 +184,4 @@ def test_colour_is_no_slice(tmp_path: Path) -> None:
 
 def test_the_record_is_plain_json(tmp_path: Path, imported) -> None:
     made = imported("ctich", make.ctich_folders(tmp_path / "src"))
-    assert json.loads((made.path / "cohort.json").read_text())["labels"] == ["haemorrhage"]
+    assert json.loads((made.path / "cohort.json").read_text())["labels"] == {"haemorrhage": 1}

@@ -50,7 +50,8 @@ def test_slices_are_ordered_by_number_not_by_text(tmp_path: Path, imported) -> N
 
 def test_aisd_leaves_the_invisible_out_unless_asked(tmp_path: Path, imported) -> None:
     made = imported("aisd", make.aisd(tmp_path / "src"))
-    assert made.meta["labels"] == ["remote", "clear", "blurred", "infarct"]
+    assert made.meta["labels"] == {"infarct": 1}
+    assert made.meta["classes"] == {"infarct": ["remote", "clear", "blurred", "infarct"]}
     assert made.names == ["aisd_0072723", "aisd_0073410"]
     found = made.mask("aisd_0072723").any(axis=(0, 1))
     assert found.tolist() == [False, True, True, True, False, True]
@@ -59,7 +60,7 @@ def test_aisd_leaves_the_invisible_out_unless_asked(tmp_path: Path, imported) ->
 @pytest.mark.parametrize("chosen", [("4", "infarct"), ("invisible", "5")])
 def test_labels_are_chosen_by_name_or_number(tmp_path: Path, imported, chosen) -> None:
     made = imported("aisd", make.aisd(tmp_path / "src"), labels=chosen)
-    assert made.meta["labels"] == ["invisible", "infarct"]
+    assert made.meta["classes"] == {"infarct": ["invisible", "infarct"]}
     assert made.mask("aisd_0072723").any(axis=(0, 1)).nonzero()[0].tolist() == [4, 5]
 
 

@@ -33,7 +33,8 @@ def test_nnunet_splits_labels_and_licence(tmp_path: Path, imported) -> None:
     source = make.nnunet(tmp_path / "src")
     made = imported("nnunet", source)
     assert made.meta["declared_split"] == {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
-    assert (made.meta["labels"], made.meta["licence"]) == (["infarct", "bleed"], "CC0")
+    assert made.meta["labels"] == {"infarct": 1, "haemorrhage": 2}
+    assert made.meta["licence"] == "CC0"
     assert (made.path / "images" / "a.nii.gz").read_bytes() == (
         source / "imagesTr" / "a_0000.nii.gz"
     ).read_bytes()

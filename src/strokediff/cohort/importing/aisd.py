@@ -31,6 +31,7 @@ from strokediff.cohort.importing.pictures import (
     read_values,
     unread_in,
 )
+from strokediff.core.kinds import INFARCT
 from strokediff.util.names import safe_name
 
 _TITLE = "AISD, acute ischaemic stroke"
@@ -44,6 +45,7 @@ class Aisd(PictureLayout):
 
     name = "aisd"
     title = _TITLE
+    kind = INFARCT
     licence = _LICENCE
     expected = "image/PATIENT/000.png and mask/PATIENT/000.png"
     needed = ("image", "mask")
@@ -89,6 +91,7 @@ class AisdPictures(SinglePictures):
     prefix = "aisd"
     title = f"{_TITLE}, single slices with merged classes"
     licence = _LICENCE
+    kind = INFARCT
     labels: Mapping[str, tuple[int, ...]] | None = {"lesion": (255,)}
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct.volume import CT
-from strokediff.errors import InputError, UsageError
+from strokediff.errors import InputError
 
 
 class SizeError(InputError):
@@ -83,6 +83,8 @@ class Layout(ABC):
     """Class names and their values; None if any whole number may occur."""
     default_labels: tuple[str, ...] = ()
     """The classes that count as the lesion unless the user says otherwise; none: all of them."""
+    kind: ClassVar[str | None] = None
+    """What kind of lesion all its classes are; None: what their names say."""
     needed: ClassVar[tuple[str, ...]] = ()
     """Files and folders by which the layout is recognised."""
     single_slices: ClassVar[bool] = False
@@ -136,43 +138,3 @@ class Layout(ABC):
     def shown(self, value: int) -> str:
         """A class value in the words of its file."""
         return str(value)
-
-
-@dataclass(frozen=True)
-class LesionClasses:
-    """The user's choice of classes: `values` count as lesion, None for every value above 0."""
-
-    names: tuple[str, ...]
-    values: tuple[int, ...] | None
-
-    @classmethod
-    def chosen(cls, layout: Layout, names: tuple[str, ...] | None) -> LesionClasses:
-        """Look up names or numbers; raises `UsageError` listing the classes there are."""
-        labels = layout.labels
-        if labels is None:
-            if names is None:
-                return cls(("every value above 0",), None)
-            return cls(names, tuple(_number(name, layout) for name in names))
-        known = {**{str(v[0]): v for v in labels.values() if len(v) == 1}, **labels}
-        wanted = (layout.default_labels or tuple(labels)) if names is None else names
-        unknown = [name for name in wanted if name not in known]
-        if unknown or not wanted:
-            there = ", ".join(f"{name} ({'+'.join(map(str, v))})" for name, v in labels.items())
-            raise UsageError(
-                f"--labels: {', '.join(unknown) or 'nothing'} is no class of {layout.name}. "
-                f"Expected some of: {there}."
-            )
-        values = sorted({value for name in wanted for value in known[name]})
-        titles = [next(n for n, v in labels.items() if v == known[name]) for name in wanted]
-        return cls(tuple(dict.fromkeys(titles)), tuple(values))
-
-    def mask(self, classes: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """1 where a chosen class is, else 0."""
-        found = classes > 0 if self.values is None else np.isin(classes, self.values)
-        return found.astype(np.uint8)
-
-
-def _number(name: str, layout: Layout) -> int:
-    if name.isascii() and name.isdigit() and int(name) > 0:
-        return int(name)
-    raise UsageError(f"--labels: expected whole numbers above 0 for {layout.name}, got {name!r}.")

@@ -1,14 +1,14 @@
 """Writes a surveyed data set as a folder for `strokediff prepare`.
 
 DST/images/NAME.nii.gz    HU
-DST/labels/NAME.nii.gz    0 and 1, on the image's grid
+DST/labels/NAME.nii.gz    0 and 1, or of several kinds of lesion their number, on the image's grid
 DST/cohort.json           layout, licence, spacing, labels, declared split, what was found
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.importing.base import LesionClasses
+from strokediff.cohort.importing.classes import LesionClasses
+from strokediff.cohort.importing.facts import CaseFacts
 from strokediff.cohort.importing.registry import open_layout
 from strokediff.cohort.importing.survey import ScanProgress, Survey, survey
 from strokediff.cohort.record import SPLITS
@@ -30,6 +31,7 @@ def import_dataset(
     out: str | Path,
     *,
     labels: Sequence[str] | None = None,
+    kinds: Mapping[str, Sequence[str]] | None = None,
     test_list: Path | None = None,
     pixel_mm: float | None = None,
     skip_damaged: bool = False,
@@ -39,11 +41,12 @@ def import_dataset(
     """Check a public data set, then write it to the new folder `out` as scans and masks.
 
     `layout` names it ("phe-sich", "aisd", "cpaisd", "ctich", "nnunet", "bids"), `labels` are the
-    classes that count as the lesion, `test_list` a text file of test patients where the set
-    declares none, and `pixel_mm` a pixel's side where the files do not tell. `tell` is given what
-    was found before anything is written. Raises `UsageError` for a wrong choice or an `out` that
-    is there already, `InputError` with all that is wrong; with `skip_damaged` scans whose files
-    cannot be used are left out and named in `Survey.left_out`.
+    classes that count as the lesion, joined as one, or `kinds` says which classes are which kind;
+    without either each data set has its own kinds. `test_list` is a text file of test patients
+    where the set declares none, `pixel_mm` a pixel's side where the files do not tell. `tell` is
+    given what was found before anything is written. Raises `UsageError` for a wrong choice or an
+    `out` that is there already, `InputError` with all that is wrong; with `skip_damaged` scans
+    whose files cannot be used are left out and named in `Survey.left_out`.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -55,9 +58,14 @@ def import_dataset(
     require_new(out)
     opened = open_layout(layout, source, pixel_mm=pixel_mm)
     chosen = None if labels is None else tuple(labels)
-    LesionClasses.chosen(opened, chosen)  # a wrong choice is told before the reading starts
+    LesionClasses.chosen(opened, chosen, kinds)  # a wrong choice is told before the reading starts
     found = survey(
-        opened, labels=chosen, test_list=test_list, skip_damaged=skip_damaged, progress=progress
+        opened,
+        labels=chosen,
+        kinds=kinds,
+        test_list=test_list,
+        skip_damaged=skip_damaged,
+        progress=progress,
     )
     tell(found)
     convert(found, out, progress=progress)
@@ -104,21 +112,30 @@ def convert(
 
 
 def write_mask(mask: NDArray[np.uint8], affine: NDArray[np.float64], path: Path) -> None:
-    """A mask of 0 and 1 as NIfTI, uint8."""
+    """A map of labels as NIfTI, uint8."""
     nib.save(nib.Nifti1Image(mask, affine), path)
+
+
+def _by_kind(lesion: LesionClasses, fact: CaseFacts) -> dict[str, Any]:
+    """Voxels of each kind where there are several."""
+    if len(lesion.kinds) < 2:
+        return {}
+    names = (kind.name for kind in lesion.kinds)
+    return {"kind_voxels": dict(zip(names, fact.kind_voxels, strict=True))}
 
 
 def record(surveyed: Survey) -> dict[str, Any]:
     """What cohort.json says; `strokediff.cohort.sources` reads it."""
     layout, facts = surveyed.layout, surveyed.facts
-    lesion = ", ".join(surveyed.lesion.names)
+    lesion, declared = surveyed.lesion, surveyed.lesion.labels()
     made: dict[str, Any] = {
-        "description": f"{layout.title}; lesion: {lesion}",
+        "description": f"{layout.title}; lesion: {lesion.shown}",
         "layout": layout.name,
         "licence": layout.licence_note,
         "spacing": surveyed.spacing,
         **({"spacing_note": layout.spacing_note} if layout.spacing_note else {}),
-        "labels": list(surveyed.lesion.names),
+        **({"labels": declared} if declared else {}),
+        "classes": {kind.name: list(kind.classes) for kind in lesion.kinds},
         "partial_heads": surveyed.partial_heads,
     }
     if any(fact.case.split for fact in facts):
@@ -132,6 +149,7 @@ def record(surveyed: Survey) -> dict[str, Any]:
             "slices": fact.slices,
             "lesion_slices": fact.lesion_slices,
             "lesion_voxels": fact.lesion_voxels,
+            **_by_kind(lesion, fact),
             "lesion_ml": fact.lesion_ml,
             "spacing_known": fact.spacing_known,
             "warnings": list(fact.warnings),

@@ -4,10 +4,10 @@
     {train,val,test}/STUDY/SLICE/mask.npz    0, 1 core, 2 penumbra  (array "mask")
     {train,val,test}/STUDY/SLICE/raw.dcm     the slice's DICOM header gives spacing and order
 
-The lesion is core and penumbra together unless the user chooses one. The layout is taken from the
-paper and from published loaders; it was not tried on a full copy. A study stands for a patient:
-the data do not say whether two studies are of one. Where headers are missing or disagree, slices
-are ordered by the number in their folder's name and spacing is unknown.
+The lesion is core and penumbra together unless the user chooses one or tells them apart. The
+layout is taken from the paper and from published loaders; it was not tried on a full copy. A study
+stands for a patient: the data do not say whether two studies are of one. Where headers are missing
+or disagree, slices are ordered by the number in their folder's name and spacing is unknown.
 
 Also read: single slices (images/NAME.png, 0 to 255 HU; masks/NAME.png, core red, penumbra green).
 """
@@ -41,6 +41,7 @@ from strokediff.cohort.importing.pictures import (
     upright,
 )
 from strokediff.cohort.record import SPLITS
+from strokediff.core.kinds import INFARCT
 from strokediff.ct.arrays import FLOOR_HU
 from strokediff.ct.checks.hounsfield import as_hounsfield
 from strokediff.ct.checks.sanity import MAX_PIXELS
@@ -61,6 +62,7 @@ class Cpaisd(Layout):
     title = _TITLE
     licence = _LICENCE
     expected = "train|val|test/STUDY/SLICE/image.npz and mask.npz"
+    kind = INFARCT
     labels: Mapping[str, tuple[int, ...]] | None = _CLASSES
 
     def __init__(self, source: Path) -> None:
@@ -156,6 +158,7 @@ class CpaisdPictures(SinglePictures):
     title = f"{_TITLE}, single slices"
     licence = _LICENCE
     window_hu = (0.0, 255.0)
+    kind = INFARCT
     labels: Mapping[str, tuple[int, ...]] | None = _CLASSES
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:

@@ -19,6 +19,7 @@ from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
 from strokediff.cohort.importing.names import by_stem, composed_stem, entries
 from strokediff.cohort.importing.pictures import SinglePictures, read_colour
 from strokediff.cohort.importing.volumes import VolumeLayout
+from strokediff.core.kinds import HAEMORRHAGE
 from strokediff.util.names import NIFTI, safe_name
 
 _ORANGE, _WHITE = 0xD25000, 0xFFFFFF
@@ -32,6 +33,7 @@ class CtIch(VolumeLayout):
     licence = "CC BY 4.0 for version 1.0; version 1.3.1 is under PhysioNet's restricted licence"
     expected = "ct_scans/NNN.nii and masks/NNN.nii"
     needed = ("ct_scans", "masks")
+    kind = HAEMORRHAGE
     labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (1, 255)}
 
     def list_cases(self) -> Listing:
@@ -58,6 +60,7 @@ class CtIchPictures(SinglePictures):
     title = f"{CtIch.title}, single slices"
     licence = "CC BY 4.0 (version 1.0)"
     window_hu = (-20.0, 100.0)
+    kind = HAEMORRHAGE
     labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (_ORANGE, _WHITE)}
 
     def read_classes(self, path: Path) -> NDArray[np.int32]:

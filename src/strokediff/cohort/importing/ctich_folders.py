@@ -27,6 +27,7 @@ from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
 from strokediff.cohort.importing.ctich import CtIch
 from strokediff.cohort.importing.names import by_number, composed, entries, inside, strangers
 from strokediff.cohort.importing.pictures import SLICE_MM, SUFFIXES, PictureLayout, read_grey
+from strokediff.core.kinds import HAEMORRHAGE
 from strokediff.util.names import safe_name
 
 ROOT = "Patients_CT"
@@ -50,6 +51,7 @@ class CtIchFolders(PictureLayout):
     window_hu = (-20.0, 100.0)
     unmasked_is_empty = True
     assumed_pixel_mm = 0.33
+    kind = HAEMORRHAGE
     labels: Mapping[str, tuple[int, ...]] | None = {"haemorrhage": (1,)}
 
     @classmethod

@@ -1,6 +1,7 @@
 """nnU-Net's raw layout, version 2 (version 1 is read too).
 
-dataset.json                 channel_names {"0": "CT"}, labels by name, file_ending
+dataset.json                 channel_names {"0": "CT"}, labels by name (a list of
+                             values is a region), file_ending
 imagesTr/NAME_0000.nii.gz    labelsTr/NAME.nii.gz
 imagesTs/, labelsTs/         test cases, if both are there
 splits_final.json            fold 0 says who validates, if it is there

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.importing.base import ListedScan, Listing
+from strokediff.cohort.importing.kinds import OEDEMA
 from strokediff.cohort.importing.names import entries
 from strokediff.cohort.importing.pictures import (
     SUFFIXES,
@@ -42,6 +43,7 @@ class PheSich(PictureLayout):
     licence = "non-commercial (arXiv 2308.10521); copies disagree, so the strictest is taken"
     expected = "images/PPPP_SS.png and masks/PPPP_SS.png"
     needed = ("images", "masks")
+    kind = OEDEMA
     labels: Mapping[str, tuple[int, ...]] | None = {"oedema": (255,)}
 
     def list_cases(self) -> Listing:

@@ -15,7 +15,8 @@ def summary(found: Survey) -> dict[str, str]:
     return {
         "data set": layout.title,
         "licence": layout.licence_note,
-        "lesion": ", ".join(found.lesion.names),
+        "lesion": found.lesion.shown,
+        **({"kinds": _kinds(found)} if len(found.lesion.kinds) > 1 else {}),
         "scans": _scans(found),
         "slices": f"{sum(f.slices for f in facts)}, {lesion_slices} with lesion",
         "with lesion": f"{sum(f.lesion_voxels > 0 for f in facts)} scans; {_sizes(found)}",
@@ -29,6 +30,15 @@ def _scans(found: Survey) -> str:
         return f"{len(found.facts)} single slices of unknown patients"
     patients = {fact.case.patient for fact in found.facts}
     return f"{len(found.facts)} of {len(patients)} patients"
+
+
+def _kinds(found: Survey) -> str:
+    """How many scans show each."""
+    told = []
+    for k, kind in enumerate(found.lesion.kinds):
+        shown = sum(fact.kind_voxels[k] > 0 for fact in found.facts)
+        told.append(f"{kind.name} in {shown} scan{'s' * (shown != 1)}")
+    return ", ".join(told)
 
 
 def _sizes(found: Survey) -> str:

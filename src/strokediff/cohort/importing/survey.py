@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from strokediff.cohort.importing.base import Layout, LesionClasses, ListedScan, SizeError
+from strokediff.cohort.importing.base import Layout, ListedScan, SizeError
 from strokediff.cohort.importing.check import Finding, Severity, check_listing, error, warning
+from strokediff.cohort.importing.classes import LesionClasses
 from strokediff.cohort.importing.duplicates import check_copies
+from strokediff.cohort.importing.facts import CaseFacts
 from strokediff.cohort.importing.names import composed
-from strokediff.cohort.likeness import Likeness, digest, likeness_of
+from strokediff.cohort.importing.values import about_values
+from strokediff.cohort.likeness import digest, likeness_of
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.errors import InputError, UsageError
 
 ScanProgress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """What a case's image and mask showed; `lesion_ml` is None where spacing is unknown."""
-
-    case: ListedScan
-    slices: int
-    lesion_slices: int
-    lesion_voxels: int
-    lesion_ml: float | None
-    values: frozenset[int]
-    likeness: Likeness
-    mask_digest: bytes
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def spacing_known(self) -> bool:
-        """Whether millimetres mean anything."""
-        return self.lesion_ml is not None
 
 
 @dataclass(frozen=True)
@@ -88,6 +71,7 @@ def survey(
     layout: Layout,
     *,
     labels: tuple[str, ...] | None = None,
+    kinds: Mapping[str, Sequence[str]] | None = None,
     test_list: Path | None = None,
     skip_damaged: bool = False,
     progress: ScanProgress = lambda done, total, name: None,
@@ -97,7 +81,7 @@ def survey(
     Cases whose files cannot be used are errors; with `skip_damaged` they are left out and named,
     unless none is sound.
     """
-    lesion = LesionClasses.chosen(layout, labels)
+    lesion = LesionClasses.chosen(layout, labels, kinds)
     listing = layout.list_cases()
     if not listing.cases:
         raise InputError(
@@ -112,7 +96,12 @@ def survey(
     left_out = {name: _line(problem) for name, problem in skipped.items()}
     findings += warning("left out, as they cannot be used", left_out.values(), "")
     findings += [] if skipped else _unsuitable(list(unsuitable.values()))
-    findings += _about(layout, lesion, facts)
+    findings += about_values(layout, lesion, facts)
+    findings += warning(
+        f"fewer than {MIN_SLICES} slices",
+        [fact.case.name for fact in facts if fact.slices < MIN_SLICES],
+        "`prepare` takes them, `segment` wants whole heads.",
+    )
     findings += check_copies([(f.case, f.likeness, f.mask_digest) for f in facts])
     findings.sort(key=lambda finding: finding.severity is not Severity.ERROR)
     return Survey(layout, lesion, tuple(facts), tuple(findings), left_out)
@@ -140,6 +129,7 @@ def _facts(layout: Layout, lesion: LesionClasses, case: ListedScan) -> CaseFacts
     classes = layout.classes(case)
     mask = lesion.mask(classes.values)
     voxels = int(np.count_nonzero(mask))
+    per_kind = tuple(int(lesion.has(k, mask).sum()) for k in range(len(lesion.kinds)))
     ml = voxels * abs(float(np.linalg.det(classes.affine[:3, :3]))) / 1000
     values, where = frozenset(np.unique(classes.values).tolist()), digest(mask)
     known = classes.spacing_known
@@ -154,6 +144,7 @@ def _facts(layout: Layout, lesion: LesionClasses, case: ListedScan) -> CaseFacts
         values=values,
         likeness=likeness_of(image),
         mask_digest=where,
+        kind_voxels=per_kind,
         warnings=image.warnings,
     )
 
@@ -170,62 +161,6 @@ def _unsuitable(problems: list[InputError]) -> list[Finding]:
 def _line(problem: InputError) -> str:
     """What a library says in several lines, in one."""
     return " ".join(str(problem).split())
-
-
-def _about(layout: Layout, lesion: LesionClasses, facts: list[CaseFacts]) -> list[Finding]:
-    """What the masks' values tell."""
-    known = layout.known_values
-    unexpected = {
-        fact.case.name: sorted(
-            v for v in fact.values if (v < 0 if known is None else v not in known)
-        )
-        for fact in facts
-    }
-    empty = [fact.case.name for fact in facts if not fact.lesion_voxels]
-    nowhere = bool(facts) and len(empty) == len(facts)
-    several = sorted(frozenset().union(*(fact.values for fact in facts)) - {0})
-    merged = len(several) > 1 and lesion.values is None
-    return [
-        *error(
-            "unexpected label values", _listed(layout, unexpected), f"Expected {_expected(layout)}."
-        ),
-        *error(
-            "no lesion anywhere",
-            [f"classes {', '.join(lesion.names)}"] if nowhere else [],
-            "Choose other classes with --labels.",
-        ),
-        *warning(
-            "patients without a lesion", [] if nowhere else empty, "Kept; their masks are empty."
-        ),
-        *warning(
-            "several classes count as lesion",
-            [str(value) for value in several] if merged else [],
-            "Choose with --labels if that is not meant.",
-        ),
-        *warning(
-            f"fewer than {MIN_SLICES} slices",
-            [fact.case.name for fact in facts if fact.slices < MIN_SLICES],
-            "`prepare` takes them, `segment` wants whole heads.",
-        ),
-    ]
-
-
-def _listed(layout: Layout, unexpected: Mapping[str, list[int]]) -> list[str]:
-    return [
-        f"{name} ({', '.join(layout.shown(v) for v in values[:4])}{', ...' * (len(values) > 4)})"
-        for name, values in unexpected.items()
-        if values
-    ]
-
-
-def _expected(layout: Layout) -> str:
-    if layout.labels is None:
-        return "whole numbers from 0"
-    values = ", ".join(
-        f"{'/'.join(layout.shown(v) for v in values)} {name}"
-        for name, values in layout.labels.items()
-    )
-    return f"0 background, {values}"
 
 
 def _with_test_list(cases: tuple[ListedScan, ...], path: Path) -> tuple[ListedScan, ...]:
