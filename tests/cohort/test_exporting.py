@@ -14,7 +14,9 @@ import pytest
 from small_head import AFFINE, brain_of, small_head
 
 from strokediff.cohort.exporting import export_nnunet
+from strokediff.cohort.masks import read_labels_of
 from strokediff.cohort.store import Cohort
+from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
 
@@ -130,3 +132,31 @@ def test_numbers_and_names_that_nnunet_would_not_take(
 ) -> None:
     with pytest.raises(UsageError, match="number from 1 to 999"):
         export(source, tmp_path / "raw", **options)
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "values"),
+    [
+        ({"infarct": 1, "haemorrhage": 2}, {"infarct": 1, "haemorrhage": 2}, {0, 1, 2}),
+        (
+            {"infarct": 2, "haemorrhage": [1, 2]},
+            {"infarct": [1, 3], "haemorrhage": [2, 3]},
+            {0, 2, 3},
+        ),
+    ],
+)
+def test_kinds_of_lesion_are_exported_and_come_back_by_import(
+    tmp_path: Path, imported, given: dict[str, Any], written: dict[str, Any], values: set[int]
+) -> None:
+    """Apart they have a value each, where they overlap they are nnU-Net's regions."""
+    scans = imported("nnunet", make.nnunet(tmp_path / "src", labels={"background": 0, **given}))
+    made = export(scans.path, tmp_path / "raw", replace(cohort(), kinds=STROKE))
+    meta = json.loads((made / "dataset.json").read_text())
+    assert meta["labels"] == {"background": 0, **written}
+    assert ("regions_class_order" in meta) == (values == {0, 2, 3})
+    found = {int(v) for p in made.glob("labels*/*") for v in np.unique(nib.load(p).dataobj)}
+    assert found == values
+    again = imported("nnunet", made, tmp_path / "again")
+    assert read_labels_of(again.meta).keys() == read_labels_of(scans.meta).keys()
+    for name in scans.names:
+        np.testing.assert_array_equal(again.mask(name), scans.mask(name))

@@ -1,6 +1,7 @@
 """A cohort in nnU-Net's raw layout (version 2), so that nnU-Net trains and is scored on one split.
 
-    DatasetNNN_Name/dataset.json          one channel, CT; background 0, lesion 1
+    DatasetNNN_Name/dataset.json          one channel, CT; background 0, lesion 1, or
+                                          the cohort's kinds of lesion, as regions if they overlap
     DatasetNNN_Name/imagesTr, labelsTr    training and validation
     DatasetNNN_Name/imagesTs, labelsTs    testing
     DatasetNNN_Name/splits_final.json     one fold with the cohort's training and validation
@@ -19,14 +20,17 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from strokediff.cohort.importing.classes import label_map, sets_of
 from strokediff.cohort.importing.volumes import copy_gzipped
 from strokediff.cohort.labelled import LabelledScan, find_scans
+from strokediff.cohort.masks import MaskReader
 from strokediff.cohort.sources import Sources
 from strokediff.cohort.store import Cohort
+from strokediff.core.kinds import JOINED
 from strokediff.ct.checks.hounsfield import NOT_HU
 from strokediff.ct.nifti.file import open_nifti
 from strokediff.ct.nifti.images import read_nifti, save_like
-from strokediff.ct.nifti.masks import check_same_grid, read_mask
+from strokediff.ct.nifti.masks import check_same_grid
 from strokediff.errors import InputError, UsageError
 from strokediff.util.files import atomic_directory, write_json
 
@@ -62,7 +66,7 @@ def export_nnunet(
     target = out / f"Dataset{number:03d}_{name}"
     if target.exists():
         raise UsageError(f"{target}: exists already. Choose another --id or --name, or remove it.")
-    scans = _matched(source, cohort)
+    scans, sources = _matched(source, cohort), Sources.of(source)
     part_of = {n: _PARTS[split] for split, names in cohort.split.items() for n in names}
     with atomic_directory(target) as folder:
         for part in dict.fromkeys(_PARTS.values()):
@@ -72,9 +76,10 @@ def export_nnunet(
             progress(done, len(scans), case)
             image = folder / f"images{part_of[case]}" / f"{case}_0000.nii.gz"
             _write_image(scan.image, image)
-            _write_label(scan, folder / f"labels{part_of[case]}" / f"{case}.nii.gz")
+            reader = MaskReader(cohort.kinds, sources.labels(scan.folder))
+            _write_label(scan, reader, folder / f"labels{part_of[case]}" / f"{case}.nii.gz")
         progress(len(scans), len(scans), "")
-        _write_records(folder, source, cohort, name)
+        _write_records(folder, sources, cohort, name)
     return target
 
 
@@ -107,18 +112,35 @@ def _matched(source: Path, cohort: Cohort) -> dict[str, LabelledScan]:
     return {name: scan for name, scan in scans.items() if name in wanted}
 
 
-def _write_label(scan: LabelledScan, path: Path) -> None:
-    """The mask as 0 and 1 with the image's own header geometry."""
-    mask = read_mask(scan.label)
+def _write_label(scan: LabelledScan, reader: MaskReader, path: Path) -> None:
+    """The map of labels, of one kind 0 and 1, with the image's own header geometry."""
+    stored, masks = reader.read(scan.label)
     image: Any = nib.load(scan.image)
-    check_same_grid(mask, open_nifti(scan.image))
+    check_same_grid(stored, open_nifti(scan.image))
+    bits = np.zeros(stored.shape, np.uint8)
+    for k, mask in enumerate(masks):
+        bits |= mask.astype(np.uint8) << k
     header = image.header.copy()
     header.set_data_dtype(np.uint8)
-    nib.save(type(image)(mask.array.astype(np.uint8), image.affine, header), path)
+    nib.save(type(image)(label_map(bits, len(masks)), image.affine, header), path)
 
 
-def _write_records(folder: Path, source: Path, cohort: Cohort, name: str) -> None:
-    origin = Sources.of(source).origin()
+def _declared(sources: Sources, cohort: Cohort) -> dict[str, int | list[int]]:
+    """The values of every kind in the masks that are written."""
+    overlap = any(
+        len(values) > len(set(values))
+        for folder in sources.records
+        for values in [[v for own in sources.labels(folder).values() for v in own]]
+    )
+    if len(cohort.kinds) == 1 or not overlap:
+        return {kind: k + 1 for k, kind in enumerate(cohort.kinds)}
+    sets = list(enumerate(sets_of(len(cohort.kinds))))
+    return {kind: [v for v, bits in sets if bits >> k & 1] for k, kind in enumerate(cohort.kinds)}
+
+
+def _write_records(folder: Path, sources: Sources, cohort: Cohort, name: str) -> None:
+    origin, declared = sources.origin(), _declared(sources, cohort)
+    regions = any(isinstance(value, list) for value in declared.values())
     origin["spacing"] = origin["spacing"] if cohort.spacing_known else "unknown"
     train, val = sorted(cohort.split["train"]), sorted(cohort.split["val"])
     meta: dict[str, Any] = {
@@ -126,10 +148,12 @@ def _write_records(folder: Path, source: Path, cohort: Cohort, name: str) -> Non
         "description": origin["description"],
         "licence": origin.get("licence", "unknown"),
         "channel_names": {"0": "CT"},
-        "labels": {"background": 0, "lesion": 1},
+        "labels": {"background": 0, **declared},
+        **({"regions_class_order": [*range(1, len(declared) + 1)]} if regions else {}),
         "numTraining": len(train) + len(val),
         "file_ending": ".nii.gz",
     }
     write_json(folder / "dataset.json", meta)
     write_json(folder / "splits_final.json", [{"train": train, "val": val}])
-    write_json(folder / "cohort.json", origin)
+    labels = {} if cohort.kinds == JOINED else {"labels": declared}
+    write_json(folder / "cohort.json", origin | labels)

@@ -88,7 +88,7 @@ class LesionClasses:
         bits = np.zeros(classes.shape, np.uint8)
         for k, kind in enumerate(self.kinds):
             bits |= np.isin(classes, kind.values or ()).astype(np.uint8) << k
-        return np.argsort(sets_of(len(self.kinds))).astype(np.uint8)[bits]
+        return label_map(bits, len(self.kinds))
 
     def has(self, k: int, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where kind k is in a map of labels."""
@@ -122,6 +122,15 @@ def sets_of(count: int) -> list[int]:
     """
     alone = [1 << k for k in range(count)]
     return [0, *alone, *(bits for bits in range(1, 1 << count) if bits not in alone)]
+
+
+def label_map(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Bit k for kind k as a map of labels, see `sets_of`.
+
+    >>> label_map(np.array([0, 1, 4, 3], np.uint8), 3).tolist()
+    [0, 1, 3, 4]
+    """
+    return np.asarray(np.argsort(sets_of(count)).astype(np.uint8)[bits])
 
 
 def parsed_kinds(text: str) -> dict[str, tuple[str, ...]]:
