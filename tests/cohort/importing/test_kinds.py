@@ -64,6 +64,7 @@ def test_one_kind_is_written_as_ever_and_named(
     maker = getattr(make, layout.replace("-", "_"))
     made = imported(layout.removesuffix("-folders"), maker(tmp_path / "src"))
     assert made.meta.get("labels") == declared
+    assert made.meta.get("data_set") == (None if layout == "bids" else made.meta["layout"])
     for name in made.names:
         assert made.mask(name).dtype == np.uint8
         assert set(np.unique(made.mask(name))) <= {0, 1}

@@ -87,6 +87,8 @@ class Layout(ABC):
     """What kind of lesion all its classes are; None: what their names say."""
     needed: ClassVar[tuple[str, ...]] = ()
     """Files and folders by which the layout is recognised."""
+    one_data_set: ClassVar[bool] = True
+    """Every folder of this layout is a copy of one data set, which calls its patients alike."""
     single_slices: ClassVar[bool] = False
     """Cases are slices without a head around them."""
     unmasked_is_empty: ClassVar[bool] = False

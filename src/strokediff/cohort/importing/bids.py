@@ -35,6 +35,7 @@ class Bids(VolumeLayout):
     """One case a session."""
 
     name = "bids"
+    one_data_set = False
     title = "BIDS data set"
     licence = "as the data set's owner says"
     expected = (

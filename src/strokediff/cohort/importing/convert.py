@@ -131,6 +131,7 @@ def record(surveyed: Survey) -> dict[str, Any]:
     made: dict[str, Any] = {
         "description": f"{layout.title}; lesion: {lesion.shown}",
         "layout": layout.name,
+        **({"data_set": layout.name} if layout.one_data_set else {}),
         "licence": layout.licence_note,
         "spacing": surveyed.spacing,
         **({"spacing_note": layout.spacing_note} if layout.spacing_note else {}),

@@ -28,6 +28,7 @@ class NnUNet(VolumeLayout):
     """One CT channel, any classes."""
 
     name = "nnunet"
+    one_data_set = False
     title = "nnU-Net raw data set"
     licence = "as the data set's owner says"
     expected = "dataset.json, imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz"
