@@ -72,9 +72,9 @@ def write_backgrounds(
     make = partial(
         _make, out=out, kind=kind, seed=seed, empty_fraction=empty_fraction, shapes=shapes
     )
-    for name in names:
-        if on_case and names.index(name) not in set(missing):
-            on_case(name, False)
+    for index in sorted(set(range(n)) - set(missing)):
+        if on_case:
+            on_case(names[index], False)
     for made in in_processes(make, tasks(missing, backgrounds.scans, seed), jobs):
         for case in made:
             cases[case["name"]] = case
@@ -112,13 +112,12 @@ def _make(
     made = []
     for index in task.indices:
         name = f"{kind}_{index:04d}"
-        phantom = put_lesions(
+        real = put_lesions(
             ct, head, kind, (seed, index), empty_fraction=empty_fraction, shapes=shapes
         )
-        arrays = (phantom.hu, phantom.lesion.astype(np.uint8), phantom.brain.astype(np.uint8))
-        _write(arrays, phantom.affine, out, name)
+        _write((real.hu, real.label, real.brain.astype(np.uint8)), real.affine, out, name)
         background = {"background": task.background.name, "patient": task.background.patient}
-        made.append({"name": name, **background, **phantom.meta})
+        made.append({"name": name, **background, **real.meta})
     return made
 
 

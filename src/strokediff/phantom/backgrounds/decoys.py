@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -172,7 +173,7 @@ class DenseVessel:
             return Shape(wide * back * soft_step(head.depth) * (head.depth < 7))
         mask = np.zeros_like(x)
         way = np.array(VESSELS[self.vessel]) * (self.side, 1, 1)
-        for start, end in zip(way[:-1], way[1:], strict=True):
+        for start, end in pairwise(way):
             mask = np.maximum(mask, _tube(x, y, z, start, end, self.radius_mm))
         return Shape(mask)
 
@@ -193,11 +194,12 @@ def _tube(x: Field, y: Field, z: Field, start: Field, end: Field, radius: float)
     return np.asarray(soft_step(radius - away, 1.0), dtype=np.float32)
 
 
-def draw_decoys(
-    rng: np.random.Generator,
-) -> tuple[OldInfarct | Leukoaraiosis | Calcification | DenseVessel, ...]:
+Decoy = OldInfarct | Leukoaraiosis | Calcification | DenseVessel
+
+
+def draw_decoys(rng: np.random.Generator) -> tuple[Decoy, ...]:
     """None in about half of heads, else one or some."""
-    found: list[OldInfarct | Leukoaraiosis | Calcification | DenseVessel] = []
+    found: list[Decoy] = []
     if rng.random() < 0.14:
         found += [OldInfarct.draw(rng) for _ in range(int(rng.integers(1, 3)))]
     if rng.random() < 0.18:

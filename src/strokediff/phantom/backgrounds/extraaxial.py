@@ -31,7 +31,13 @@ def vault(head: Head, side: int) -> NDArray[np.bool_]:
     x, y, z = coarse.x * side, coarse.y, coarse.z
     under = (head.coarse_depth > 0) & (head.coarse_depth < 4.0)
     above = (z > tentorium_mm(x, y) + 6) | ((y > -28) & (z > -38))
-    return np.asarray(under & above & (x > 22))
+    base = (z < 5) & (y > 15)  # over the orbits the inner table is no smooth wall
+    return np.asarray(under & above & ~base & (x > 22))
+
+
+def lateral(x: Field, z: Field) -> Field:
+    """Soft: one side of the falx; at the skull's base its outer wall only."""
+    return soft_step(x - 3.0 - np.clip(-z, 0.0, 15.0) * 1.7, 3.0)
 
 
 def layer(head: Head, thickness_mm: Field) -> Field:
@@ -89,7 +95,8 @@ class Epidural:
         ratio = float(np.exp(rng.normal(0, 0.15)))
         square = (x**2 + (y / ratio) ** 2 + (z * ratio) ** 2) / radius**2
         rough = 1 + 0.12 * smooth_field(rng, square.shape, 18.0)
-        lens = np.clip(1 - square * rough, 0, None) * (self.side * head.coordinates[0] > 3)
+        lens = np.clip(1 - square * rough, 0, None)
+        lens = lens * lateral(self.side * head.coordinates[0], head.coordinates[2])
         thickness = self.bulge * radius * np.minimum(lens, 1)
         thickness = filled_to(head, thickness, self.volume_ml)
         return Shape(layer(head, thickness), pressed(head, thickness, self.press))
@@ -155,7 +162,7 @@ class Subdural:
         rough = 1 + 0.18 * smooth_field(rng, square.shape, 16.0)
         profile = np.sqrt(np.clip(1 - square * rough, 0, None))
         mni = head.coordinates
-        beside = soft_step(self.side * mni[0] - 3.0, 3.0)
+        beside = lateral(self.side * mni[0], mni[2])
         above = np.maximum(
             soft_step(mni[2] - tentorium_mm(mni[0], mni[1]) - 3.0, 4.0), mni[1] > -28
         )

@@ -17,6 +17,8 @@ from strokediff.phantom.params import draw_one, draw_seed
 from strokediff.phantom.template import wheel_atlas
 
 LEAST_VENTRICLE_ML = 2.0
+LEAST_ML, GROWTHS = 0.4, (1.0, 1.4, 2.0, 2.8)
+"""Blood reaches further where there is too little fluid to hold this much."""
 CISTERNS = {
     "sylvian": (38.0, 4.0, -6.0, 17.0),
     "suprasellar": (6.0, -2.0, -20.0, 16.0),
@@ -85,12 +87,13 @@ class Ventricular:
             behind = np.broadcast_to(back, own.shape)[own > 0.5]
             level = float(np.quantile(behind, min(fill, 1.0))) + (20.0 if fill > 0.8 else 0.0)
             mask = np.maximum(mask, own * soft_step(level - back + rough, 2.0))
-        for wanted, region in (
-            (self.third, (np.abs(x) < 8) & (z > -14) & (z < 14) & (y > -35) & (y < 5)),
-            (self.fourth, (np.abs(x) < 14) & (z < -14) & (y < -30)),
-        ):
-            if wanted:
-                mask = np.maximum(mask, head.ventricle * region)
+        if self.third:
+            third = soft_step(5.0 - np.abs(x), 3.0) * soft_step(z + 14.0, 3.0)
+            third = third * soft_step(2.0 - z, 5.0) * soft_step(y + 32.0, 4.0)
+            mask = np.maximum(mask, head.ventricle * third)
+        if self.fourth:
+            fourth = soft_step(14.0 - np.abs(x), 3.0) * (z < -14) * (y < -30)
+            mask = np.maximum(mask, head.ventricle * fourth)
         return Shape(np.asarray(np.clip(1.15 * mask, 0, 1), dtype=np.float32))
 
     def effect(self, head: Head, shape: Shape) -> Effect:
@@ -128,31 +131,44 @@ class Subarachnoid:
             places=places,
             side=int(rng.choice((-1, 1))),
             extent=float(rng.uniform(0.7, 1.5)),
-            raise_hu=float(rng.uniform(20, 42)),
-            borrowed=float(rng.uniform(0.3, 0.8)),
+            raise_hu=float(rng.uniform(28, 55)),
+            borrowed=float(rng.uniform(0.3, 0.7)),
             seed=draw_seed(rng),
         )
 
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
         """The head's own fluid near the places; where none is seen, the template's sulci."""
         rng = np.random.default_rng(self.seed)
+        patches = np.clip(1 + 0.35 * smooth_field(rng, head.depth.shape, 10.0), 0.2, 1.6)
+        jitter = rng.normal(0, 4.0, (len(self.places), 3))
+        sulci = self._sulci(head)
+        for growth in GROWTHS:
+            near = np.clip(2.2 * self._near(head, jitter, growth) * patches - 0.5, 0, 1)
+            mask = np.asarray(near * sulci, dtype=np.float32)
+            if at_share(mask, head) > LEAST_ML:
+                break
+        return Shape(mask)
+
+    def _near(self, head: Head, jitter: Field, growth: float) -> Field:
+        """1 at the places, falling over their reach."""
         x, y, z = head.coordinates
         near = np.zeros_like(x)
-        for place in self.places:
+        for place, (dx, dy, dz) in zip(self.places, jitter, strict=True):
             cx, cy, cz, reach = CISTERNS[place]
-            jitter = rng.normal(0, 4.0, 3)
             square = (
-                (self.side * x - cx - jitter[0]) ** 2
-                + (y - cy - jitter[1]) ** 2
-                + (z - cz - jitter[2]) ** 2
+                (self.side * x - cx - np.float32(dx)) ** 2
+                + (y - cy - np.float32(dy)) ** 2
+                + (z - cz - np.float32(dz)) ** 2
             )
-            near = np.maximum(near, np.exp(-0.5 * square / (0.75 * self.extent * reach) ** 2))
-        near = near * np.clip(1 + 0.35 * smooth_field(rng, x.shape, 10.0), 0.2, 1.6)
-        near = np.clip(2.2 * near - 0.5, 0, 1)
+            width = 0.75 * self.extent * reach * growth
+            near = np.maximum(near, np.exp(-0.5 * square / width**2))
+        return near
+
+    def _sulci(self, head: Head) -> Field:
         own = head.grid.to_fine(np.clip((head.fluid - 0.22) / 0.4, 0, 1))
         sulci = np.maximum(own, self.borrowed * template_sulci(head))
-        sulci = sulci * (1 - np.clip(2 * head.ventricle, 0, 1)) * soft_step(head.depth - 0.3)
-        return Shape(np.asarray(near * sulci, dtype=np.float32))
+        sulci = sulci * (1 - np.clip(2 * head.ventricle, 0, 1))
+        return np.asarray(sulci * soft_step(head.depth - 0.3))
 
     def effect(self, head: Head, shape: Shape) -> Effect:
         """x + share * raise: thin sulci stay what they are, but brighter."""
@@ -165,4 +181,4 @@ def template_sulci(head: Head) -> Field:
     """The template's fluid, carried over."""
     atlas = wheel_atlas().inner
     fluid = np.clip(1 - atlas.grey - atlas.white, 0, 1) * (atlas.depth < 0)
-    return np.clip((carried(fluid, atlas, head) - 0.45) / 0.35, 0, 1)
+    return np.asarray(np.clip((carried(fluid, atlas, head) - 0.45) / 0.35, 0, 1))

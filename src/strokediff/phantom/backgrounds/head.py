@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +147,9 @@ def depth_inside(share: Field, grid: WorkGrid) -> Field:
     level = grid.to_fine(np.stack(planes, axis=2))
     whole = np.pad(level, [(0, 0), (0, 0), (int(20 / spacing[2]), 0)], mode="edge") < 0
     whole = np.pad(whole, [(0, 0), (0, 0), (0, 4)])
-    distance = -signed_distance(whole, spacing)[:, :, -4 - level.shape[2] : -4]
+    within = ndimage.distance_transform_edt(whole, sampling=spacing)
+    beyond = ndimage.distance_transform_edt(~whole, sampling=spacing)
+    distance = (within - beyond)[:, :, -4 - level.shape[2] : -4]
     near = np.abs(distance) < 3  # between voxels the slices' own outlines are finer
     distance = np.where(near & (np.abs(level) < 3), 0.5 * (distance - level), distance)
     return np.asarray(distance, dtype=np.float32)
@@ -199,7 +202,7 @@ def landmarks(depth: Field, fluid: Field, grid: WorkGrid) -> Landmarks:
 
 
 def carried(
-    field: Field, atlas: Atlas, head: Head, jitter_mm: Sequence[Field] = (0.0, 0.0, 0.0)
+    field: Field, atlas: Atlas, head: Head, jitter_mm: Sequence[Field | float] = (0.0, 0.0, 0.0)
 ) -> Field:
     """A field of the atlas's grid, trilinear, on the head's fine grid, looked up with a jitter."""
     import torch
@@ -230,7 +233,7 @@ def window_of(hu: NDArray[np.float32]) -> tuple[float, float]:
     """The ends of the window that a scan was cut to: where its values leave a wide gap."""
     values = np.unique(np.round(hu[::4, ::4]))
     low, high = -1024.0, 3071.0
-    for below, above in zip(values[:-1], values[1:], strict=True):
+    for below, above in pairwise(values):
         if above - below > 60:
             if -300 <= above <= 10:
                 low = max(low, float(above))

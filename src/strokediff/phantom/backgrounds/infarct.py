@@ -36,7 +36,7 @@ VOLUME_ML = {
 
 @dataclass(frozen=True, kw_only=True)
 class Infarct:
-    """An infarct in a territory; `delta_hu` from -2 (hours) to -20 (days), 2 HU a per cent of water.
+    """An infarct in a territory; `delta_hu` from -2 (hours) to -20 (days): 2 HU a per cent water.
 
     `contrast_loss` is the share of the grey-white contrast that goes, `effacement` that of the
     fluid in its sulci, `swelling_mm` how far it pushes.

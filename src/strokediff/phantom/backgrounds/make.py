@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,8 +17,22 @@ from strokediff.phantom.backgrounds.field import put
 from strokediff.phantom.backgrounds.head import Head, find_head
 from strokediff.phantom.backgrounds.source import Background
 from strokediff.phantom.lesions import LesionShapes
-from strokediff.phantom.make import Phantom
 from strokediff.phantom.params import LesionKind
+
+
+@dataclass(frozen=True)
+class RealHead:
+    """A real head with synthetic lesions, on the scan's axes closest to RAS+.
+
+    `hu` (X, Y, Z) int16; `label` uint8: 0, 1 infarct, 2 haemorrhage; `brain` bool; `affine` index
+    to RAS+ mm; `meta` plain JSON values: what was drawn, with which seed, and the volumes.
+    """
+
+    hu: NDArray[np.int16]
+    label: NDArray[np.uint8]
+    brain: NDArray[np.bool_]
+    affine: NDArray[np.float64]
+    meta: dict[str, Any]
 
 
 def put_lesions(
@@ -28,22 +43,22 @@ def put_lesions(
     *,
     empty_fraction: float = 0.0,
     shapes: LesionShapes | None = None,
-) -> Phantom:
+) -> RealHead:
     """The scan `ct`, whose brain is `head`, with the lesions that `seed` stands for.
 
-    `lesion` of the phantom is a label map: 1 infarct, 2 haemorrhage. What was drawn, the volumes
-    and whether the head is mirrored are in `meta`.
+    Lesions and what is none are drawn, put into the scan, and the whole head is mirrored in half of
+    all cases. With probability `empty_fraction` there is no lesion. `shapes` are outlines in MNI
+    space for infarcts (default: procedural). The same arguments give the same bytes.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     drawn = draw_case(kind, rng, empty_fraction)
     made = put(head, drawn.findings, shapes)
     hu: NDArray[np.float32] = ct.hu.copy()
-    label = np.zeros(hu.shape, dtype=np.uint8)
-    brain = np.zeros(hu.shape, dtype=np.bool_)
+    label: NDArray[np.uint8] = np.zeros(hu.shape, dtype=np.uint8)
+    brain: NDArray[np.bool_] = np.zeros(hu.shape, dtype=np.bool_)
     hu[head.grid.box], label[head.grid.box] = made.hu, made.label
     brain[head.grid.box] = head.inside
-    if drawn.mirrored:
-        hu, label, brain = (np.ascontiguousarray(a[::-1]) for a in (hu, label, brain))
+    way = slice(None, None, -1 if drawn.mirrored else 1)
     described = drawn.as_dict()
     for finding, volume in zip(described["findings"], made.volumes_ml, strict=True):
         finding["labelled_ml"] = volume
@@ -57,8 +72,13 @@ def put_lesions(
         },
         **described,
     }
-    rounded = np.clip(np.round(hu), -32768, 32767).astype(np.int16)
-    return Phantom(hu=rounded, lesion=label, brain=brain, affine=ct.affine, meta=meta)  # type: ignore[arg-type]
+    return RealHead(
+        hu=np.ascontiguousarray(np.clip(np.round(hu[way]), -32768, 32767)).astype(np.int16),
+        label=np.ascontiguousarray(label[way]),
+        brain=np.ascontiguousarray(brain[way]),
+        affine=ct.affine,
+        meta=meta,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -133,8 +133,8 @@ class Contusions:
     def draw(cls, rng: np.random.Generator) -> Contusions:
         """One to six pieces; a third of the groups are petechial."""
         petechial = rng.random() < 0.33
-        count = int(rng.integers(2, 7)) if petechial else int(rng.choice((1, 1, 2, 3)))
-        median, most = (0.12, 0.4) if petechial else (0.8, 6.0)
+        count = int(rng.integers(2, 7)) if petechial else int(rng.choice((1, 2, 3, 4)))
+        median, most = (0.12, 0.4) if petechial else (0.6, 4.0)
         return cls(
             pole=draw_one(
                 rng,
@@ -151,7 +151,7 @@ class Contusions:
             volumes_ml=tuple(draw_volume(rng, median, 0.8, 0.05, most) for _ in range(count)),
             spread_mm=float(rng.uniform(6, 18)),
             clot_hu=float(np.clip(rng.normal(56, 6), 46, 72)),
-            mottle=float(rng.uniform(0.0, 0.5)),
+            mottle=float(rng.uniform(0.1, 0.6)),
             rim_hu=-float(rng.uniform(2, 12)),
             rim_mm=float(rng.uniform(1.5, 5.0)),
             seed=draw_seed(rng),
@@ -172,7 +172,7 @@ class Contusions:
                 region,
                 volume,
                 rng,
-                irregularity=float(rng.uniform(0.5, 0.9)),
+                irregularity=float(rng.uniform(0.6, 1.1)),
                 edge_mm=float(rng.uniform(1.0, 2.5)),
                 tissue=tissue,
             )

@@ -91,9 +91,10 @@ def register(head: Landmarks, template: Template) -> Array:
     moved = Landmarks(head.points - centre, head.depth_mm, head.fluid)
     coarse, fine = moved.thinned(COARSE_POINTS), moved.thinned(FINE_POINTS)
     starts = [_start(turns) for turns in product((0.0,), STARTS_DEG, STARTS_DEG)]
-    found = [_fit(coarse, template, start, 12) for start in starts]
+    tried = sorted((_fit(coarse, template, start, 4) for start in starts), key=lambda fit: fit[1])
+    found = [_fit(coarse, template, start, 20) for start, _ in tried[:2]]
     best = min(found, key=lambda fit: fit[1])[0]
-    matrix = matrix_of(_fit(fine, template, best, 40)[0])
+    matrix = matrix_of(_fit(fine, template, best, 12)[0])
     back = np.eye(4)
     back[:3, 3] = -centre
     return np.asarray(matrix @ back)
@@ -118,5 +119,5 @@ def _fit(
         prior = np.concatenate([parameters[3:6] / SCALE_SD, parameters[6:9] / SHEAR_SD])
         return np.concatenate([(seen[0] - depth) / size, fluid / size, 0.02 * prior])
 
-    answer = least_squares(misfit, start, max_nfev=evaluations, x_scale="jac")
+    answer = least_squares(misfit, start, max_nfev=evaluations, x_scale="jac", ftol=1e-5, xtol=1e-4)
     return np.asarray(answer.x), float(answer.cost)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,7 +17,7 @@ Rng = np.random.Generator
 PUSH_MM = 12.0
 
 
-def pick(weight: Field, rng: Rng) -> tuple[int, int, int]:
+def pick(weight: NDArray[Any], rng: Rng) -> tuple[int, int, int]:
     """A voxel, with probability proportional to its weight."""
     total = np.cumsum(np.clip(weight, 0, None).ravel().astype(np.float64))
     at = int(np.searchsorted(total, rng.random() * total[-1], side="right"))
@@ -26,13 +28,13 @@ def pick(weight: Field, rng: Rng) -> tuple[int, int, int]:
 def refined(coarse: Field, shape: tuple[int, ...]) -> Field:
     """A field of the coarse grid on the fine one."""
     fine = upsample(coarse, tuple(COARSE * (n - 1) + 1 for n in coarse.shape))
-    return pad_to(fine[tuple(slice(n) for n in shape)], shape)
+    return np.asarray(pad_to(fine[tuple(slice(n) for n in shape)], shape))
 
 
 def tissue_of(head: Head) -> Field:
     """Brain tissue without fluid, soft, on the fine grid."""
     fluid = head.grid.to_fine(head.fluid)
-    return np.clip(1 - 1.2 * fluid, 0, 1) * np.clip(head.depth / 1.5, 0, 1)
+    return np.asarray(np.clip(1 - 1.2 * fluid, 0, 1) * np.clip(head.depth / 1.5, 0, 1))
 
 
 def blob(
@@ -73,9 +75,11 @@ def blob(
     inside = (tissue_of(head) if tissue is None else tissue)[box]
     allowed = refined(region, head.depth.shape)[box]
     level = level - 1.5 * radius * (1 - allowed) - 12.0 * np.clip(0.75 - inside, 0, 1)
-    level = at_volume(level, volume_ml, float(head.grid.voxel_ml * 1000.0) ** (1 / 3))
-    keep = largest_parts(level > 0)
-    level = np.where(keep | (level <= 0), level, -level).astype(np.float32)
+    level = np.where(head.depth[box] > 0, level, -99.0)
+    voxel_mm = float(head.grid.voxel_ml * 1000.0) ** (1 / 3)
+    level = at_volume(level, volume_ml, voxel_mm)
+    stray = (level > 0) & ~largest_parts(level > 0)
+    level = at_volume(np.where(stray, -99.0, level), volume_ml, voxel_mm)
     soft = soft_step(level, edge_mm)
     mask = np.zeros(head.depth.shape, dtype=np.float32)
     mask[box] = soft * soft * (3 - 2 * soft) * np.clip(head.depth[box] + 0.5, 0, 1)
@@ -86,7 +90,7 @@ def ball(head: Head, centre_mm: tuple[float, float, float], radius_mm: float) ->
     """1 at a point in MNI mm, falling like a Gaussian, on the coarse grid."""
     x, y, z = head.coarse.x, head.coarse.y, head.coarse.z
     square = (x - centre_mm[0]) ** 2 + (y - centre_mm[1]) ** 2 + (z - centre_mm[2]) ** 2
-    return np.exp(-square / (2 * radius_mm**2), dtype=np.float32)
+    return np.asarray(np.exp(-square / (2 * radius_mm**2)), dtype=np.float32)
 
 
 def pushed(head: Head, mask: Field, amount_mm: float) -> Field:

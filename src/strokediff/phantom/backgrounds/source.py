@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strokediff.ct.nifti.images import nifti_files
 from strokediff.ct.read import read_ct
@@ -83,7 +84,7 @@ class Backgrounds:
         return found if isinstance(found, str) else None
 
 
-def read_ct_label(path: Path) -> np.ndarray:  # type: ignore[type-arg]
+def read_ct_label(path: Path) -> NDArray[Any]:
     """The values of a label map."""
     import nibabel as nib
 
