@@ -5,6 +5,8 @@ of all joined "lesion":
 
     "decision":    {"fast/avg": {"threshold": ...}}        {"fast/avg": {"infarct": {...}, ...}}
     "calibration": {"fast/avg": {"form": ...}}     {"fast/avg": {"infarct": ..., "lesion": ...}}
+    "population":  what scans it was tried on (`trust.population`)
+    "card":        {"infarct": "What it does on real patients, with figures.", ...}
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from strokediff.result.record import ANY_KIND
 from strokediff.segmentation.binned import BinnedCalibration
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Calibration
+from strokediff.segmentation.trust.population import Population
 
 T = TypeVar("T")
 
-DECISION, CALIBRATION = "decision", "calibration"
+DECISION, CALIBRATION, POPULATION, CARD = "decision", "calibration", "population", "card"
 """Keys of metrics.json."""
 
 
@@ -38,6 +41,8 @@ _Interval = Annotated[
     Annotated[Calibration, Tag("plain")] | Annotated[BinnedCalibration, Tag("binned")],
     Discriminator(_form),
 ]
+_POPULATION: TypeAdapter[Population] = TypeAdapter(Population)
+_STATEMENTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _INTERVAL: TypeAdapter[Interval] = TypeAdapter(_Interval)
 
@@ -61,6 +66,18 @@ def read_calibrations(
     if len(kinds) > 1:
         return found
     return {key: {ANY_KIND: own[kinds[0]], **own} for key, own in found.items()}
+
+
+def read_population(path: Path, metrics: Mapping[str, Any]) -> Population | None:
+    """What scans the model was tried on; None if it does not say. `InputError` for what is none."""
+    content = metrics.get(POPULATION)
+    return None if content is None else _validated(path, POPULATION, content, _POPULATION)
+
+
+def read_statements(path: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
+    """What the model's card says of real patients, by kind; `InputError` for what is no text."""
+    found = _validated(path, CARD, metrics.get(CARD, {}), _STATEMENTS)
+    return {kind: " ".join(text.split()) for kind, text in found.items()}
 
 
 def as_kept(found: Mapping[str, Any], kinds: Sequence[str]) -> Any:

@@ -20,8 +20,15 @@ from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import Context
 from strokediff.noise.base import NoiseModel
 from strokediff.result.record import ModelCard
-from strokediff.segmentation.chosen import Interval, read_calibrations, read_decisions
+from strokediff.segmentation.chosen import (
+    Interval,
+    read_calibrations,
+    read_decisions,
+    read_population,
+    read_statements,
+)
 from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.trust.population import Population
 from strokediff.training.build import build_network, build_task, outline_network, surroundings_of
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
@@ -34,7 +41,8 @@ class Model:
 
     `kinds` names the label's channels. `chosen` and `calibrations` are by `Estimation.key`, from
     validation patients: what counts as a lesion, a decision a kind, and how far volumes are off,
-    by kind and joined ("lesion"). A `Segmenter` is one that segments.
+    by kind and joined ("lesion"). `population` is what is known of the scans that it was tried on,
+    if anything is. A `Segmenter` is one that segments.
     """
 
     network: nn.Module
@@ -45,6 +53,7 @@ class Model:
     chosen: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
     calibrations: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     kinds: tuple[str, ...] = JOINED
+    population: Population | None = None
     surroundings: Surroundings = ALONE
     compute: Compute = ON_CPU
 
@@ -105,10 +114,12 @@ def load_model(path: Path, compute: Compute = ON_CPU) -> Model:
             steps=config.step,
             sha256=config.sha256,
             strokediff=config.strokediff,
+            statements=read_statements(path, checkpoint.metrics),
         ),
         kinds=kinds,
         chosen=read_decisions(path, checkpoint.metrics, kinds),
         calibrations=read_calibrations(path, checkpoint.metrics, kinds),
+        population=read_population(path, checkpoint.metrics),
         surroundings=surroundings_of(config.training.network),
     )
 

@@ -27,6 +27,9 @@ from strokediff.segmentation.model import Model
 from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_out
 from strokediff.segmentation.result import Segmentation
+from strokediff.segmentation.trust.checks import Case
+from strokediff.segmentation.trust.examined import Examined
+from strokediff.segmentation.trust.judge import trust_of
 from strokediff.segmentation.uncertainty import UNSURE, doubts, entropy, probability
 from strokediff.version import __version__
 
@@ -154,14 +157,17 @@ def _read(
             spreads[kind] = spread(kind, own.mask, place.on_grid(entropy(p[:, k : k + 1])))
     figures = measure(ct, found, decisions, brain, spreads)
     maybe_ml = ct.mask_volume_mm3(place.on_grid(p_any) >= UNSURE) / 1000
+    size, contrast = implausible_size(ct), enhanced(ct, brain.mask)
     warnings = (
         *figures.warnings,
         *cut_off(place.grid.cut_off_fraction),
         *doubts(figures.volume_ml, brain.volume_ml, maybe_ml),
-        *implausible_size(ct),
-        *enhanced(ct, brain.mask),
+        *size,
+        *contrast,
     )
-    record = Record(**{**dict(figures), **dict(provenance), "warnings": warnings})
+    case = Case(Examined(ct, brain), figures.volume_ml, size, contrast)
+    more = {"warnings": warnings, "trust": trust_of(case, model.population)}
+    record = Record(**{**dict(figures), **dict(provenance), **more})
     variance = place.on_grid(estimate.tally.variance.gather(1, likely) / 4)
     probabilities = np.stack([own.prob for own in found.kinds])
     return Segmentation(ct, found.labels, probabilities, unsure, variance, brain.mask, record)

@@ -62,6 +62,7 @@ def job() -> Job:
         calibrations={},
         compute=ON_CPU,
         kinds=("lesion",),
+        population=None,
     )
     return Job(model=model, estimation=Estimation(), pictures=False)
 

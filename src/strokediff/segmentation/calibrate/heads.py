@@ -21,6 +21,8 @@ from strokediff.segmentation.model import Model
 from strokediff.segmentation.pipeline import case_seed
 from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_one
+from strokediff.segmentation.trust.examined import Examined
+from strokediff.segmentation.trust.features import measure_features
 from strokediff.segmentation.uncertainty import entropy, probability
 
 
@@ -34,7 +36,8 @@ def answer(
     """What the model finds in the scan by each estimation, beside the truth that `masks` reads."""
     ct = read_nifti(scan.image)
     truth = masks.on(scan.label, ct)
-    place = Scan(ct, extract_brain(ct), model.grid, model.surroundings, case_seed(0, ct))
+    brain = extract_brain(ct)
+    place = Scan(ct, brain, model.grid, model.surroundings, case_seed(0, ct))
     T = model.process.T
     with model.estimating() as context:
         found = estimate_each({e.key: e.estimator(T) for e in estimations}, place.slices, context)
@@ -42,7 +45,10 @@ def answer(
         key: _of_method(place, timed.estimate.y_0, dict(zip(model.kinds, truth, strict=True)))
         for key, timed in found.items()
     }
-    return Answer(scan=scan.name, patient=patient, group=scan.group, methods=methods)
+    features = measure_features(Examined(ct, brain))
+    return Answer(
+        scan=scan.name, patient=patient, group=scan.group, methods=methods, features=features
+    )
 
 
 def _of_method(place: Scan, y_0: Tensor, truth: Mapping[str, NDArray[np.bool_]]) -> OfMethod:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from strokediff.cohort.masks import MaskReader, chosen_kinds
 from strokediff.cohort.sources import Sources
@@ -16,8 +17,9 @@ from strokediff.segmentation.calibrate.checkpoint import patients_of, write_chos
 from strokediff.segmentation.calibrate.heads import answer
 from strokediff.segmentation.calibrate.table import intervals_from
 from strokediff.segmentation.calibrate.tune import TunedMethod, tune
-from strokediff.segmentation.chosen import as_kept
+from strokediff.segmentation.chosen import POPULATION, as_kept
 from strokediff.segmentation.model import load_model
+from strokediff.segmentation.trust.population import FEWEST, Population
 from strokediff.training.checkpoint import read_config
 from strokediff.training.trouble import explained
 from strokediff.util.files import refuse_here
@@ -65,7 +67,7 @@ def calibrate(
         with sole(Path(out), "calibrate"):
             sheet = answers(model, data, estimations, compute=compute, begun=begun, on_head=on_head)
             tuned = _tuned(Path(model), sheet, population)
-        _write(Path(model), Path(out), tuned)
+        _write(Path(model), Path(out), tuned, _known(sheet, population))
     return tuned
 
 
@@ -128,16 +130,17 @@ def calibrate_from(
                 f"{paths[0]}: a table of volumes is of one method. Name it: --methods sal, say."
             )
         found = intervals_from(paths[0], kinds, population=population)
-        tuned = {estimations[0].key: TunedMethod({}, found)}
+        tuned, known = {estimations[0].key: TunedMethod({}, found)}, {}
     elif set(endings) == {".json"}:
-        tuned = dict(_tuned(source, Sheet.read(paths), population))
+        sheet = Sheet.read(paths)
+        tuned, known = dict(_tuned(source, sheet, population)), _known(sheet, population)
     else:
         raise UsageError(
             "expected sheets of answers (.json), or one table of volumes (.csv), got "
             f"{', '.join(path.name for path in paths) or 'none'}."
         )
     with _into(place):
-        _write(source, place, tuned)
+        _write(source, place, tuned, known)
     return tuned
 
 
@@ -151,7 +154,17 @@ def _tuned(model: Path, sheet: Sheet, population: str) -> Mapping[str, TunedMeth
     return tune(sheet, population)
 
 
-def _write(model: Path, out: Path, tuned: Mapping[str, TunedMethod]) -> None:
+def _known(sheet: Sheet, name: str) -> dict[str, Any]:
+    """What is kept of the scans, for `trust`; nothing of too few."""
+    features = [one.features for one in sheet.answers if one.features]
+    if len(features) < FEWEST:
+        return {}
+    return {POPULATION: Population.of(features, name).model_dump()}
+
+
+def _write(
+    model: Path, out: Path, tuned: Mapping[str, TunedMethod], known: Mapping[str, Any]
+) -> None:
     kinds = read_config(model).training.network.kinds
     decided = {key: own for key, own in tuned.items() if own.kinds}
     write_chosen(
@@ -162,7 +175,7 @@ def _write(model: Path, out: Path, tuned: Mapping[str, TunedMethod]) -> None:
             for key, own in decided.items()
         },
         calibrations={key: as_kept(own.calibrations, kinds) for key, own in tuned.items()},
-        more={},
+        more=known,
     )
 
 

@@ -40,6 +40,7 @@ class Job:
             "model": model.card.model_dump(),
             "decisions": [one.model_dump() for one in model.decisions(estimation)],
             "calibrations": {kind: one.model_dump() for kind, one in calibrations.items()},
+            "population": model.population.model_dump() if model.population else None,
             "compute": str(replace(model.compute, threads=None)),
             "estimation": str(estimation),
             "seed": self.seed,
