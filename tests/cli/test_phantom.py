@@ -2,10 +2,13 @@
 
 import json
 
+import nibabel as nib
+import numpy as np
 from typer.testing import CliRunner
 
 from strokediff.cli.app import app
 from strokediff.errors import InputError, UsageError
+from strokediff.phantom import write_cohort
 
 SMALL = ["--matrix", "48", "--slices", "6", "--quiet"]
 
@@ -47,3 +50,29 @@ def test_bad_options_are_explained(tmp_path):
     result = run("--kind", "infarct", "-o", tmp_path / "file", *SMALL)
     assert isinstance(result.exception, UsageError)
     assert run("--kind", "tumour", "-o", tmp_path).exit_code == 2
+
+
+def test_real_heads(tmp_path):
+    """Lesions go into the lesion-free scan of a folder; the other is left out, and that is said."""
+    made, out = tmp_path / "scans", tmp_path / "out"
+    write_cohort(2, "infarct", made, 4, matrix=96, empty_fraction=1.0)
+    ill = made / "labels" / "infarct_0001.nii.gz"
+    image = nib.load(ill)
+    mask = np.asarray(image.dataobj).copy()
+    mask[40, 40, 10] = 1
+    nib.save(nib.Nifti1Image(mask, image.affine), ill)
+    told = run("--kind", "hemorrhage", "--backgrounds", made, "-o", out, "-j", 1)
+    assert told.exit_code == 0
+    assert "1 with a lesion are left out" in " ".join(told.output.split())
+    record = json.loads((out / "cohort.json").read_text())
+    assert record["cases"][0]["background"] == "infarct_0000"
+
+
+def test_what_is_for_phantoms_only_is_refused_with_real_heads(tmp_path):
+    """A scan keeps its own grid."""
+    for option in (("--slices", 5), ("--matrix", 96), ("--randomise",)):
+        result = run("--kind", "infarct", "--backgrounds", tmp_path, "-o", tmp_path, *option)
+        assert isinstance(result.exception, UsageError)
+        assert option[0] in str(result.exception)
+    result = run("--kind", "infarct", "--backgrounds", tmp_path, "-o", tmp_path / "out")
+    assert isinstance(result.exception, InputError)

@@ -10,6 +10,8 @@ import typer
 
 from strokediff.errors import UsageError
 
+MATRIX = 512
+
 
 class PhantomKind(StrEnum):
     """What the phantoms suffer from."""
@@ -39,7 +41,7 @@ def phantom(
             "real heads whose label is empty."
         ),
     ] = None,
-    matrix: Annotated[int, typer.Option(min=32, help="Pixels along a row.")] = 512,
+    matrix: Annotated[int, typer.Option(min=32, help="Pixels along a row.")] = MATRIX,
     slices: Annotated[
         int | None, typer.Option(min=1, help="Number of slices, from the vertex down; default all.")
     ] = None,
@@ -65,6 +67,8 @@ def phantom(
     """Write a cohort of synthetic head CTs with known truth.
 
     In the folder: images/ (HU), labels/ (lesion), brain/ (intracranial cavity) and cohort.json.
+    With --backgrounds the heads are real and only the lesions are synthetic; labels hold 1 for
+    infarct and 2 for haemorrhage.
     Finished cases are kept, so an interrupted run goes on where it stopped.
     """
     import os
@@ -84,8 +88,19 @@ def phantom(
     wanted = lesion_kind(kind.value)
     outlines = MaskShapes.from_folder(lesions) if lesions else None
     if backgrounds is not None:
-        if randomise:
-            raise UsageError("--randomise is for whole phantoms: leave it out with --backgrounds.")
+        own = {
+            "--randomise": randomise,
+            "--labels": labels,
+            "--slices": slices,
+            "--thickness": thickness,
+            "--matrix": matrix != MATRIX,
+        }
+        refused = [name for name, value in own.items() if value]
+        if refused:
+            raise UsageError(
+                f"{', '.join(refused)}: for whole phantoms; leave out with --backgrounds, whose "
+                "scans are taken as they are."
+            )
         heads = Backgrounds.read(backgrounds)
         if heads.with_lesion:
             console.print(

@@ -19,7 +19,7 @@ from strokediff.phantom.backgrounds.make import put_lesions, studied
 from strokediff.phantom.backgrounds.source import Background, Backgrounds
 from strokediff.phantom.cohort import FOLDERS, finished_cases
 from strokediff.phantom.lesions import LesionShapes
-from strokediff.phantom.params import LesionKind
+from strokediff.phantom.params import LesionKind, lesion_kind
 from strokediff.util.files import atomic_path, write_json
 from strokediff.util.processes import in_processes
 from strokediff.version import __version__
@@ -59,6 +59,7 @@ def write_backgrounds(
     out = Path(out)
     if n < 1:
         raise UsageError(f"the number of heads is {n}: expected 1 or more")
+    kind = lesion_kind(kind)
     settings = {
         "kind": kind,
         "seed": seed,

@@ -17,7 +17,7 @@ from strokediff.phantom.backgrounds.field import put
 from strokediff.phantom.backgrounds.head import Head, find_head
 from strokediff.phantom.backgrounds.source import Background
 from strokediff.phantom.lesions import LesionShapes
-from strokediff.phantom.params import LesionKind
+from strokediff.phantom.params import LesionKind, lesion_kind
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def put_lesions(
     space for infarcts (default: procedural). The same arguments give the same bytes.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed))
+    kind = lesion_kind(kind)
     drawn = draw_case(kind, rng, empty_fraction)
     made = put(head, drawn.findings, shapes)
     hu: NDArray[np.float32] = ct.hu.copy()
