@@ -15,7 +15,7 @@ def summary(found: Survey) -> dict[str, str]:
     return {
         "data set": layout.title,
         "licence": layout.licence_note,
-        "lesion": found.lesion.shown,
+        "lesion": ", ".join(map(str, found.lesion.kinds)),
         **({"kinds": _kinds(found)} if len(found.lesion.kinds) > 1 else {}),
         "scans": _scans(found),
         "slices": f"{sum(f.slices for f in facts)}, {lesion_slices} with lesion",
