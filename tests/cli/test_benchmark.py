@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from strokediff.benchmark import budgets
@@ -73,6 +75,16 @@ def test_methods_from_phantoms_to_the_table(
         assert line in told
     for picture in ("dice.png", "volumes.png", "cases.png"):
         assert (out / picture).stat().st_size > 1000
+
+    # The same trainings on the scans' own grids, where the truth is as it was made.
+    assert run("benchmark", *suite, "--methods", "unet", "--own-grids") == 0
+    text = (out / "own-grids" / "benchmark.md").read_text()
+    assert "masks compared on the scans' own grids" in text and "trained" not in capsys.readouterr()
+    scores = json.loads((out / "own-grids" / "scores" / "unet" / "seed-0.json").read_text())
+    ((name,), (ml,)) = (scores["patients"][key] for key in ("case", "volume_true_ml"))
+    truth = nib.load(out / "phantoms" / "labels" / f"{name}.nii.gz")
+    expected = np.count_nonzero(truth.dataobj) * np.prod(truth.header.get_zooms()) / 1000
+    assert ml == pytest.approx(expected, rel=1e-4)
 
     # A row is made again by predict and evaluate.
     model = out / "runs" / "unet" / "seed-0" / "model"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from strokediff.cohort.sources import spacing_known_beside
-from strokediff.cohort.store import Cohort, Patient, by_kind
+from strokediff.cohort.store import Cohort, by_kind
 from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
@@ -21,6 +21,7 @@ from strokediff.errors import UsageError
 from strokediff.evaluation.kinds import evaluate_kinds
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.prediction.folder import predict_cohort, read_record
+from strokediff.prediction.head import CohortHead, Head
 from strokediff.prediction.pairing import pair_cases
 from strokediff.prediction.prediction import Prediction
 from strokediff.prediction.scoring import evaluate_folders
@@ -34,12 +35,12 @@ class Shifted:
         self.kinds = kinds
         self.asked: list[str] = []
 
-    def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
-        self.asked.append(patient.name)
-        masks = by_kind(np.roll(patient.y, 1, axis=2), len(self.kinds))
+    def __call__(self, head: Head) -> Mapping[str, Prediction]:
+        self.asked.append(head.name)
+        masks = by_kind(np.roll(head.truth, 1, axis=0), len(self.kinds))
         numbers = np.arange(1, len(masks) + 1, dtype=np.uint8).reshape(-1, 1, 1, 1)
-        probs = np.stack([0.75 * transposed(mask).astype(np.float32) for mask in masks])
-        labels = transposed((masks * numbers).max(0))
+        probs = 0.75 * masks.astype(np.float32)
+        labels = (masks * numbers).max(0)
         return {"shifted": Prediction(labels, probs, 12, 4, 0.5)}
 
 
@@ -75,7 +76,7 @@ def test_kinds_score_from_files_as_their_arrays(cohort_of_kinds: Cohort, tmp_pat
     assert found.confusion is not None and list(found.kinds) == list(STROKE)
     for case in found.cases:
         patient = cohort_of_kinds.read(case.case)
-        own = shifted(cohort_of_kinds, patient)["shifted"]
+        own = shifted(CohortHead(cohort_of_kinds, patient))["shifted"]
         true = np.stack([transposed(mask) for mask in by_kind(patient.y, 2)])
         pred = np.stack([own.labels == 1, own.labels == 2])
         affine = np.diag([8.0, 8.0, 5.0, 1.0])

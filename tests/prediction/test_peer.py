@@ -18,6 +18,7 @@ from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU
 from strokediff.inference.estimation import Estimation
 from strokediff.networks.config import NetworkConfig
+from strokediff.prediction.head import CohortHead
 from strokediff.prediction.load import load_predictor
 from strokediff.prediction.peer import load_peer
 from strokediff.segmentation.read_out import without_lone_pixels
@@ -58,7 +59,8 @@ def test_the_checkpoint_predicts_as_the_network_in_memory(
 ) -> None:
     predictor = load_peer(written(tmp_path / "model", name), ON_CPU)
     patient = cohort.read("p0")
-    found = predictor(cohort, patient)[name]
+    head = CohortHead(cohort, patient)
+    found = predictor(head)[name]
     used = np.flatnonzero(patient.m.any(axis=(1, 2)))
     x, m = (torch.from_numpy(a[used].astype(np.float32))[:, None] for a in (patient.x, patient.m))
     seeds = [derive_seed(0, "p0", int(k)) for k in used]
@@ -79,7 +81,7 @@ def test_a_checkpoint_of_several_kinds_predicts_each(
 ) -> None:
     predictor = load_peer(written(tmp_path / "model", name, kinds=STROKE), ON_CPU)
     assert predictor.kinds == STROKE
-    found = predictor(cohort_of_kinds, cohort_of_kinds.read("p0"))[name]
+    found = predictor(CohortHead(cohort_of_kinds, cohort_of_kinds.read("p0")))[name]
     assert found.probs.shape == (2, 16, 16, 5) and found.labels.shape == (16, 16, 5)
     assert not np.array_equal(found.probs[0], found.probs[1])
     np.testing.assert_array_equal(found.mask, found.prob >= 0.5)

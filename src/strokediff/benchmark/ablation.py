@@ -84,12 +84,22 @@ class PreparedSuite:
     about: str = "a prepared cohort"
 
     def cohort(
-        self, folder: Path, given: Path | None, budget: Budget, jobs: int, advance: Progress
+        self,
+        folder: Path,
+        given: Path | None,
+        budget: Budget,
+        jobs: int,
+        advance: Progress,
+        kinds: Sequence[str] | None = None,
     ) -> Cohort:
-        """The one that is given."""
+        """The one that is given, with its own kinds of lesion."""
         if given is None:
             raise UsageError("an ablation needs --data: a prepared cohort.")
         return open_cohort(given)
+
+    def scans(self, folder: Path, given: Path | None) -> Path:
+        """Raises `UsageError`: a prepared cohort does not say where its scans are."""
+        raise UsageError("a prepared cohort has no scans of its own grids to compare on.")
 
 
 def chosen_arms(

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-import torch
-
-from strokediff.baselines.registry import BASELINES, baseline
+from strokediff.baselines.registry import BASELINES
+from strokediff.benchmark.arm import Arm as Arm
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.peer_arm import PeerArm
+from strokediff.benchmark.pretrained import PRETRAINED, PretrainedArm
+from strokediff.benchmark.starting import Start, Starts
 from strokediff.benchmark.suites import Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.inference.compute import Compute
 from strokediff.inference.estimation import METHODS, Estimation
 from strokediff.prediction.diffusion import DiffusionPredictor
-from strokediff.prediction.peer import load_peer
 from strokediff.prediction.prediction import Predictor
 from strokediff.segmentation.model import load_model
 from strokediff.training.config import NoiseConfig, with_settings
 from strokediff.training.loop import Run
 from strokediff.training.start import StartModel
-from strokediff.training.train import make_run, of_kinds
-from strokediff.weights import DEFAULT
+from strokediff.training.train import make_run
 
 ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
-
-
-class Arm(Protocol):
-    """One training. `rows` maps the names its predictor gives to the titles of their rows."""
-
-    @property
-    def name(self) -> str:
-        """What `--methods` calls it."""
-        ...
-
-    @property
-    def ours(self) -> bool:
-        """Whether it is compared with the best of the others."""
-        ...
-
-    @property
-    def rows(self) -> Mapping[str, str]:
-        """Name of a prediction -> title of its row."""
-        ...
-
-    def fits(self, suite: Suite, budget: Budget) -> bool:
-        """Whether it has a place in that table."""
-        ...
-
-    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
-        """The training in `folder`, ready to start or to go on."""
-        ...
-
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
-        """The trained method."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -103,12 +71,37 @@ class DiffusionArm(_SynchronousArm):
         config = with_settings(budget.training(seed, noise=self.noise.model_dump()), self.settings)
         return make_run(folder, cohort, config, resume=True, name=self.name, device=device)
 
+    @property
+    def method(self) -> str:
+        """That of all networks of images and labels."""
+        return "sdpm"
+
+    @property
+    def noise_name(self) -> str:
+        """Its noise's."""
+        return self.noise.name
+
+    def begun(
+        self, start: Start, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str
+    ) -> Run:
+        """Network and settings are the model's; noise, steps and batch size this arm's."""
+        model = StartModel(start.path, start.config)
+        own = budget.training(seed, model.preset.training, noise=self.noise.model_dump())
+        config = with_settings(own, self.settings)
+        return make_run(
+            *(folder, cohort, config),
+            start=model,
+            resume=True,
+            name=f"{self.name}{PRETRAINED}",
+            device=device,
+        )
+
 
 @dataclass(frozen=True)
 class FineTunedArm(_SynchronousArm):
     """SDPM that goes on from a bundled model, which has seen phantoms that the others have not."""
 
-    start: str = DEFAULT
+    start: str = "phantom-stroke"
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
         """On real patients, on the grid of the model."""
@@ -127,45 +120,6 @@ class FineTunedArm(_SynchronousArm):
     @cached_property
     def _start(self) -> StartModel:
         return StartModel.of(self.start)
-
-
-@dataclass(frozen=True)
-class PeerArm:
-    """A method of others."""
-
-    name: str
-    ours: bool = False
-
-    @property
-    def rows(self) -> Mapping[str, str]:
-        """One row."""
-        return {self.name: baseline(self.name).title}
-
-    def fits(self, suite: Suite, budget: Budget) -> bool:
-        """Everywhere."""
-        return True
-
-    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
-        """The training in `folder`."""
-        peer = baseline(self.name, budget.scale).seeded(seed)
-        config = of_kinds(budget.training(seed), cohort)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = peer.build(cohort.grid.size, len(cohort.kinds))
-        return Run(
-            folder,
-            cohort,
-            config,
-            task=peer,
-            module=module,
-            name=self.name,
-            device=device,
-            scale=budget.scale,
-        )
-
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
-        """The trained network."""
-        return load_peer(checkpoint, compute)
 
 
 PRINTED_NOISE = NoiseConfig(name="fourier", D=3000)
@@ -204,8 +158,38 @@ _ALL: tuple[Arm, ...] = (
         noise=PRINTED_NOISE,
         settings=("network.pooling=max",),
     ),
+    PretrainedArm(PeerArm("unet")),
+    PretrainedArm(PeerArm("nnu-net")),
+    PretrainedArm(DiffusionArm("sdpm", "SDPM")),
+    PretrainedArm(DiffusionArm("sadpm", "SADPM", noise=PRINTED_NOISE)),
 )
 ARMS = {arm.name: arm for arm in _ALL}
+
+
+def pretrained_arms(names: Sequence[str], starts: Starts, budget: Budget) -> list[Arm]:
+    """The arms of those names that start from a model; all that one is given for, if none.
+
+    A name may be that of the arm from random weights. `UsageError` for a name that has no such
+    arm, and where no model of its architecture and the budget's grid is given.
+    """
+    known = {arm.base.name: arm for arm in ARMS.values() if isinstance(arm, PretrainedArm)}
+    asked = [name.removesuffix(PRETRAINED) for name in names]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise UsageError(
+            f"method '{', '.join(unknown)}' does not start from a model: expected one of "
+            f"{', '.join(known)}. Leave it out, or leave --from out."
+        )
+    arms = [replace(known[name], starts=starts) for name in asked or known]
+    chosen = [arm for arm in arms if asked or arm.start(0) is not None]
+    for arm in chosen:
+        arm.check(budget)
+    if not chosen:
+        raise UsageError(
+            f"--from {', '.join(starts.given)}: no model of {', '.join(known)}. Give one, or the "
+            "folder of a benchmark that trained some."
+        )
+    return [*chosen]
 
 
 def arms(names: Sequence[str], suite: Suite, budget: Budget) -> list[Arm]:

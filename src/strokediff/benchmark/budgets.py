@@ -69,6 +69,7 @@ BUDGETS = {
             acquisition=(("matrix", 128), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
         ),
         Budget("small", preset="tiny", scale="small", steps=1500),
+        Budget("stroke", preset="stroke", scale="small", steps=3000),
         Budget("full", preset="paper", scale="full"),
     )
 }

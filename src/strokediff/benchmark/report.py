@@ -45,12 +45,13 @@ def write_benchmark(
         kind: joined([fold.scores(kind) for fold in folds])
         for kind in next(iter(scores.values()))[0].kinds
     }
-    out = first.out / f"folds-{len(folds)}" if several else first.place
+    out = first.out / f"folds-{len(folds)}" / first.part if several else first.scored
     about = _about(first, replace(cohort, split=first.fold.split(cohort)), scores)
     about |= {"folds": len(folds)} if several else {}
+    about |= {"grids": "the scans' own"} if first.own_grids else {}
     pictures = Pictures(out, warn)
     _written(out, scores, kinds, first.known, about, pictures)
-    if not several:
+    if not several and not first.own_grids:
         cases, titles = _cases(first, cohort, scores), titles_of(first.known)
         predicted = {row: titles[row] for row in scores if any(row in c.found for c in cases)}
         if predicted:

@@ -48,13 +48,14 @@ class TableRow:
     machines: tuple[str, ...]
     confusion: KindConfusion | None = None
     """Of all seeds and patients, where kinds of lesion are told apart."""
+    begun: tuple[str, ...] = ()
+    """The models that its trainings went on from."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         own = asdict(self)
-        if self.confusion is None:
-            del own["confusion"]
-        return own
+        absent = [name for name in ("confusion", "begun") if not own[name]]
+        return {name: value for name, value in own.items() if name not in absent}
 
 
 def rows_of_table(
@@ -193,6 +194,7 @@ def _row(
         },
         machines=tuple(dict.fromkeys(machines)),
         confusion=_confusion(found),
+        begun=tuple(dict.fromkeys(s.training["from"] for s in found if "from" in s.training)),
     )
 
 

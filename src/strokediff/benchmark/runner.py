@@ -8,6 +8,7 @@
     OUT/scores/ROW/KIND/seed-K.json  the same of each kind of lesion, where they are told apart
     OUT/failed/METHOD-seed-K.txt   why a method failed; it is tried again by the next run
     OUT/fold-K-of-N/               the same (but for benchmark.json and cohort) for another fold
+    OUT/own-grids/                 predictions and scores on the scans' own grids
 
 Several processes may share OUT: each claims one method and seed at a time.
 """
@@ -30,6 +31,7 @@ from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
 from strokediff.benchmark.scores import RowScore, score_patients
+from strokediff.benchmark.starting import CLAIM
 from strokediff.benchmark.suites import Progress, Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
@@ -37,6 +39,7 @@ from strokediff.evaluation.kinds import JOINED
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.compute import Compute, resolve_device
 from strokediff.prediction.folder import predict_cohort, read_record
+from strokediff.prediction.head import Heads, OnOwnGrids, on_networks_grid
 from strokediff.prediction.labels import several
 from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
@@ -44,7 +47,7 @@ from strokediff.util.jsonfile import read_json
 from strokediff.util.machine import machine_name
 from strokediff.version import __version__
 
-CLAIM = "benchmark.json"
+OWN_GRIDS = "own-grids"
 
 Tell = Callable[[str], None]
 """Called with a line to keep: a model was trained, a row was scored."""
@@ -54,8 +57,10 @@ Tell = Callable[[str], None]
 class Benchmark:
     """A suite at a budget, in the folder `out`; one fold of it. `known` are all arms it may hold.
 
-    `data` is the folder of a suite that has no phantoms. `advance` and `tell` are called as it goes
-    on. Raises `UsageError` where `out` holds another suite, budget or version.
+    `data` is the folder of a suite that has no phantoms. Masks are compared on the network's grid,
+    or with `own_grids` on those of the scans, by the same trainings. `kinds` are the kinds of
+    lesion to tell apart, by default those that the scans declare. `advance` and `tell` are called
+    as it goes on. Raises `UsageError` where `out` holds another suite, budget, version or kinds.
 
     >>> from pathlib import Path
     >>> from strokediff.benchmark.arms import ARMS
@@ -79,11 +84,23 @@ class Benchmark:
     tell: Tell = lambda line: None
     fold: Fold = field(default_factory=Fold)
     known: Sequence[Arm] = tuple(ARMS.values())
+    own_grids: bool = False
+    kinds: tuple[str, ...] | None = None
 
     @property
     def place(self) -> Path:
-        """Where this fold's trainings, predictions and scores lie."""
+        """Where this fold's trainings lie."""
         return self.out / self.fold.folder
+
+    @property
+    def scored(self) -> Path:
+        """Where its predictions and scores lie."""
+        return self.place / self.part
+
+    @property
+    def part(self) -> str:
+        """The folder of the grids that masks are compared on."""
+        return OWN_GRIDS if self.own_grids else ""
 
     def cohort(self) -> Cohort:
         """The suite's cohort, split as this fold has it."""
@@ -103,6 +120,7 @@ class Benchmark:
                 self.budget,
                 self.jobs,
                 lambda done, total, name: self.advance(done, total, f"cohort {name}"),
+                self.kinds,
             )
             write_json(self.out / CLAIM, self._contents)
         return cohort
@@ -141,7 +159,7 @@ class Benchmark:
     def score_file(self, row: str, seed: int, kind: str = JOINED) -> Path:
         """Where a row's scores lie, those of a kind of lesion below those of all joined."""
         part = "" if kind == JOINED else kind
-        return self.place / "scores" / row / part / f"seed-{seed}.json"
+        return self.scored / "scores" / row / part / f"seed-{seed}.json"
 
     def scores(self, kind: str = JOINED) -> dict[str, list[RowScore]]:
         """What is done so far: every row with all its seeds, in the order of the arms."""
@@ -156,7 +174,7 @@ class Benchmark:
 
     def predictions(self, arm: Arm, seed: int) -> Path:
         """Where an arm's predictions lie."""
-        return self.place / "predictions" / arm.name / f"seed-{seed}"
+        return self.scored / "predictions" / arm.name / f"seed-{seed}"
 
     def _arm(self, arm: Arm, seed: int, cohort: Cohort) -> None:
         rows = rows_of(arm)
@@ -174,7 +192,8 @@ class Benchmark:
         def on_patient(name: str) -> None:
             self.advance(next(done), len(names), f"{arm.name} seed {seed}: {name}")
 
-        predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient)
+        heads = self._heads()
+        predict_cohort(cohort, names, predictor, list(rows.values()), out, on_patient, heads)
         unit = Unit.MM if cohort.spacing_known else Unit.PX
         patient_of = {name: cohort.patient_of(name) for name in names}
         for row, method in rows.items():
@@ -189,6 +208,11 @@ class Benchmark:
                 self.tell(
                     f"{row} seed {seed}: Dice{of} {dice:.3f}, the mean of {len(patients)} patients"
                 )
+
+    def _heads(self) -> Heads:
+        if not self.own_grids:
+            return on_networks_grid
+        return OnOwnGrids(self.suite.scans(self.out, self.data))
 
     def _train(self, arm: Arm, folder: Path, cohort: Cohort, seed: int) -> dict[str, Any]:
         """Train to the end; what it took, and where, is kept beside the model."""
@@ -209,12 +233,16 @@ class Benchmark:
             write_json(clock, {"seconds": spent, "machines": machines})
         costs = network_costs(run.task, run.module, cohort.grid.size)
         images = run.config.steps * run.config.batch_size
-        return {"seconds": spent, "images": images, "machine": ", then ".join(machines), **costs}
+        took = {"seconds": spent, "images": images, "machine": ", then ".join(machines)}
+        begun = {"from": run.started_from} if run.started_from else {}
+        return {**took, **costs, **begun}
 
     @property
     def _contents(self) -> dict[str, Any]:
         """What may be mixed in the folder."""
-        return {"suite": self.suite.name, "budget": self.budget.name, "version": __version__}
+        told = {"kinds": list(self.kinds)} if self.kinds else {}
+        own = {"suite": self.suite.name, "budget": self.budget.name, "version": __version__}
+        return {**own, **told}
 
     def _check_folder(self) -> None:
         """Refuse a folder of another suite, budget or version."""

@@ -226,7 +226,8 @@ class _Scan:
                 patient=patient,
             )
 
-        joined = score(self.pred.any(0), self.true.any(0), self.prob.max(0))
+        any_pred, any_true = (np.asarray(masks.any(axis=0)) for masks in (self.pred, self.true))
+        joined = score(any_pred, any_true, self.prob.max(axis=0))
         if not several(self.kinds):
             return {JOINED: joined}
         as_kinds = KindConfusion.of(self.kinds, self.pred, self.true)

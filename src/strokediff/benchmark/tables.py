@@ -120,10 +120,11 @@ def _about(about: Mapping[str, Any]) -> str:
     patients = f"{about['train']} patients to train on, {about['test']} to test"
     if about.get("folds", 1) > 1:
         patients = f"{about['test']} patients in {about['folds']} folds, each tested once"
+    on = f"; masks compared on {about['grids']} grids" if "grids" in about else ""
     return (
         f"{about['suite']}, budget {about['budget']}: {patients}, "
         f"seeds {', '.join(map(str, about['seeds']))}; "
-        f"{about['cohort']}. {about['date']}, strokediff {about['version']}."
+        f"{about['cohort']}{on}. {about['date']}, strokediff {about['version']}."
     )
 
 
@@ -238,6 +239,10 @@ def _notes(rows: Sequence[TableRow], best: TableRow | None) -> list[str]:
         if untested:
             notes.append(f"Not tested, no seed in common: {', '.join(untested)}.")
     notes += _machines(rows)
+    begun = {row.title: row.begun for row in rows if row.begun}
+    if begun:
+        told = "; ".join(f"{title}: {', '.join(models)}" for title, models in begun.items())
+        notes.append(f"Went on from a trained model, which has seen more than the others: {told}.")
     return [*notes, *_patients(rows)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,24 @@ def benchmark(
     folds: Annotated[
         int, typer.Option(min=1, help="Test every patient once, by that many trainings.")
     ] = 1,
+    from_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Start from a bundled model, a checkpoint, or the folder of a benchmark that "
+            "trained the same methods; may be repeated.",
+        ),
+    ] = None,
+    kinds: Annotated[
+        str, typer.Option(help="Kinds of lesion to tell apart, or lesion to join them.")
+    ] = "",
+    own_grids: Annotated[
+        bool,
+        typer.Option(
+            "--own-grids", help="Compare on the scans' own grids too: tables in own-grids/."
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Scans read at once.")] = 1,
     list_: Annotated[bool, typer.Option("--list", help="Name suites, budgets, methods.")] = False,
@@ -32,15 +51,20 @@ def benchmark(
 
     --methods and --seeds say what is trained now; the table is of all that is there. With --folds
     the suite's own split is the first fold, and the others lie in -o/fold-K-of-N; the table of all
-    patients is in -o/folds-N. Goes on where it was stopped; several processes may share -o. A
-    method that fails does not lose the others: it is named at the end, with exit code 4, and tried
-    again by the next call.
+    patients is in -o/folds-N. With --own-grids masks are compared not only on the network's grid,
+    where every method sees the same pixels, but also on the scans' own, as users have them. With
+    --from the methods named, or all that a model is given for, start from it and are called
+    METHOD-pretrained. Goes on where it was stopped; several processes may share -o. A method that
+    fails does not lose the others: it is named at the end, with exit code 4, and tried again by
+    the next call.
     """
     from strokediff.benchmark.arms import arms as chosen_arms
+    from strokediff.benchmark.arms import pretrained_arms
     from strokediff.benchmark.budgets import budget as chosen_budget
     from strokediff.benchmark.folds import Fold
     from strokediff.benchmark.report import write_benchmark
     from strokediff.benchmark.runner import Benchmark
+    from strokediff.benchmark.starting import Starts
     from strokediff.benchmark.suites import suite as chosen_suite
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import PartialFailure, UsageError
@@ -54,7 +78,9 @@ def benchmark(
         raise UsageError("give --suite and -o (or --list to see what there is).")
     names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
     on, at = chosen_suite(suite), chosen_budget(budget)
-    arms = chosen_arms(names, on, at)
+    starts = Starts(tuple(from_ or ()))
+    arms = pretrained_arms(names, starts, at) if from_ else chosen_arms(names, on, at)
+    told = tuple(name.strip() for name in kinds.split(",")) if kinds else None
     resolve_device(device)  # refused before anything is made
     wanted = list(range(seeds))
     stopped = explained(
@@ -74,15 +100,22 @@ def benchmark(
             typer.echo(f"strokediff: warning: {line}", err=True)
 
         made = [
-            Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds))
+            Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds), kinds=told)
             for k in range(folds)
         ]
         # Every fold's cohort first: too few patients are refused before anything trains.
         cohort, *_ = [fold.cohort() for fold in made]
-        failed = {name: why for fold in made for name, why in fold.run(arms, wanted).items()}
-        table = write_benchmark(made, cohort, warn)
-    if table and not quiet:
-        typer.echo((table / "benchmark.md").read_text())
+        grids = [made, [replace(fold, own_grids=True) for fold in made]] if own_grids else [made]
+        failed = {
+            name: why
+            for several in grids
+            for fold in several
+            for name, why in fold.run(arms, wanted).items()
+        }
+        tables = [write_benchmark(several, cohort, warn) for several in grids]
+    for table in tables:
+        if table and not quiet:
+            typer.echo((table / "benchmark.md").read_text())
     if failed:
         listed = "".join(f"\n  {name}: {why}" for name, why in failed.items())
         raise PartialFailure(

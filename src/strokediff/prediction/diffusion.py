@@ -1,4 +1,4 @@
-"""SDPM and SADPM over a cohort: any of the four estimates of one network."""
+"""SDPM and SADPM over heads: any of the four estimates of one network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from strokediff.cohort.store import Cohort, Patient
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.fusion import estimate_each
-from strokediff.prediction.place import CohortPatient
+from strokediff.prediction.head import Head
 from strokediff.prediction.prediction import Prediction, predicted
 from strokediff.segmentation.model import Model
 
@@ -43,9 +42,9 @@ class DiffusionPredictor:
         each = [decision.model_dump() for decision in self.model.decisions(estimation)]
         return each[0] if len(each) == 1 else dict(zip(self.kinds, each, strict=True))
 
-    def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
-        """The patient's predictions by the estimations' names."""
-        place = CohortPatient(cohort, patient, self.model.surroundings, self.seed)
+    def __call__(self, head: Head) -> Mapping[str, Prediction]:
+        """The head's predictions by the estimations' names."""
+        place = head.place(self.model.surroundings, self.seed)
         T = self.model.process.T
         with self.model.estimating() as context:
             found = estimate_each(

@@ -3,7 +3,7 @@
     OUT/METHOD/masks/NAME.nii.gz            lesion, 0 or 1
     OUT/METHOD/probabilities/NAME.nii.gz    probability of lesion, float32
     OUT/METHOD/predict.json                 what was run, and what each patient took
-    OUT/truth/NAME.nii.gz                   the cohort's own label, on the same grid
+    OUT/truth/NAME.nii.gz                   the patient's own label, on the same grid
     OUT/truth/cohort.json                   whether its spacing is known
 
 Of K > 1 kinds of lesion a mask holds k + 1 for kind k, as masks/cohort.json says, probabilities
@@ -24,12 +24,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from strokediff.cohort.store import Cohort
-from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.images import save_like
-from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
+from strokediff.prediction.head import Head, Heads, on_networks_grid
 from strokediff.prediction.labels import as_labels, labels_with_overlaps, several
-from strokediff.prediction.place import CohortPatient
 from strokediff.prediction.prediction import Prediction, Predictor
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
@@ -45,11 +43,12 @@ def predict_cohort(
     methods: Sequence[str],
     out: Path,
     on_patient: Callable[[str], None] = lambda name: None,
+    heads: Heads = on_networks_grid,
 ) -> None:
     """Predict the patients `names` into `out`; those that are there already are kept.
 
-    `methods` are the names that the predictor gives. Raises `UsageError` if `out` holds the
-    predictions of something else.
+    `methods` are the names that the predictor gives; `heads` says on which grid patients are
+    predicted. Raises `UsageError` if `out` holds the predictions of something else.
     """
     known = "known" if cohort.spacing_known else "unknown"
     described = {"description": cohort.origin.get("description", ""), "spacing": known}
@@ -63,15 +62,12 @@ def predict_cohort(
             write_json(out / method / "masks" / "cohort.json", {"labels": labels})
     for name in names:
         if not all(name in record for record in records.values()):
-            patient = cohort.read(name)
-            volume = CohortPatient(cohort, patient).ct
-            _save(
-                volume, transposed(as_labels(patient.y, len(cohort.kinds))), out / "truth", "uint8"
-            )
-            for method, found in predictor(cohort, patient).items():
+            head = heads(cohort, name)
+            _save(head, as_labels(head.truth, len(cohort.kinds)), out / "truth", "uint8")
+            for method, found in predictor(head).items():
                 folder = out / method
-                _save(volume, found.labels, folder / "masks", "uint8")
-                _save(volume, _channels_last(found.probs), folder / "probabilities", "float32")
+                _save(head, found.labels, folder / "masks", "uint8")
+                _save(head, _channels_last(found.probs), folder / "probabilities", "float32")
                 records[method].add(name, found)
         on_patient(name)
 
@@ -139,6 +135,6 @@ def _channels_last(probs: NDArray[Any]) -> NDArray[Any]:
     return probs[0] if len(probs) == 1 else np.moveaxis(probs, 0, -1)
 
 
-def _save(volume: CT, array: NDArray[Any], folder: Path, dtype: str) -> None:
-    file = folder / f"{volume.source.path.name}.nii.gz"
-    save_like(volume, array, file, dtype=dtype, description=f"strokediff {__version__}")
+def _save(head: Head, array: NDArray[Any], folder: Path, dtype: str) -> None:
+    file = folder / f"{head.name}.nii.gz"
+    save_like(head.ct, array, file, dtype=dtype, description=f"strokediff {__version__}")

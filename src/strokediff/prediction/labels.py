@@ -98,9 +98,7 @@ class KindsReader:
     pred: Mapping[Path, Labels]
 
     @classmethod
-    def of(
-        cls, truth: Path, masks: Sequence[Path], given: Labels | None = None
-    ) -> KindsReader:
+    def of(cls, truth: Path, masks: Sequence[Path], given: Labels | None = None) -> KindsReader:
         """What the truth in a folder and the predicted `masks` tell apart together.
 
         `given` are labels of the truth, and of predictions beside which none are declared. Kinds

@@ -1,4 +1,4 @@
-"""Methods of others over a cohort."""
+"""Methods of others over heads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
-from strokediff.cohort.store import Cohort, Patient
 from strokediff.core.kinds import JOINED
 from strokediff.core.seeds import derive_seed
 from strokediff.errors import InputError, UsageError
@@ -21,7 +20,7 @@ from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimator import LabelEstimate, Slices
 from strokediff.inference.fusion import Timed
 from strokediff.inference.tally import Tally
-from strokediff.prediction.place import CohortPatient
+from strokediff.prediction.head import Head
 from strokediff.prediction.prediction import Prediction, predicted
 from strokediff.segmentation.decision import Decision
 from strokediff.training.checkpoint import read_checkpoint
@@ -51,11 +50,11 @@ class PeerPredictor:
             "precision": self.compute.precision,
         }
 
-    def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
-        """The patient's prediction under the method's own name."""
-        place = CohortPatient(cohort, patient, seed=self.seed)
+    def __call__(self, head: Head) -> Mapping[str, Prediction]:
+        """The head's prediction under the method's own name."""
+        place = head.place(seed=self.seed)
         start = time.perf_counter()
-        seeds = [derive_seed(self.seed, patient.name, int(k)) for k in place.slices.keys]
+        seeds = [derive_seed(self.seed, head.name, int(k)) for k in place.slices.keys]
         y_0 = self._estimate(place.slices, seeds)
         evaluations = self.peer.evaluations() * len(y_0)
         estimate = LabelEstimate(y_0, Tally.empty(y_0), evaluations)

@@ -1,4 +1,4 @@
-"""What every method gives for a cohort's patient."""
+"""What every method gives for a head."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.cohort.store import Cohort, Patient
 from strokediff.inference.fusion import Timed
+from strokediff.prediction.head import Head
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.place import Place
 from strokediff.segmentation.read_out import read_out
@@ -18,7 +18,7 @@ from strokediff.segmentation.read_out import read_out
 
 @dataclass(frozen=True)
 class Prediction:
-    """`labels` (X, Y, Z) and probabilities (K, X, Y, Z) on the cohort's grid; what it took.
+    """`labels` (X, Y, Z) and probabilities (K, X, Y, Z) on the head's grid; what it took.
 
     A label is 0 or k + 1, lesion of kind k. `evaluations` are those of the network over all
     `slices` that show brain.
@@ -55,8 +55,8 @@ class Predictor(Protocol):
         """The kinds of lesion that it tells apart, in the order of their labels."""
         ...
 
-    def __call__(self, cohort: Cohort, patient: Patient) -> Mapping[str, Prediction]:
-        """The patient's predictions by the name of the method."""
+    def __call__(self, head: Head) -> Mapping[str, Prediction]:
+        """The head's predictions by the name of the method."""
         ...
 
 

@@ -1,0 +1,66 @@
+"""What an arm of a benchmark is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.starting import Start
+from strokediff.benchmark.suites import Suite
+from strokediff.cohort.store import Cohort
+from strokediff.inference.compute import Compute
+from strokediff.prediction.prediction import Predictor
+from strokediff.training.loop import Run
+
+
+class Arm(Protocol):
+    """One training. `rows` maps the names its predictor gives to the titles of their rows."""
+
+    @property
+    def name(self) -> str:
+        """What `--methods` calls it."""
+        ...
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is compared with the best of the others."""
+        ...
+
+    @property
+    def rows(self) -> Mapping[str, str]:
+        """Name of a prediction -> title of its row."""
+        ...
+
+    def fits(self, suite: Suite, budget: Budget) -> bool:
+        """Whether it has a place in that table."""
+        ...
+
+    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
+        """The training in `folder`, ready to start or to go on."""
+        ...
+
+    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
+        """The trained method."""
+        ...
+
+
+class Startable(Arm, Protocol):
+    """An arm that can go on from a model of its architecture."""
+
+    @property
+    def method(self) -> str:
+        """The method of that model's checkpoint."""
+        ...
+
+    @property
+    def noise_name(self) -> str:
+        """The noise that it is trained with, "none" without."""
+        ...
+
+    def begun(
+        self, start: Start, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str
+    ) -> Run:
+        """The training in `folder` that starts there, ready to start or to go on."""
+        ...

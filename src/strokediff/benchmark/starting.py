@@ -1,0 +1,96 @@
+"""Models that arms start from: what pretraining is worth.
+
+A model is a bundled one or a checkpoint, or, for methods of others too, what another benchmark
+trained (its folder, that of -o): of that the arm's own training, at the same seed if it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from strokediff.benchmark.budgets import Budget
+from strokediff.core.kinds import JOINED
+from strokediff.errors import InputError, UsageError
+from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, read_config
+from strokediff.training.weights import load_weights
+from strokediff.weights import model_path
+
+CLAIM = "benchmark.json"
+"""Says that a folder is a benchmark's."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A model to start from, and what it is."""
+
+    path: Path
+    config: CheckpointConfig
+
+    @property
+    def about(self) -> str:
+        """Its name, what it was trained on, and the beginning of its weights' sha256."""
+        own = self.config
+        return f"{own.name} ({own.trained_on}; {own.sha256[:8]})"
+
+    def check_grid(self, budget: Budget) -> None:
+        """`UsageError` unless it was trained on the budget's grid."""
+        own, grid = self.config.grid, budget.grid
+        if (own.size, own.spacing_mm) != (grid.size, grid.spacing_mm):
+            raise UsageError(
+                f"--from {self.path}: trained at {own.size} pixels of {own.spacing_mm} mm, and "
+                f"budget '{budget.name}' is {grid.size} of {grid.spacing_mm} mm. Choose another "
+                "budget, or another model."
+            )
+
+    def load_into(self, module: nn.Module) -> None:
+        """Give a network of others the weights; `UsageError` if it is not the same network.
+
+        Of a model that tells no kinds of lesion apart each kind starts as any lesion.
+        """
+        weights = dict(read_checkpoint(self.path).weights)
+        if self.config.training.network.kinds == JOINED:
+            wanted = module.state_dict()
+            weights = {k: _for_each_kind(w, wanted.get(k, w)) for k, w in weights.items()}
+        try:
+            load_weights(module, weights, "its weights do not fit the network of this budget")
+        except InputError as error:
+            raise UsageError(f"--from {self.path}: {error}") from None
+
+
+def _for_each_kind(weight: Tensor, wanted: Tensor) -> Tensor:
+    """A last layer of one kind, once for each kind that is wanted; others as they are."""
+    own, asked = weight.shape, wanted.shape
+    if own == asked or own[1:] != asked[1:] or not own or asked[0] % own[0]:
+        return weight
+    return torch.cat([weight] * (asked[0] // own[0]))
+
+
+@dataclass(frozen=True)
+class Starts:
+    """The models that were given: names, checkpoints, folders of benchmarks."""
+
+    given: tuple[str, ...] = ()
+
+    def of(self, arm: str, method: str, noise: str, seed: int) -> Start | None:
+        """The model for an arm that trains `method`: that of its own noise if there is one."""
+        found = [s for s in self._models(arm, seed) if s.config.method == method]
+        own = [s for s in found if s.config.noise == noise]
+        return next(iter(own or found), None)
+
+    def _models(self, arm: str, seed: int) -> Iterator[Start]:
+        for given in self.given:
+            folder = Path(given)
+            if not (folder / CLAIM).is_file():
+                path = model_path(given)
+                yield Start(path, read_config(path))
+                continue
+            runs = folder / "runs" / arm
+            for path in (runs / f"seed-{seed}" / "model", runs / "seed-0" / "model"):
+                if path.is_dir():
+                    yield Start(path, read_config(path))
+                    break
