@@ -40,7 +40,7 @@ SEES_ONLY = {
     "evaluation": {"errors", "evaluation", "util", "version"},
 }
 HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
-LIGHT = {"strokediff.util.allocator", "strokediff.version"}
+LIGHT = {"strokediff.util.allocator", "strokediff.version", "strokediff.weights"}
 MODULES = sorted(set(ROOT.rglob("*.py")) - {ROOT / "__init__.py"})
 """All but the public names, which are those of every layer; see test_public."""
 

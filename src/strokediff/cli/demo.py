@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from strokediff.cli.segment import segment_shown
+from strokediff.weights import DEFAULT
 
 SERIES = "phantom-patient"
 
@@ -22,9 +23,7 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for series and results.")],
     kind: Annotated[str, typer.Option(help="infarct or hemorrhage.")] = "hemorrhage",
     seed: Annotated[int, typer.Option(min=0, help="Which phantom patient.")] = 0,
-    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = (
-        "phantom-stroke"
-    ),
+    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = DEFAULT,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Make a phantom patient with a lesion of known volume and segment it like a real one."""
@@ -33,7 +32,7 @@ def demo(
     from rich.console import Console
 
     from strokediff.ct.axes import canonical
-    from strokediff.ct.nifti.masks import read_mask
+    from strokediff.ct.nifti.masks import read_labels
     from strokediff.evaluation.metrics import evaluate
     from strokediff.phantom.dicom import write_dicom_series
     from strokediff.phantom.make import make_phantom
@@ -51,8 +50,8 @@ def demo(
         write_dicom_series(patient, folder)
     record = segment_shown(out / SERIES, out, model=model, quiet=quiet)[0].record
     assert record is not None  # what fails is raised
-    written = read_mask(out / "lesion_mask.nii.gz")
-    mask = canonical(written.array, written.affine)  # the phantom's axes are closest to RAS+
+    written = read_labels(out / "lesion_mask.nii.gz")
+    mask = canonical(written.array > 0, written.affine)  # the phantom's axes are closest to RAS+
     scores = evaluate(mask, patient.lesion, affine=patient.affine)
     _print_table(console, out, record, scores, time.perf_counter() - started)
 
@@ -67,12 +66,15 @@ def _print_table(
 ) -> None:
     from rich.table import Table
 
+    from strokediff.report.sentences import only_phantoms
     from strokediff.util.plaintext import visible
 
     interval = record.volume_interval_ml
     spread = f"  ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
     table = Table(title="strokediff demo", show_header=False)
     table.add_row("lesion volume found", f"{record.volume_ml:.1f} mL{spread}")
+    for own in record.kinds if len(record.kinds) > 1 else ():
+        table.add_row(f"of it {own.name}", f"{own.volume_ml:.1f} mL")
     table.add_row("true volume", f"{scores.volume_true_ml:.1f} mL")
     table.add_row("Dice", f"{scores.dice:.3f}")
     table.add_row("brain volume", f"{record.brain_volume_ml:.0f} mL")
@@ -82,8 +84,9 @@ def _print_table(
     console.print(f"Interval: {record.volume_interval_kind}.", soft_wrap=True)
     there = [out / name for name in ("report.html", "preview.png") if (out / name).exists()]
     look = f"Look at {' and '.join(str(path) for path in there or [out])}. "
+    trained = ", and a model trained on phantoms" if only_phantoms(record.model) else ""
     console.print(
-        visible(look) + "A phantom, and a model trained on phantoms: research use only.",
+        visible(look) + f"A phantom{trained}: research use only.",
         soft_wrap=True,
         markup=False,
         highlight=False,

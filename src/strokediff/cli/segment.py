@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from strokediff.errors import InputError, PartialFailure
+from strokediff.weights import DEFAULT
 
 UNMADE = " could not be "
 """In warnings that say which part of a result is missing, and why: "X could not be made (Y)"."""
@@ -18,6 +19,7 @@ UNMADE = " could not be "
 if TYPE_CHECKING:
     from strokediff.ct.discovery.cases import Case, Discovery
     from strokediff.inference.estimation import Estimation
+    from strokediff.result.record import Record
     from strokediff.segmentation.patients import Outcome
 
 
@@ -27,9 +29,7 @@ def segment(
         typer.Argument(metavar="INPUT", help="NIfTI file, DICOM folder, or folder of patients."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
-    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = (
-        "phantom-stroke"
-    ),
+    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = DEFAULT,
     method: Annotated[str, typer.Option(help="avg, sal, infer or all (SDPM 2.4).")] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
     transition: Annotated[
@@ -161,11 +161,25 @@ def _line(outcome: Outcome) -> str:
     record = outcome.record
     if record is None:
         return f"{outcome.case}: failed"
-    interval = record.volume_interval_ml
-    spread = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    volumes = [_volume(record.volume_ml, record.volume_interval_ml)]
+    if len(record.kinds) > 1:
+        each = ((k.name, _volume(k.volume_ml, k.volume_interval_ml)) for k in record.kinds)
+        volumes = [f"{name} {volume}" for name, volume in each]
     kept = ", already done" if outcome.kept else ""
     unmade = "".join(f"; {w}" for w in record.warnings if w.endswith(")") and UNMADE in w)
-    return f"{outcome.case}: {record.volume_ml:.1f} mL{spread}{kept}{unmade}"
+    return f"{outcome.case}: {', '.join(volumes)}{kept}{_distrust(record)}{unmade}"
+
+
+def _volume(volume_ml: float, interval_ml: tuple[float, float] | None) -> str:
+    spread = f" ({interval_ml[0]:.1f} to {interval_ml[1]:.1f})" if interval_ml else ""
+    return f"{volume_ml:.1f} mL{spread}"
+
+
+def _distrust(record: Record) -> str:
+    """Which checks speak against the result; the report and result.json say more."""
+    if record.trust is None or record.trust.ok:
+        return ""
+    return f"; do not rely on it: {', '.join(dict.fromkeys(r.check for r in record.trust.reasons))}"
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:

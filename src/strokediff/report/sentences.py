@@ -81,12 +81,17 @@ def warning_texts(record: Record) -> list[str]:
     return warnings
 
 
+def only_phantoms(model: ModelCard) -> bool:
+    """Whether nothing but simulated CT was seen, by the model that it started from neither."""
+    return all("phantom" in cohort.lower() for cohort in model.trained_on.split(STARTED_FROM))
+
+
 def model_note(model: ModelCard) -> str:
     """A sentence on what the model was trained on; shown wherever its output is shown."""
     trained_on = " ".join(model.trained_on.split())
     if not trained_on:
         return ""
-    if all("phantom" in cohort.lower() for cohort in trained_on.split(STARTED_FROM)):
+    if only_phantoms(model):
         return (
             "The model was trained on phantoms (simulated CT), not on patients. Expect it to do "
             "worse on real scans than on phantoms; its model card has the figures."

@@ -38,6 +38,16 @@ def intervals_from(
     >>> intervals_from("volumes.csv")["lesion"].interval_ml(Measured(50.0, 0.5))
     (49.0, 51.0)
     """
+    return {
+        kind: binned_conformal([f for f, _ in own], [t for _, t in own], level, population)
+        for kind, own in read_volumes(table, kinds).items()
+    }
+
+
+def read_volumes(
+    table: str | Path, kinds: Sequence[str] | None = None
+) -> dict[str, list[tuple[Measured, float]]]:
+    """Found and true volumes by kind of lesion; raises as `intervals_from`."""
     found: dict[str, list[tuple[Measured, float]]] = {}
     seen = set()
     for number, row in enumerate(_rows(Path(table)), start=2):
@@ -56,10 +66,7 @@ def intervals_from(
         found.setdefault(kind, []).append((Measured(volume, doubt), truth))
     if not found:
         raise InputError(f"{table}: no rows. Expected one a patient and kind of lesion.")
-    return {
-        kind: binned_conformal([f for f, _ in own], [t for _, t in own], level, population)
-        for kind, own in found.items()
-    }
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

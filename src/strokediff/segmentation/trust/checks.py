@@ -158,7 +158,8 @@ def contrast(case: Case) -> list[Reason]:
 
 def finding(case: Case) -> list[Reason]:
     """More lesion than any patient has."""
-    share = case.lesion_ml / max(case.scan.found.volume_ml, 1e-6)
+    brain_ml = case.scan.found.volume_ml
+    share = case.lesion_ml / brain_ml if brain_ml else 0.0
     if share <= IMPLAUSIBLE_SHARE:
         return []
     text = (
