@@ -171,6 +171,25 @@ def test_names_that_differ_in_letter_case_only_are_refused(source: Path) -> None
         made(source)
 
 
+def test_scans_of_one_name_in_several_folders_are_told_apart_by_the_folder(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    for i, (folder, patients) in enumerate(
+        {"real": {"p1": "a", "p2": "b"}, "made": {"p1": "b", "p3": "c"}}.items()
+    ):
+        for j, name in enumerate(patients):
+            scan(src / folder, name, 4 * i + j)
+        meta = {
+            "description": folder,
+            "data_set": "one",
+            "patients": {name: {"patient": who} for name, who in patients.items()},
+        }
+        (src / folder / "cohort.json").write_text(json.dumps(meta))
+    cohort = made(src)
+    assert {*cohort.patients} == {"real_p1", "made_p1", "p2", "p3"}
+    assert cohort.patient_of("made_p1") == cohort.patient_of("p2") != cohort.patient_of("real_p1")
+    assert [cohort.source_of(name) for name in ("made_p1", "p2")] == ["made", "real"]
+
+
 def test_the_same_scans_give_the_same_bytes(source: Path) -> None:
     first = files(made(source).path)
     shutil.rmtree(source.parent / "cohort")

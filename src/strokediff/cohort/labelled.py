@@ -1,7 +1,8 @@
 """Which scans of a folder have a mask.
 
 Layouts: images/NAME.nii.gz with labels/NAME.nii.gz (as `strokediff phantom` writes them), or
-nnU-Net's imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz; or a folder of such folders.
+nnU-Net's imagesTr/NAME_0000.nii.gz and labelsTr/NAME.nii.gz; or a folder of such folders. A name
+that several of them have is told apart by the folder's: FOLDER_NAME.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import shlex
 import unicodedata
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from strokediff.ct.nifti.images import nifti_files
@@ -25,13 +27,15 @@ class LabelledScan:
     """A scan with its lesion mask.
 
     `name` is the file's, in any script, made safe to name a file or folder; `original` as it is on
-    the disk, where that differs.
+    the disk, where that differs. `known_as` is what its folder calls it, where another folder has
+    a scan of that name.
     """
 
     name: str
     image: Path
     label: Path
     original: str | None = None
+    known_as: str = ""
 
     @property
     def folder(self) -> Path:
@@ -59,10 +63,12 @@ def find_scans(source: Path) -> list[LabelledScan]:
             f"{source}: no labelled scans. Expected images/NAME.nii.gz with labels/NAME.nii.gz, "
             "or nnU-Net's imagesTr/NAME_0000.nii.gz with labelsTr/NAME.nii.gz."
         )
-    by_name: dict[str, list[LabelledScan]] = defaultdict(list)
-    for scan in scans:
-        by_name[same_name(scan.name)].append(scan)
-    doubled = [own for own in by_name.values() if len(own) > 1]
+    scans = [
+        _with_folder(scan) if len({one.folder for one in own}) > 1 else scan
+        for own in _by_name(scans)
+        for scan in own
+    ]
+    doubled = [own for own in _by_name(scans) if len(own) > 1]
     if doubled:
         shown = "; ".join(" and ".join(str(scan.image) for scan in own) for own in doubled[:5])
         raise InputError(
@@ -70,6 +76,18 @@ def find_scans(source: Path) -> list[LabelledScan]:
             "tell names apart. Rename one of them."
         )
     return scans
+
+
+def _by_name(scans: Sequence[LabelledScan]) -> list[list[LabelledScan]]:
+    """Those that letter case does not tell apart, together, in the order of the first."""
+    found: dict[str, list[LabelledScan]] = defaultdict(list)
+    for scan in scans:
+        found[same_name(scan.name)].append(scan)
+    return list(found.values())
+
+
+def _with_folder(scan: LabelledScan) -> LabelledScan:
+    return replace(scan, name=safe_name(f"{scan.folder.name}_{scan.name}"), known_as=scan.name)
 
 
 def _scans_in(images: Path, labels: Path, ending: str) -> list[LabelledScan]:

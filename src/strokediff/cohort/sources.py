@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.masks import Labels, read_labels_of
 from strokediff.cohort.store import SPLITS, split_patients
 from strokediff.errors import InputError
@@ -66,6 +67,13 @@ class FolderRecord:
         except (KeyError, TypeError) as error:
             raise InputError(f"{file}: {error}. Expected {_WHAT}. {_REMEDY}") from error
 
+    def calling(self, scan: LabelledScan) -> FolderRecord:
+        """The same, with a scan under the name that tells it apart from those of other folders."""
+        name, old = scan.name, scan.known_as
+        split = {name if key == old else key: part for key, part in self.split.items()}
+        patient = {name if key == old else key: who for key, who in self.patient.items()}
+        return replace(self, split=split, patient=patient)
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -79,7 +87,12 @@ class Sources:
         folders = [source, *sorted(p for p in source.iterdir() if p.is_dir())]
         files = [folder / "cohort.json" for folder in folders]
         found = {file.parent: FolderRecord.read(file) for file in files if file.is_file()}
-        return cls({folder: record for folder, record in found.items() if record is not None})
+        records = {folder: record for folder, record in found.items() if record is not None}
+        if len(records) > 1:
+            for scan in find_scans(source):
+                if scan.known_as and scan.folder in records:
+                    records[scan.folder] = records[scan.folder].calling(scan)
+        return cls(records)
 
     def spacing_known(self, folder: Path) -> bool:
         """Whether the scans of a folder have a spacing that was measured."""
