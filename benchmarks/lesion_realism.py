@@ -119,13 +119,11 @@ def lesions_of(ct: CT, mask: Mask, brain: Mask) -> list[Lesion]:
     deep[grid.box] = grid.to_native(grid.to_slices(depth))
     levels = np.flatnonzero(brain.any(axis=(0, 1)))
     pixel = ct.pixel_spacing_mm[0]
-    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    parts, _ = ndimage.label(mask, np.ones((3, 3, 3)))
+    sizes = np.bincount(parts.ravel())[1:] * float(np.median(ct.voxel_volumes_mm3)) / 1000
     found = []
-    for number in range(1, count + 1):
-        part = parts == number
-        volume = ct.mask_volume_mm3(part) / 1000
-        if volume < LEAST_ML:
-            continue
+    for number in np.flatnonzero(sizes >= LEAST_ML) + 1:
+        part, volume = parts == number, float(sizes[number - 1])
         area = part.sum(axis=(0, 1))
         k = int(area.argmax())
         beyond = ndimage.distance_transform_edt(~mask[:, :, k]) * pixel
@@ -156,7 +154,7 @@ def shown(ct: CT, mask: Mask, brain: Mask) -> Shown:
     box = tuple(slice(max(at[0] - margin, 0), at[-1] + margin) for at in (rows, columns))
     part = mask[:, :, k][box]
     outline = part ^ ndimage.binary_erosion(part, iterations=2)
-    return Shown(ct.hu[:, :, k][box], outline, ct.mask_volume_mm3(mask) / 1000)
+    return Shown(ct.hu[:, :, k][box].copy(), outline, ct.mask_volume_mm3(mask) / 1000)
 
 
 def measured(

@@ -121,6 +121,16 @@ def test_phantom_realism(script: Any, tmp_path: Path) -> None:
     assert [*rows] == ["| head", "| phantom 0"] and out.stat().st_size > 5000
 
 
+def test_lesion_realism(script: Any, scans: Path, tmp_path: Path) -> None:
+    out = tmp_path / "realism.png"
+    told = run(script("lesion_realism"), scans, scans, "-o", out, "--value", 1, "--most", 3)
+    rows = [line.split(" | ") for line in told.splitlines() if line.startswith("| ")]
+    assert len(rows) == 12 and out.stat().st_size > 5000
+    contrast = [row for row in rows if row[0] == "| contrast, HU"]
+    assert contrast[0][2:] == contrast[1][2:]  # the same folder twice
+    assert float(contrast[0][5]) > 10
+
+
 def test_real_brains(script: Any, scans: Path, tmp_path: Path) -> None:
     image = sorted((scans / "images").iterdir())[0]
     told = run(script("real_brains"), image, "--middle", "--run", 1)
