@@ -26,10 +26,11 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from strokediff.benchmark.arms import PeerArm
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.peer_arm import PeerArm
 from strokediff.benchmark.tables import ruled
-from strokediff.cohort.prepare import find_scans, mask_on
+from strokediff.cohort.labelled import find_scans
+from strokediff.cohort.masks import MaskReader
 from strokediff.cohort.store import open_cohort
 from strokediff.ct.brain import BrainMask, extract_brain
 from strokediff.ct.grid import GridConfig
@@ -79,7 +80,7 @@ def main(
     covered: dict[str, list[bool]] = defaultdict(list)
     for scan in find_scans(data):
         ct = read_nifti(scan.image)
-        brain, truth = extract_brain(ct), mask_on(scan.label, ct)
+        brain, truth = extract_brain(ct), MaskReader().on(scan.label, ct)[0]
         for method in methods.split(","):
             found = segment_ct(ct, loaded, Estimation(method), brain=brain)
             row = score(scan.name, ct, found.mask, found.probability, truth)
@@ -127,7 +128,7 @@ def tuned(peer: PeerPredictor, grid: GridConfig, data: Path, names: Sequence[str
     for scan in find_scans(data):
         if scan.name in names:
             ct = read_nifti(scan.image)
-            brain, truth = extract_brain(ct), mask_on(scan.label, ct)
+            brain, truth = extract_brain(ct), MaskReader().on(scan.label, ct)[0]
             prob = probability(peer, grid, ct, brain)
             masks = [marked(ct, prob, brain, threshold).mask(0.0) for threshold in THRESHOLDS]
             found.append(scores(ct, masks, truth))

@@ -249,7 +249,7 @@ def _on_grid(task: _Reading, grid: GridConfig) -> Prepared:
     details = {
         "image": escaped(scan.image.name),
         **({"original": scan.original} if scan.original else {}),
-        "volume_ml": volume.mask_volume_mm3(lesions.any(axis=0)) / 1000,
+        "volume_ml": volume.mask_volume_mm3(np.any(lesions, axis=0)) / 1000,
         **_volumes(task.masks.kinds, volume, lesions),
         "spacing_mm": volume.spacing_mm,
         "warnings": [*volume.warnings, *brain.warnings],

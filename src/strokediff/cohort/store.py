@@ -61,7 +61,7 @@ def by_kind(y: NDArray[np.uint8], kinds: int) -> NDArray[np.bool_]:
 def as_bits(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Undo `by_kind`: masks (K, ..., S, S) as one label."""
     bits = np.arange(len(masks), dtype=np.uint8).reshape(-1, *(1,) * (masks.ndim - 1))
-    return np.bitwise_or.reduce(masks.astype(np.uint8) << bits, axis=0)
+    return np.asarray(np.bitwise_or.reduce(masks.astype(np.uint8) << bits, axis=0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Cohort:
     @property
     def fingerprint(self) -> str:
         """Of its grid and all that is known of its patients, however they are split."""
-        content = [self.grid.model_dump(), self.origin, self.patients]
+        content: list[Any] = [self.grid.model_dump(), self.origin, self.patients]
         content += [] if self.kinds == JOINED else [list(self.kinds)]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
