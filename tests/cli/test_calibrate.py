@@ -127,3 +127,67 @@ def test_two_do_not_calibrate_into_one_folder_and_a_killed_one_is_no_hindrance(
     said = capsys.readouterr().err
     assert "calibration stopped: the memory does not suffice" in said and "Traceback" not in said
     assert [*out.iterdir()] == []
+
+
+def test_answers_of_folds_make_the_same_model_as_their_patients(
+    run: Run, trained: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Written by one model patient by patient, as models of folds would."""
+    same = ["--methods", "avg", "--device", "cpu"]
+    for name in ("p1", "p2"):
+        fold = tmp_path / f"fold-{name}"
+        shutil.copytree(trained, fold)
+        (fold / "split.json").write_text(json.dumps({"train": ["p0"], "val": [], "test": [name]}))
+        sheet = tmp_path / f"{name}.json"
+        asked = ["--data", source, "--split", "test", "--answers", sheet, *same]
+        assert run("calibrate", fold, *asked) == 0
+        assert f"Answers on 1 patients: {sheet}" in capsys.readouterr().out.replace("\n", "")
+    sheets = [part for name in ("p1", "p2") for part in ("--from-table", tmp_path / f"{name}.json")]
+    assert run("calibrate", trained, *sheets, "-o", tmp_path / "one", "--quiet") == 0
+    assert run("calibrate", trained, "--data", source, "-o", tmp_path / "two", *same) == 0
+    one, two = ((tmp_path / name / "metrics.json").read_text() for name in ("one", "two"))
+    assert one == two and "binned" in one
+
+
+def test_a_table_of_volumes_makes_an_interval_alone(
+    run: Run, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"p{n},{n},1.0,{n + 2}" for n in range(30)]
+    table = tmp_path / "volumes.csv"
+    table.write_text("\n".join(["patient,volume_pred_ml,doubt_ml,volume_true_ml", *rows]))
+    out = tmp_path / "out"
+    given = ["calibrate", trained, "--from-table", table, "-o", out]
+    assert run(*given) == 2
+    assert "a table of volumes is of one method" in capsys.readouterr().err
+    assert run(*given, "--methods", "sal", "--population", "patients in five folds") == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert set(metrics["decision"]) == {"paper/sal"}
+    own = metrics["calibration"]["fast/sal"]
+    assert own["population"] == "patients in five folds"
+    assert sum(part["n"] for part in own["bins"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "expected one of"),
+        (("-o", "OUT"), "expected one of"),
+        (("--data", "IN"), "expected one of"),
+        (("--data", "IN", "--from-table", "a.json", "-o", "OUT"), "expected one of"),
+        (("--from-table", "a.json", "--answers", "b.json"), "expected one of"),
+        (("--data", "IN", "-o", "OUT", "--split", "test"), "cannot be tested on them"),
+        (("--data", "IN", "--answers", "a.json", "--split", "train"), "no split 'train'"),
+        (("--from-table", "a.json", "--from-table", "b.csv", "-o", "OUT"), "got a.json, b.csv"),
+        (("--from-table", "a.txt", "-o", "OUT"), "got a.txt"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_options_that_do_not_go_together_are_refused(
+    run: Run, trained: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...], said: str,
+) -> None:  # fmt: skip
+    places = {"OUT": tmp_path / "out", "IN": source}
+    given = [places.get(option, option) for option in options]
+    assert run("calibrate", trained, *given, "--quiet") == 2
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "out").exists()

@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image as mpl_image
+from matplotlib.colors import to_rgb
 
 from strokediff.errors import UsageError
+from strokediff.report.canvas import colours
 from strokediff.report.figures import MOST_LINES, _shortened, render_key_slice, write_preview
+from strokediff.result.record import KindFigures
 
 SHAPE = (48, 56, 12)
 X, Y, Z = np.ogrid[:48, :56, :12]
@@ -130,3 +133,46 @@ def test_what_has_no_room_below_the_picture_is_said(n):
     else:
         assert shown[:-1] == lines[: MOST_LINES - 1]
         assert shown[-1].startswith(f"... {n - MOST_LINES + 1} more lines")
+
+
+LABELS = LESION * np.uint8(1) + 2 * LESION[::-1].astype(np.uint8)
+
+
+def figures_of(*names):
+    own = {"threshold": 0, "least_lesion_ml": 0, "doubt_ml": 0, "volume_interval_kind": ""}
+    return [
+        KindFigures(name=n, volume_ml=1, n_lesions=1, volume_interval_ml=(0.5, 2), **own)
+        for n in names
+    ]
+
+
+def near(png, colour):
+    """Where the picture has that colour, as rows and columns relative to its size."""
+    rgb = pixels(png)
+    hit = np.abs(rgb - np.array(to_rgb(colour))).max(axis=-1) < 0.08
+    return np.argwhere(hit) / hit.shape
+
+
+def test_each_kind_is_outlined_on_its_side_in_its_colour():
+    """The first lies on the patient's right, so left in the panel."""
+    kinds = ["infarct", "haemorrhage"]
+    png = render_key_slice(HU, LABELS, BRAIN, pixel_spacing_mm=(3.0, 3.0), kinds=kinds, of=2)
+    infarct, haemorrhage = (near(png, colour)[:, 1] for colour in colours(kinds))
+    assert len(infarct) and len(haemorrhage)
+    assert infarct.min() > 0.5 and infarct.max() < 0.75 < haemorrhage.min()
+
+
+def test_the_legend_names_each_kind_and_a_single_one_looks_as_ever(tmp_path):
+    both = preview(
+        tmp_path / "a.png", mask=LABELS, kinds=figures_of("infarct", "haemorrhage", "tumour")
+    )
+    for colour in colours(["infarct", "haemorrhage"]):
+        top = near(both, colour)
+        assert (top[:, 0] < 0.2).sum() > 20  # in the head line
+    one = preview(tmp_path / "b.png", kinds=figures_of("infarct"))
+    assert one == preview(tmp_path / "c.png") == preview(tmp_path / "d.png", mask=LESION * 1)
+
+
+def test_colours_are_different_for_as_many_kinds_as_there_may_be():
+    names = ["infarct", "haemorrhage", *"abcdef"]
+    assert len({*colours(names)}) == len(names)

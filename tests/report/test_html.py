@@ -219,3 +219,62 @@ def test_slices_that_were_not_used_are_listed(slices, shown):
     text = page_of({**RESULT, "unusable_slices": slices}).text
     assert ("Slices not used" in text) == (shown is not None)
     assert shown is None or shown in text
+
+
+KIND = {
+    "threshold": 0.0,
+    "least_lesion_ml": 0.5,
+    "doubt_ml": 3.0,
+    "n_lesions": 1,
+    "volume_interval_kind": "90% conformal (binned), calibrated on 60 patients",
+}
+TWO_KINDS = {
+    **RESULT,
+    "kinds": [
+        {**KIND, "name": "infarct", "volume_ml": 40.0, "volume_interval_ml": [31, 52]},
+        {**KIND, "name": "haemorrhage", "volume_ml": 0.0, "volume_interval_ml": [0, 1.5]},
+    ],
+    "lesions": [{"volume_ml": 40.0, "centroid_mm": [35.2, -20.0, 40.0], "kind": "infarct"}],
+    "volume_interval_kind": "90% conformal (binned), calibrated on 60 patients",
+    "threshold": None,
+    "least_lesion_ml": None,
+    "model": {
+        **CARD,
+        "trained_on": "62 patients",
+        "statements": {"haemorrhage": "Dice 0.61 on 28 patients.", "infarct": EVIL},
+    },
+}
+
+
+def test_every_kind_has_its_figures_its_interval_and_its_statement():
+    text = page_of(TWO_KINDS, slice_areas_mm2=[[0, 1000.0], [0, 0]]).text
+    for expected in (
+        "Infarct 40.0 mL 31.0 to 52.0 mL",
+        "Haemorrhage 0.0 mL 0.0 to 1.5 mL",
+        "42.1 mL (30.0 to 55.0 mL) in all",
+        "Where nothing was found it says what may be missed: haemorrhage: at most 1.5 mL.",
+        "1 infarct 40.00 35 right",
+        "slice 2: infarct 10.0 cm²",
+        "Threshold of y_0, haemorrhage 0.0",
+        "Haemorrhage Dice 0.61 on 28 patients.",
+        "Infarct <script>",
+        "Each kind of lesion is outlined in its colour",
+    ):
+        assert expected in text, expected
+    assert text.index("Dice 0.61") < text.index("40.0 mL")
+    assert "Lesion Kind Volume" in text and "Lesion Volume" in page_of().text
+    assert "of all joined" not in text
+    own = [{**kind, "volume_interval_kind": f"by {kind['name']}"} for kind in TWO_KINDS["kinds"]]
+    assert "of the infarct: by infarct" in page_of({**TWO_KINDS, "kinds": own}).text
+
+
+def test_what_speaks_against_a_result_stands_before_its_figures():
+    reason = {"check": "noise", "text": f"The noise is 9.0 HU. {EVIL}", "measured": 9.0}
+    text = page_of({**RESULT, "trust": {"ok": False, "reasons": [reason]}}).text
+    assert "Do not rely on this result: 1 reason The noise is 9.0 HU." in text
+    assert text.index("The noise is 9.0 HU") < text.index("42.1 mL") and "Trust: ok" not in text
+    known = page_of({**RESULT, "trust": {"ok": True, "reasons": [], "unlikeness": 0.25}}).text
+    assert "Trust: ok. Nothing in the scan speaks against" in known and "unlikeness 0.25" in known
+    unknown = page_of({**RESULT, "trust": {"ok": True, "reasons": []}}).text
+    assert "was not looked at" in unknown and "None" not in unknown
+    assert "Trust" not in page_of().text

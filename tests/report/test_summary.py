@@ -58,3 +58,21 @@ def test_text_is_escaped_and_numbers_stay_numbers(tmp_path, case, cell):
     assert first["case"] == cell
     assert (first["volume_ml"], first["n_lesions"]) == ("-3.5", "-1")
     assert second["error"] == f"{cell}: damaged"
+
+
+def test_each_kind_has_columns_and_trust_says_what_speaks_against_it(tmp_path):
+    kind = {"n_lesions": 1, "volume_interval_ml": [1.0, 3.0]}
+    result = {
+        **GOOD,
+        "kinds": [{"name": "a", "volume_ml": 2.5, **kind}, {"name": "b", "volume_ml": 9.0, **kind}],
+        "trust": {"ok": False, "reasons": [{"check": "noise"}, {"check": "noise"}, {"check": "x"}]},
+    }
+    fine = {**GOOD, "trust": {"ok": True, "reasons": []}}
+    write_summary_csv(tmp_path / "s.csv", [result, fine], ["a", "b"])
+    first, second = csv.DictReader((tmp_path / "s.csv").read_text().splitlines())
+    assert (first["a_volume_ml"], first["b_volume_ml"]) == ("2.5", "9")
+    assert (first["b_volume_low_ml"], first["b_volume_high_ml"]) == ("1", "3")
+    assert first["trust"] == "noise, x" and second["trust"] == "ok"
+    assert second["a_volume_ml"] == ""
+    write_summary_csv(tmp_path / "one.csv", [result], ["a"])
+    assert "a_volume_ml" not in (tmp_path / "one.csv").read_text()

@@ -24,7 +24,7 @@ def interval_text(record: Record) -> str:
             f"The interval is {kind}: it is as wide as the errors of the volume were on those "
             "patients. That holds for scans like theirs and promises nothing for others, such as "
             "another scanner, another kind of stroke, or patients instead of phantoms."
-            f"{_missed(record)}"
+            f"{_each(record)}{_missed(record)}"
         )
     of = f"the {record.n_samples} samples" if record.n_samples else "the samples"
     return (
@@ -32,6 +32,15 @@ def interval_text(record: Record) -> str:
         f"{f' ({kind})' if kind else ''}. It does not cover errors that all samples share, such "
         "as a lesion that none of them sees, so the true volume can lie outside."
     )
+
+
+def _each(record: Record) -> str:
+    """What the intervals of the kinds are, where they are not that of all joined."""
+    told = {own.name: own.volume_interval_kind for own in record.kinds}
+    if not several(record) or {*told.values()} == {record.volume_interval_kind}:
+        return ""
+    each = "; ".join(f"of the {name}: {kind}" for name, kind in told.items())
+    return f" This is the interval of all joined; {each}."
 
 
 def _missed(record: Record) -> str:
@@ -42,9 +51,9 @@ def _missed(record: Record) -> str:
         for one in own
         if one.volume_interval_ml and not one.volume_ml and "binned" in one.volume_interval_kind
     ]
-    return f" Where nothing was found it says what may be missed: {'; '.join(at_most)}." * bool(
-        at_most
-    )
+    if not at_most:
+        return ""
+    return f" Where nothing was found it says what may be missed: {'; '.join(at_most)}."
 
 
 def statements(record: Record) -> list[tuple[str, str]]:
