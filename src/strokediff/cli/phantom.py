@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from strokediff.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from strokediff.phantom.backgrounds import Backgrounds
 
 MATRIX = 512
 
@@ -76,7 +81,7 @@ def phantom(
     from rich.console import Console
     from rich.progress import Progress
 
-    from strokediff.phantom.backgrounds import Backgrounds, write_backgrounds
+    from strokediff.phantom.backgrounds import write_backgrounds
     from strokediff.phantom.cohort import write_cohort
     from strokediff.phantom.labels import label_atlases
     from strokediff.phantom.masks import MaskShapes
@@ -88,25 +93,16 @@ def phantom(
     wanted = lesion_kind(kind.value)
     outlines = MaskShapes.from_folder(lesions) if lesions else None
     if backgrounds is not None:
-        own = {
-            "--randomise": randomise,
-            "--labels": labels,
-            "--slices": slices,
-            "--thickness": thickness,
-            "--matrix": matrix != MATRIX,
-        }
-        refused = [name for name, value in own.items() if value]
-        if refused:
-            raise UsageError(
-                f"{', '.join(refused)}: for whole phantoms; leave out with --backgrounds, whose "
-                "scans are taken as they are."
-            )
-        heads = Backgrounds.read(backgrounds)
-        if heads.with_lesion:
-            console.print(
-                f"{len(heads.scans)} lesion-free scans in {backgrounds}; "
-                f"{len(heads.with_lesion)} with a lesion are left out"
-            )
+        refuse(
+            {
+                "--randomise": randomise,
+                "--labels": labels,
+                "--slices": slices,
+                "--thickness": thickness,
+                "--matrix": matrix != MATRIX,
+            }
+        )
+        heads = read_heads(backgrounds, console)
         with Progress(console=console, disable=quiet) as progress:
             task = progress.add_task(f"{kind.value} in real heads", total=number)
             paths = write_backgrounds(
@@ -140,3 +136,26 @@ def phantom(
             on_case=lambda _name, _made: progress.advance(task),
         )
     console.print(f"{len(paths)} phantoms in {out} (images, labels, brain, cohort.json)")
+
+
+def refuse(options: dict[str, object]) -> None:
+    """`UsageError` if any option is given that makes no sense for real heads."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: for whole phantoms; leave out with --backgrounds, whose scans "
+            "are taken as they are."
+        )
+
+
+def read_heads(folder: Path, console: Console) -> Backgrounds:
+    """The lesion-free scans of a folder; how many are left out is said."""
+    from strokediff.phantom.backgrounds import Backgrounds
+
+    heads = Backgrounds.read(folder)
+    if heads.with_lesion:
+        console.print(
+            f"{len(heads.scans)} lesion-free scans in {folder}; "
+            f"{len(heads.with_lesion)} with a lesion are left out"
+        )
+    return heads
