@@ -20,10 +20,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from strokediff.cohort.prepare import prepare_cohort
+from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.phantom.cohort import write_cohort
 from strokediff.phantom.dicom import write_dicom_series
 from strokediff.phantom.make import make_phantom
+from strokediff.training.build import build_network
+from strokediff.training.checkpoint import write_checkpoint
+from strokediff.training.start import StartModel
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("lightning")
@@ -86,7 +90,7 @@ def test_external_slices(script: Any, tmp_path: Path) -> None:
     made = make_phantom("hemorrhage", 0, **SMALL)
     k = int(made.lesion.sum((0, 1)).argmax())
     grey = np.clip(made.hu[:, :, k] / 80 * 255, 0, 255).astype(np.uint8)
-    for name in module.WINDOWS:
+    for name in (of.name for of in module.SETS):
         for part, picture in (("images", grey), ("masks", (grey > 200) * np.uint8(255))):
             (tmp_path / name / part).mkdir(parents=True)
             Image.fromarray(picture.T[::-1, ::-1]).save(tmp_path / name / part / "one.png")
@@ -94,6 +98,24 @@ def test_external_slices(script: Any, tmp_path: Path) -> None:
     (tmp_path / "aisd-slices" / "masks" / "two.png").write_bytes(_black())
     told = run(module, tmp_path, "--model", "phantom-stroke", "--method", "avg")
     assert "| aisd-slices | 2 | 1 |" in told and "| ctich-slices | 1 | 0 |" in told
+    assert "kind right" not in told
+    told = run(module, tmp_path, "--model", _of_two_kinds(tmp_path / "model"), "--method", "avg")
+    assert "| ctich-slices | 1 | 0 |" in told
+    assert "| ctich-slices | haemorrhage | 0.000 | 0 of 1 | 0% of " in told
+    assert "| cpaisd-slices | infarct | " in told and "| 1 of 1 | 100% of " in told
+
+
+def _of_two_kinds(folder: Path) -> Path:
+    """The bundled model with two kinds of lesion that are the same to it: the first one wins."""
+    start = StartModel.of("phantom-stroke")
+    network = start.config.training.network.model_copy(update={"kinds": STROKE})
+    training = start.config.training.model_copy(update={"network": network})
+    module = build_network(training, start.config.grid.size)
+    start.load_into(module)
+    folder.mkdir()
+    config = start.config.model_copy(update={"training": training})
+    write_checkpoint(folder, config, module.state_dict(), split={}, metrics={})
+    return folder
 
 
 def _black() -> bytes:

@@ -67,7 +67,8 @@ def predict_cohort(
             for method, found in predictor(head).items():
                 folder = out / method
                 _save(head, found.labels, folder / "masks", "uint8")
-                _save(head, _channels_last(found.probs), folder / "probabilities", "float32")
+                probs = found.probs if head.digits is None else found.probs.round(head.digits)
+                _save(head, _channels_last(probs), folder / "probabilities", "float32")
                 records[method].add(name, found)
         on_patient(name)
 

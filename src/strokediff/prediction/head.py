@@ -46,6 +46,11 @@ class Head(Protocol):
         """(X, Y, Z) on that grid; bit k is set where the lesion is of kind k."""
         ...
 
+    @property
+    def digits(self) -> int | None:
+        """How many decimals of probabilities files keep, None for all."""
+        ...
+
     def place(self, surroundings: Surroundings = ALONE, seed: int = 0) -> Place:
         """The slices for a network that sees so much beside them, seeded by name and `seed`."""
         ...
@@ -61,6 +66,7 @@ class CohortHead:
 
     cohort: Cohort
     patient: Patient
+    digits: int | None = None
 
     @property
     def name(self) -> str:
@@ -98,6 +104,7 @@ class ScanHead:
     masks: MaskReader
     grid: GridConfig
     min_slices: int = MIN_SLICES
+    digits: int | None = 3
 
     @property
     def name(self) -> str:
