@@ -18,10 +18,10 @@ from strokediff.benchmark.arms import ARMS
 from strokediff.benchmark.report import titles_of
 from strokediff.benchmark.tables import ruled
 from strokediff.benchmark.together import ranks
-from strokediff.ct.nifti.masks import read_mask, read_probability
 from strokediff.errors import InputError
 from strokediff.evaluation.metrics import Confusion
 from strokediff.evaluation.summary import volume_correlation
+from strokediff.prediction.labels import KindsReader
 
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MARKED = "0.5"
@@ -102,11 +102,15 @@ def _folders(predictions: Path, seeds: Sequence[int]) -> Iterator[tuple[str, Pat
 
 
 def _curve(folder: Path) -> Curve:
+    """Of lesions of any kind."""
     found, true = [], []
-    for file in sorted((folder.parent / "truth").glob("*.nii.gz")):
-        y = read_mask(file).array > 0
+    files = sorted((folder.parent / "truth").glob("*.nii.gz"))
+    reader = KindsReader.of(folder.parent / "truth", [folder / "masks" / f.name for f in files])
+    for file in files:
+        y = np.asarray(reader.truth(file)[1].any(axis=0))
         if y.any():
-            prob = read_probability(folder / "probabilities" / file.name).array
+            mask, probabilities = (folder / part / file.name for part in ("masks", "probabilities"))
+            prob = reader.probabilities(probabilities, mask)[1].max(axis=0)
             found.append(_at_cuts(prob, y))
             true.append(float(y.sum()))
     return {cut: _figures([own[cut] for own in found], true) for cut in found[0]}

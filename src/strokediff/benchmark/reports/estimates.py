@@ -30,8 +30,8 @@ class Subject:
     truth: Tensor
 
     def mask(self, y_0: Tensor, threshold: float = 0.0) -> Tensor:
-        """Where an estimate (S, 1, H, W) is lesion; no filter and no least volume."""
-        return (y_0 >= threshold) & (self.slices.m > 0)
+        """Where an estimate (S, K, H, W) is lesion of any kind; no filter and no least volume."""
+        return (y_0.amax(dim=1, keepdim=True) >= threshold) & (self.slices.m > 0)
 
     def dice(self, mask: Tensor) -> float:
         """In 3D, over these slices."""

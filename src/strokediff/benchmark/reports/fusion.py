@@ -64,7 +64,8 @@ def _labels(subjects: Subjects, own: Subject, place: Path) -> Tensor:
             T = context.process.T
             found = [Estimation(part).estimator(T).estimate(own.slices, context) for part in PARTS]
         place.mkdir(parents=True, exist_ok=True)
-        save_file({"labels": torch.stack([estimate.y_0 for estimate in found])}, file)
+        joined = [estimate.y_0.amax(dim=1, keepdim=True) for estimate in found]
+        save_file({"labels": torch.stack(joined)}, file)
     return load_file(file)["labels"]
 
 
