@@ -79,11 +79,17 @@ if TYPE_CHECKING:
     from strokediff.prediction.predict import predict as predict
     from strokediff.prediction.scoring import Evaluation as Evaluation
     from strokediff.prediction.scoring import evaluate_folders as evaluate_folders
+    from strokediff.result.record import KindFigures as KindFigures
     from strokediff.result.record import Lesion as Lesion
     from strokediff.result.record import Provenance as Provenance
+    from strokediff.result.record import Reason as Reason
     from strokediff.result.record import Record as Record
+    from strokediff.result.record import Trust as Trust
     from strokediff.result.record import json_schema as json_schema
+    from strokediff.segmentation.calibrate.run import answers as answers
     from strokediff.segmentation.calibrate.run import calibrate as calibrate
+    from strokediff.segmentation.calibrate.run import calibrate_from as calibrate_from
+    from strokediff.segmentation.calibrate.table import intervals_from as intervals_from
     from strokediff.segmentation.patients.job import Outcome as Outcome
     from strokediff.segmentation.patients.run import segment_folder as segment_folder
     from strokediff.segmentation.result import Segmentation as Segmentation
@@ -102,6 +108,9 @@ _HOMES = {
     "Segmentation": "segmentation.result",
     "Record": "result.record",
     "Lesion": "result.record",
+    "KindFigures": "result.record",
+    "Trust": "result.record",
+    "Reason": "result.record",
     "Provenance": "result.record",
     "json_schema": "result.record",
     "segment_folder": "segmentation.patients.run",
@@ -129,6 +138,9 @@ _HOMES = {
     "predict": "prediction.predict",
     "Predicted": "prediction.predict",
     "calibrate": "segmentation.calibrate.run",
+    "answers": "segmentation.calibrate.run",
+    "calibrate_from": "segmentation.calibrate.run",
+    "intervals_from": "segmentation.calibrate.table",
     "Compute": "inference.compute",
     "make_phantom": "phantom.make",
     "Phantom": "phantom.make",

@@ -37,7 +37,14 @@ class Lesion(_Frozen):
 
 
 class KindFigures(_Frozen):
-    """What was measured of one kind of lesion; its label in the mask's file is its place + 1."""
+    """What was measured of one kind of lesion; its label in the mask's file is its place + 1.
+
+    >>> from pathlib import Path
+    >>> record = Record.model_validate_json(Path("result/result.json").read_text())
+    >>> own = record.kinds[0]
+    >>> own.name, own.n_lesions, own.volume_ml == record.volume_ml
+    ('lesion', 1, True)
+    """
 
     name: str
     volume_ml: float = Field(ge=0, description="Volume of its mask, mL.")
@@ -50,7 +57,12 @@ class KindFigures(_Frozen):
 
 
 class Reason(_Frozen):
-    """Why the result may not be trusted: what was measured, what was expected, what to do."""
+    """Why the result may not be trusted: what was measured, what was expected, what to do.
+
+    >>> reason = Reason(check="noise", text="...", measured=9.0, expected=(None, 3.5))
+    >>> reason.check, reason.measured, reason.expected
+    ('noise', 9.0, (None, 3.5))
+    """
 
     check: str = Field(description="Which check says so.")
     text: str
@@ -61,7 +73,14 @@ class Reason(_Frozen):
 
 
 class Trust(_Frozen):
-    """Whether the scan is like those that the model can be trusted on."""
+    """Whether the scan is like those that the model can be trusted on.
+
+    >>> from pathlib import Path
+    >>> record = Record.model_validate_json(Path("result/result.json").read_text())
+    >>> trust = record.trust
+    >>> trust.ok == (not trust.reasons)
+    True
+    """
 
     ok: bool
     reasons: tuple[Reason, ...] = ()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_head import AFFINE, SPACING_MM, small_head
 
-from strokediff.cohort.prepare import mask_on
+from strokediff.cohort.masks import MaskReader
 from strokediff.ct.checks.head_size import HeadSize, implausible_size
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.ct.nifti.masks import check_same_grid, read_mask
@@ -85,7 +85,7 @@ def test_masks_of_such_a_file_find_their_place(tmp_path: Path) -> None:
     volume = read_nifti(written(tmp_path / "a.nii", sform=wrong))
     truth = nib.load(tmp_path / "a.nii")
     nib.save(nib.Nifti1Image((HU > 500).astype(np.uint8), truth.affine), tmp_path / "t.nii")
-    np.testing.assert_array_equal(mask_on(tmp_path / "t.nii", volume), HU > 500)
+    np.testing.assert_array_equal(MaskReader().on(tmp_path / "t.nii", volume)[0], HU > 500)
     made = save_like(volume, volume.hu > 500, tmp_path / "m.nii", dtype=np.uint8, description="")
     voxel_ml = abs(np.linalg.det(nib.load(made).affine)) / 1000
     assert voxel_ml == pytest.approx(ML, rel=1e-4)

@@ -117,6 +117,7 @@ def calibrate_from(
     `UsageError` for other files, `InputError` for what they should not hold, such as other kinds
     of lesion than the model's.
 
+    >>> from pathlib import Path
     >>> answers("model", "scans", [Estimation("avg")]).write(Path("fold.json"))
     >>> tuned = calibrate_from("model", ["fold.json"], "calibrated", population="phantoms")
     >>> tuned["fast/avg"].calibrations["lesion"].population

@@ -32,6 +32,8 @@ def intervals_from(
     than those that the model was trained on, or that of each fold was. Raises `InputError` for
     what is no such table, or names other `kinds` than those.
 
+    >>> from pathlib import Path
+    >>> from strokediff.segmentation.intervals import Measured
     >>> rows = [f"p{n},{n},0.5,{n + 1}" for n in range(20)]
     >>> lines = ["patient,volume_pred_ml,doubt_ml,volume_true_ml", *rows]
     >>> _ = Path("volumes.csv").write_text("\\n".join(lines))

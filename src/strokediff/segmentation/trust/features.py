@@ -73,15 +73,15 @@ def _slices_mm(scan: Examined) -> float:
 
 FEATURES: Mapping[str, Feature] = {
     "noise": Feature("noise on a grid of 2 mm", "HU", 0.3, _noise, KERNEL),
-    "kernel": Feature("noise at 1 mm, as a multiple of that", "", 0.5, _sharpness, KERNEL),
+    "kernel": Feature("noise at 1 mm as a multiple of that at 2 mm", "", 0.5, _sharpness, KERNEL),
     "between slices": Feature("difference from slice to slice", "HU", 0.5, _between_slices),
     "lower quartile": Feature("lower quartile of the brain", "HU", 1.0, _quantile(0.25)),
     "median": Feature("median of the brain", "HU", 1.0, _quantile(0.5)),
     "upper quartile": Feature("upper quartile of the brain", "HU", 1.0, _quantile(0.75)),
-    "contrast": Feature("range of the smoothed brain, 10 % to 90 %", "HU", 1.0, _contrast),
-    "cupping": Feature("brain near the skull above the middle", "HU", 1.0, _cupping),
+    "contrast": Feature("range (10 % to 90 %) of the smoothed brain", "HU", 1.0, _contrast),
+    "cupping": Feature("excess of the brain near the skull over its middle", "HU", 1.0, _cupping),
     "slice thickness": Feature("distance between slices", "mm", 1.0, _slices_mm),
-    "turned": Feature("head turned in the plane", "degrees", 5.0, _turned),
+    "turned": Feature("turn of the head in the plane", "degrees", 5.0, _turned),
 }
 
 
