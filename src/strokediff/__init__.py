@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from strokediff.errors import PartialFailure as PartialFailure
     from strokediff.errors import StrokediffError as StrokediffError
     from strokediff.errors import UsageError as UsageError
+    from strokediff.evaluation.kinds import KindConfusion as KindConfusion
+    from strokediff.evaluation.kinds import KindMetrics as KindMetrics
+    from strokediff.evaluation.kinds import evaluate_kinds as evaluate_kinds
     from strokediff.evaluation.metrics import CaseMetrics as CaseMetrics
     from strokediff.evaluation.metrics import evaluate as evaluate
     from strokediff.evaluation.summary import Summary as Summary
@@ -121,6 +124,9 @@ _HOMES = {
     # Score masks.
     "evaluate": "evaluation.metrics",
     "CaseMetrics": "evaluation.metrics",
+    "evaluate_kinds": "evaluation.kinds",
+    "KindMetrics": "evaluation.kinds",
+    "KindConfusion": "evaluation.kinds",
     "evaluate_folders": "prediction.scoring",
     "Evaluation": "prediction.scoring",
     "summarize": "evaluation.summary",
