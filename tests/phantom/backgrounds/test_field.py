@@ -147,6 +147,15 @@ def test_extra_axial_blood_lies_under_the_bone(head):
     assert np.median(depth) < 12.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_large_clot_is_not_cut_straight(head, seed):
+    """From its widest section to its ends a lump gets smaller: no face of a box shows."""
+    clot = plain_haematoma(volume_ml=60.0, irregularity=0.75, seed=seed)
+    area = (clot.shape(head, None).mask > 0.5).sum(axis=(0, 2))
+    filled = area[area > 0]
+    assert max(filled[0], filled[-1]) < 0.3 * filled.max()
+
+
 def test_blood_wins_over_an_infarct(head):
     """Where both lie, the label is haemorrhage; both volumes are told."""
     clot = plain_haematoma(site="putamen", side=1)

@@ -16,12 +16,12 @@ from strokediff.phantom.backgrounds.parenchymal import Contusions, Haematoma
 from strokediff.phantom.params import LesionKind
 
 BLEEDS: dict[type[Any], float] = {
-    Haematoma: 0.24,
+    Haematoma: 0.21,
     Contusions: 0.15,
-    Ventricular: 0.08,
-    Subarachnoid: 0.15,
-    Subdural: 0.20,
-    Epidural: 0.18,
+    Ventricular: 0.07,
+    Subarachnoid: 0.14,
+    Subdural: 0.22,
+    Epidural: 0.21,
 }
 """How often a bleed is of each type."""
 TWO_TYPES, BOTH_KINDS, DENSE_MCA = 0.2, 0.06, 0.15

@@ -35,6 +35,11 @@ def vault(head: Head, side: int) -> NDArray[np.bool_]:
     return np.asarray(under & above & ~base & (x > 22))
 
 
+def usual(z: Field) -> Field:
+    """How often bleeds under the vault have their middle at a height in MNI mm."""
+    return np.asarray(np.exp(-(((z - 8.0) / 26.0) ** 2) / 2))
+
+
 def lateral(x: Field, z: Field) -> Field:
     """Soft: one side of the falx; at the skull's base its outer wall only."""
     return soft_step(x - 3.0 - np.clip(-z, 0.0, 15.0) * 1.7, 3.0)
@@ -77,7 +82,7 @@ class Epidural:
         """From slips of a few mm to lenses that push the brain over."""
         return cls(
             side=int(rng.choice((-1, 1))),
-            volume_ml=draw_volume(rng, 5.0, 1.15, 0.3, 110.0),
+            volume_ml=draw_volume(rng, 6.0, 1.2, 0.3, 110.0),
             bulge=float(rng.uniform(0.18, 0.5)),
             clot_hu=float(np.clip(rng.normal(60, 6), 48, 76)),
             uneven_hu=float(rng.uniform(1.5, 5)),
@@ -89,7 +94,7 @@ class Epidural:
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
         """t = T (1 - (d / R)^2), T and R of the drawn volume."""
         rng = np.random.default_rng(self.seed)
-        weight = vault(head, self.side) * np.where(head.coarse.z < 25, 2.0, 1.0)
+        weight = vault(head, self.side) * usual(head.coarse.z)
         x, y, z = from_centre(head, pick(weight, rng))
         radius = (2000.0 * self.volume_ml / (np.pi * self.bulge)) ** (1 / 3)
         ratio = float(np.exp(rng.normal(0, 0.15)))
@@ -156,7 +161,7 @@ class Subdural:
             return Shape(self._along_falx(head, rng))
         if self.place == "tentorium":
             return Shape(self._along_tentorium(head, rng))
-        x, y, z = from_centre(head, pick(vault(head, self.side).astype(np.float32), rng))
+        x, y, z = from_centre(head, pick(vault(head, self.side) * usual(head.coarse.z), rng))
         long, high = self.reach_mm
         square = (y / long) ** 2 + (z / high) ** 2 + (x / 70.0) ** 2
         rough = 1 + 0.18 * smooth_field(rng, square.shape, 16.0)
@@ -166,7 +171,9 @@ class Subdural:
         above = np.maximum(
             soft_step(mni[2] - tentorium_mm(mni[0], mni[1]) - 3.0, 4.0), mni[1] > -28
         )
-        thickness = np.asarray(self.thickness_mm * profile * rough * beside * above, np.float32)
+        below = soft_step(58.0 - mni[2], 24.0)  # at the vertex a thick slice would be all blood
+        thickness = self.thickness_mm * profile * rough * beside * above * below
+        thickness = np.asarray(thickness, dtype=np.float32)
         return Shape(layer(head, thickness), pressed(head, thickness, self.press))
 
     def _along_falx(self, head: Head, rng: np.random.Generator) -> Field:

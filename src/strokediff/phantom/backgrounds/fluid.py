@@ -131,7 +131,7 @@ class Subarachnoid:
             places=places,
             side=int(rng.choice((-1, 1))),
             extent=float(rng.uniform(0.7, 1.5)),
-            raise_hu=float(rng.uniform(28, 55)),
+            raise_hu=float(rng.uniform(30, 58)),
             borrowed=float(rng.uniform(0.3, 0.7)),
             seed=draw_seed(rng),
         )

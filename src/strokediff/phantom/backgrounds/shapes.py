@@ -56,12 +56,12 @@ def blob(
     radius = (3000.0 * volume_ml / (4.0 * np.pi)) ** (1.0 / 3.0)
     weight = np.where(head.coarse.tissue > 0.6, region, 0.0) ** 2
     centre = np.array(pick(weight + 1e-9, rng)) * COARSE
-    half = np.ceil((2.3 * radius + 6.0) / spacing).astype(int)
+    half = np.ceil((3.5 * radius + 8.0) / spacing).astype(int)
     box = tuple(
         slice(max(int(c - h), 0), min(int(c + h) + 1, n))
         for c, h, n in zip(centre, half, head.depth.shape, strict=True)
     )
-    stretch = np.exp(rng.normal(0, 0.22, 3))
+    stretch = np.exp(rng.normal(0, 0.17, 3))
     stretch /= np.prod(stretch) ** (1 / 3)
     axes = np.ogrid[box]
     squares = [
