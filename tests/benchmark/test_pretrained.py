@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def unet(folder: Path, seed: int, kinds: tuple[str, ...] = JOINED) -> Path:
     return place
 
 
-def cohort(folder: Path, kinds: tuple[str, ...] = JOINED) -> Cohort:
-    return Cohort(folder, GridConfig(), {"train": []}, {}, {}, kinds=kinds)
+def cohort(folder: Path, kinds: tuple[str, ...] = JOINED, test: Sequence[str] = ()) -> Cohort:
+    return Cohort(folder, GridConfig(), {"train": [], "test": [*test]}, {}, {}, kinds=kinds)
 
 
 @pytest.mark.parametrize("kinds", [JOINED, STROKE])
@@ -111,6 +112,15 @@ def test_what_has_no_model_or_another_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no model of unet, nnu-net, sdpm, sadpm\. Give one"):
         (tmp_path / "benchmark.json").write_text("{}")  # of a benchmark that trained nothing
         pretrained_arms([], Starts((str(tmp_path),)), SMALL)
+
+
+def test_a_model_that_has_seen_the_patients_to_test_is_refused(tmp_path: Path) -> None:
+    place = unet(tmp_path / "bench", 0)
+    (place / "split.json").write_text(json.dumps({"train": ["p1", "p2"], "test": ["p3"]}))
+    (arm,) = pretrained_arms(["unet"], Starts((str(tmp_path / "bench"),)), SMALL)
+    with pytest.raises(UsageError, match=r"was trained on 1 of the 2 scans to test \(p2\)"):
+        arm.run(tmp_path / "a", cohort(tmp_path, test=["p2", "p3"]), SMALL, seed=0, device="cpu")
+    arm.run(tmp_path / "b", cohort(tmp_path, test=["p3"]), SMALL, seed=0, device="cpu")
 
 
 def test_they_have_no_place_without_a_model() -> None:

@@ -61,6 +61,7 @@ class PretrainedArm:
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
         start = self._started(budget, seed)
+        start.check_unseen(cohort.split["test"])
         return self.base.begun(start, folder, cohort, budget, seed, device)
 
     def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:

@@ -6,7 +6,7 @@ trained (its folder, that of -o): of that the arm's own training, at the same se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,12 @@ from torch import Tensor, nn
 from strokediff.benchmark.budgets import Budget
 from strokediff.core.kinds import JOINED
 from strokediff.errors import InputError, UsageError
-from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, read_config
+from strokediff.training.checkpoint import (
+    CheckpointConfig,
+    read_checkpoint,
+    read_config,
+    read_split,
+)
 from strokediff.training.weights import load_weights
 from strokediff.weights import model_path
 
@@ -45,6 +50,17 @@ class Start:
                 f"--from {self.path}: trained at {own.size} pixels of {own.spacing_mm} mm, and "
                 f"budget '{budget.name}' is {grid.size} of {grid.spacing_mm} mm. Choose another "
                 "budget, or another model."
+            )
+
+    def check_unseen(self, names: Sequence[str]) -> None:
+        """`UsageError` if it was trained on one of the scans `names`, which are to be tested."""
+        trained = {*read_split(self.path).get("train", ())}
+        seen = [name for name in names if name in trained]
+        if seen:
+            raise UsageError(
+                f"--from {self.path}: was trained on {len(seen)} of the {len(names)} scans to test "
+                f"({', '.join(seen[:5])}), whose scores would say nothing of new ones. Give a "
+                "model that has not seen them."
             )
 
     def load_into(self, module: nn.Module) -> None:
