@@ -20,6 +20,7 @@ from strokediff.inference.estimation import Estimation
 from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.folder import predict_cohort
 from strokediff.prediction.head import OnOwnGrids
+from strokediff.prediction.predict import predict
 from strokediff.prediction.scoring import evaluate_folders
 from strokediff.segmentation.segmenter import load
 
@@ -62,6 +63,17 @@ def test_a_prediction_on_the_own_grid_is_what_segment_finds(
     assert not found.cases and found.rows[0].dice > 0.5
     true = ct.mask_volume_mm3(head(LESIONS[0], 1)[1]) / 1000
     assert found.rows[0].volume_true_ml == pytest.approx(true)
+
+
+def test_predict_takes_the_scans_and_mixes_no_grids(
+    scans: Path, cohort: Cohort, tmp_path: Path
+) -> None:
+    (name,) = cohort.split["test"]
+    done = predict(cohort, "phantom-stroke", tmp_path, Estimation("avg"), scans=scans)
+    own, image = (nib.load(folder / f"{name}.nii.gz") for folder in (done.truth, scans / "images"))
+    assert own.shape == image.shape and done.patients == [name]
+    with pytest.raises(UsageError, match="or on other grids"):
+        predict(cohort, "phantom-stroke", tmp_path, Estimation("avg"))
 
 
 def test_the_truth_is_as_outlined_kind_by_kind(scans: Path, cohort: Cohort) -> None:

@@ -21,6 +21,12 @@ def predict(
             help="Patients to predict: the cohort's test, val or train, or own, the model's test."
         ),
     ] = "test",
+    scans: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that the cohort was prepared from: predict on the scans' own grids."
+        ),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="avg, sal, infer or all (SDPM, SADPM); others have their own.")
     ] = "sal",
@@ -37,8 +43,8 @@ def predict(
     """Predict a cohort's patients on its own grid, ready for 'strokediff evaluate'.
 
     Unlike 'segment', which takes scans, this takes a prepared cohort: brain and grid are its own,
-    so that every method is judged on the same pixels. Finished patients are kept. Patients that
-    the model was trained on are named.
+    so that every method is judged on the same pixels; with --scans they are those of the scans.
+    Finished patients are kept. Patients that the model was trained on are named.
     """
     from rich.console import Console
 
@@ -66,6 +72,7 @@ def predict(
             split=split,
             compute=compute,
             seed=seed,
+            scans=scans,
             begun=begun,
             on_patient=lambda _: bar.advance(task),
         )

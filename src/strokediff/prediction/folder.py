@@ -54,7 +54,10 @@ def predict_cohort(
     described = {"description": cohort.origin.get("description", ""), "spacing": known}
     described |= {"labels": labels_with_overlaps(cohort.kinds)} if several(cohort.kinds) else {}
     whose = cohort.fingerprint
-    records = {method: _Record(out / method, predictor.settings, whose) for method in methods}
+    grids = "network" if heads is on_networks_grid else "own"
+    records = {
+        method: _Record(out / method, predictor.settings, whose, grids) for method in methods
+    }
     write_json(out / "truth" / "cohort.json", described)
     if several(predictor.kinds):
         labels = {kind: k for k, kind in enumerate(predictor.kinds, start=1)}
@@ -84,20 +87,24 @@ class Took(BaseModel):
 class _Record:
     """predict.json of one method."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], cohort: str) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], cohort: str, grids: str = "network"
+    ) -> None:
         self.file = folder / RECORD
         self.content: dict[str, Any] = {
             "settings": dict(settings),
             "cohort": cohort,
             "version": __version__,
+            **({"grids": grids} if grids != "network" else {}),
             "patients": {},
         }
         if self.file.is_file():
             kept = read_record(folder)
-            if any(kept.get(key) != self.content[key] for key in ("settings", "cohort", "version")):
+            same = ("settings", "cohort", "version", "grids")
+            if any(kept.get(key) != self.content.get(key) for key in same):
                 raise UsageError(
-                    f"{folder}: holds predictions of another model, choice, cohort or version "
-                    f"({RECORD}). Choose another folder, or remove this one."
+                    f"{folder}: holds predictions of another model, choice, cohort or version, or "
+                    f"on other grids ({RECORD}). Choose another folder, or remove this one."
                 )
             self.content["patients"] = kept["patients"]
 

@@ -12,6 +12,7 @@ from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import Estimation
 from strokediff.prediction.folder import predict_cohort
+from strokediff.prediction.head import OnOwnGrids, on_networks_grid
 from strokediff.prediction.load import load_predictor
 from strokediff.training.checkpoint import read_split
 from strokediff.training.trouble import explained
@@ -63,12 +64,14 @@ def predict(
     split: str = "test",
     compute: Compute = ON_CPU,
     seed: int = 0,
+    scans: str | Path | None = None,
     begun: Callable[[Predicted], object] = lambda predicted: None,
     on_patient: Callable[[str], None] = lambda name: None,
 ) -> Predicted:
     """Predict the patients of a `split` (test, val, train, or own: the model's test patients).
 
-    Brain and grid are the cohort's own, so that every method is judged on the same pixels.
+    Brain and grid are the cohort's own, so that every method is judged on the same pixels; with
+    `scans`, the folder that it was prepared from, they are those of the scans, as in `segment`.
     Patients that are there already are kept. `begun` is called before the first. Raises
     `InputError` for a checkpoint of another grid, or a split without patients; `UsageError` for
     names that do not exist, and a folder that holds other predictions.
@@ -89,7 +92,8 @@ def predict(
         f"{out}: stopped", then=lambda: "The same command goes on where it stopped."
     )
     with sole(out, "predict"), stopped:
-        predict_cohort(cohort, names, predictor, [name], out, on_patient)
+        heads = on_networks_grid if scans is None else OnOwnGrids(Path(scans))
+        predict_cohort(cohort, names, predictor, [name], out, on_patient, heads)
     return predicted
 
 
