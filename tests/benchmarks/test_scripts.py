@@ -22,9 +22,13 @@ from typer.testing import CliRunner
 from strokediff.cohort.prepare import prepare_cohort
 from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
+from strokediff.inference.estimation import Estimation
 from strokediff.phantom.cohort import write_cohort
 from strokediff.phantom.dicom import write_dicom_series
 from strokediff.phantom.make import make_phantom
+from strokediff.segmentation.calibrate.answers import Answer, OfKind, OfMethod, Sheet
+from strokediff.segmentation.patients import segment_folder
+from strokediff.segmentation.segmenter import load
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import write_checkpoint
 from strokediff.training.start import StartModel
@@ -209,3 +213,41 @@ def test_kill(script: Any, scans: Path, tmp_path: Path, monkeypatch: pytest.Monk
     told = run(module, "--commands", "import", "--kills", 1, "--seed", 1, "-o", tmp_path / "k")
     row = next(line for line in told.splitlines() if line.startswith("| import |"))
     assert " | 1 | " in row and row.endswith(" | 0 | 0 | 0 |")
+
+
+def test_trust(script: Any, scans: Path, tmp_path: Path) -> None:
+    """Of results, and of the answers of folds."""
+    list(
+        segment_folder(
+            scans / "images",
+            tmp_path / "out",
+            load(device="cpu"),
+            Estimation("avg"),
+            pictures=False,
+        )
+    )
+    told = run(script("trust"), tmp_path / "out", "--truth", scans / "labels")
+    assert "| all | 4 |" in told and "area under the roc curve" in told.lower()
+    for k in range(2):
+        sheets = []
+        for n in range(12):
+            volume = [[20.0 + n * (k + 1)] * 5] * 7
+            own = OfKind(dice=[[0.5] * 5] * 7, volume_ml=volume, doubt_ml=1, true_ml=25)
+            method = OfMethod(kinds={"lesion": own}, doubt_ml=1, true_ml=25)
+            name, features = f"{k}-{n}", {"noise": 1.0 + n}
+            sheets.append(
+                Answer(scan=name, patient=name, methods={"fast/sal": method}, features=features)
+            )
+        Sheet(kinds=("lesion",), answers=tuple(sheets)).write(tmp_path / f"{k}.json")
+    told = run(script("trust"), tmp_path / "0.json", tmp_path / "1.json", "--kind", "lesion")
+    assert "| all | 24 |" in told and "interval" in told
+
+
+def test_intervals(script: Any, tmp_path: Path) -> None:
+    table = tmp_path / "volumes.csv"
+    rows = [f"p{n},{n % 3 * n},{n / 3},{n % 3 * n + 1}" for n in range(40)]
+    table.write_text("\n".join(["patient,volume_pred_ml,doubt_ml,volume_true_ml", *rows]))
+    told = run(script("intervals"), table, "--folds", 4, "--level", 0.8, "--kind", "lesion")
+    assert "40 patients, 4 folds, 80%" in told
+    for form in ("ratio", "difference", "doubt", "binned"):
+        assert f"| {form} |" in told
