@@ -221,7 +221,7 @@ def test_trust(script: Any, scans: Path, tmp_path: Path) -> None:
         segment_folder(
             scans / "images",
             tmp_path / "out",
-            load(device="cpu"),
+            load("phantom-stroke", device="cpu"),
             Estimation("avg"),
             pictures=False,
         )

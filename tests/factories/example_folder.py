@@ -15,7 +15,7 @@ from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.patients.run import segment_folder
 from strokediff.segmentation.segmenter import load
-from strokediff.weights import DEFAULT, model_path
+from strokediff.weights import model_path
 
 LESIONS = ((0.35, 0.1), (-0.3, 0.2), (0.3, -0.2), (-0.35, -0.1))
 """Where each patient's lesion lies, x and y of [-1, 1]."""
@@ -54,8 +54,8 @@ def make(folder: Path) -> Path:
     for name, copy in (("p1", "scan"), ("p1", "patients/p1"), ("p2", "patients/p2")):
         shutil.copy(folder / f"scans/images/{name}.nii.gz", folder / f"{copy}.nii.gz")
     cohort = prepare_cohort(folder / "scans", folder / "cohort", val=0.5, test=0.25)
-    shutil.copytree(model_path(DEFAULT), folder / "model")
+    shutil.copytree(model_path("phantom-stroke"), folder / "model")
     (folder / "model" / "split.json").write_text(json.dumps(cohort.split))
-    model, how = load(device="cpu"), Estimation("avg")
+    model, how = load("phantom-stroke", device="cpu"), Estimation("avg")
     list(segment_folder(folder / "scan.nii.gz", folder / "result", model, how, pictures=False))
     return folder

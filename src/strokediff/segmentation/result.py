@@ -20,7 +20,7 @@ from strokediff.segmentation.read_out import joined
 class FoundKind:
     """One kind of lesion on the scan's grid (X, Y, Z), its figures and its lesions.
 
-    >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
+    >>> found = load("phantom-stroke", device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
     >>> own = found.by_kind["lesion"]
     >>> own.figures.volume_ml == found.volume_ml, bool((own.mask == found.mask).all())
     (True, True)
@@ -54,7 +54,7 @@ class Segmentation:
     (1 + y_0) / 2, whatever the threshold. `record` is result.json.
 
     >>> ct = read_ct("scan.nii.gz")
-    >>> found = load(device="cpu").segment(ct, method="avg")
+    >>> found = load("phantom-stroke", device="cpu").segment(ct, method="avg")
     >>> found.mask.shape == ct.hu.shape, bool((found.mask <= (found.probability >= 0.5)).all())
     (True, True)
     >>> round(found.volume_ml / ct.mask_volume_mm3(found.mask), 3), len(found.lesions)
@@ -148,7 +148,8 @@ class Segmentation:
         replaced, whole or not at all. Raises `UsageError` if the place cannot be written or holds
         files of somebody else under these names.
 
-        >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
+        >>> model = load("phantom-stroke", device="cpu")
+        >>> found = model.segment(read_ct("scan.nii.gz"), method="avg")
         >>> sorted(found.save("out", pictures=False).files)
         ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """

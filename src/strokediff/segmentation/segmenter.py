@@ -50,7 +50,8 @@ class Segmenter(Model):
         `UsageError` for settings that do not exist, `InputError` where no head is shown, or where
         the values of an array are not HU.
 
-        >>> found = load(device="cpu").segment(read_ct("scan.nii.gz"), method="avg")
+        >>> model = load("phantom-stroke", device="cpu")
+        >>> found = model.segment(read_ct("scan.nii.gz"), method="avg")
         >>> round(found.volume_ml, -1), [round(ml, -1) for ml in found.interval_ml]
         (30.0, [10.0, 50.0])
         """

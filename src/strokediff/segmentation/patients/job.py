@@ -59,7 +59,7 @@ class Outcome:
 
     `kept`: the result was there already, of the same input and the same choices.
 
-    >>> model, how = load(device="cpu"), Estimation("avg")
+    >>> model, how = load("phantom-stroke", device="cpu"), Estimation("avg")
     >>> (outcome,) = segment_folder("scan.nii.gz", "result", model, how, pictures=False)
     >>> outcome.case, outcome.error, outcome.kept, outcome.record.n_lesions
     ('scan', '', True, 1)

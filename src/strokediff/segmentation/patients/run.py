@@ -44,7 +44,7 @@ def segment_folder(
     takes long, `tell` is given notes for the user. Raises `InputError` where there is nothing to
     segment, `UsageError` for what every patient would fail at.
 
-    >>> model, how = load(device="cpu"), Estimation("avg")
+    >>> model, how = load("phantom-stroke", device="cpu"), Estimation("avg")
     >>> for outcome in segment_folder("patients", "results", model, how, pictures=False):
     ...     print(outcome.case, outcome.error or round(outcome.record.volume_ml, -1))
     p1 30.0
