@@ -19,7 +19,10 @@ WHOLE = "Give a series that shows the whole head, if there is one."
 
 @dataclass(frozen=True)
 class Feature:
-    """`of` measures it; differences below `tolerance` mean nothing; `remedy` says what to do."""
+    """`of` measures it; `remedy` says what to do where it is unlike.
+
+    Patients whose range is narrower than `tolerance` are taken to have that range.
+    """
 
     what: str
     unit: str
@@ -80,7 +83,7 @@ FEATURES: Mapping[str, Feature] = {
     "upper quartile": Feature("upper quartile of the brain", "HU", 1.0, _quantile(0.75)),
     "contrast": Feature("range (10 % to 90 %) of the smoothed brain", "HU", 1.0, _contrast),
     "cupping": Feature("excess of the brain near the skull over its middle", "HU", 1.0, _cupping),
-    "slice thickness": Feature("distance between slices", "mm", 1.0, _slices_mm),
+    "slice thickness": Feature("distance between slices", "mm", 2.0, _slices_mm),
     "turned": Feature("turn of the head in the plane", "degrees", 5.0, _turned),
 }
 
