@@ -82,9 +82,9 @@ class Epidural:
         """From slips of a few mm to lenses that push the brain over."""
         return cls(
             side=int(rng.choice((-1, 1))),
-            volume_ml=draw_volume(rng, 6.0, 1.2, 0.3, 110.0),
+            volume_ml=draw_volume(rng, 7.0, 1.3, 0.3, 110.0),
             bulge=float(rng.uniform(0.18, 0.5)),
-            clot_hu=float(np.clip(rng.normal(60, 6), 48, 76)),
+            clot_hu=float(np.clip(rng.normal(63, 6), 50, 78)),
             uneven_hu=float(rng.uniform(1.5, 5)),
             swirl=float(rng.uniform(8, 25)) if rng.random() < 0.25 else 0.0,
             press=float(rng.uniform(0.5, 1.0)),
@@ -138,10 +138,10 @@ class Subdural:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Subdural:
         """Mostly acute and thin; some are mixed, few are old and dark."""
-        place = draw_one(rng, {"convexity": 0.72, "falx": 0.16, "tentorium": 0.12})
-        median = 5.0 if place == "convexity" else 3.2
+        place = draw_one(rng, {"convexity": 0.78, "falx": 0.14, "tentorium": 0.08})
+        median = 5.5 if place == "convexity" else 3.2
         age = draw_one(rng, {"acute": 0.78, "mixed": 0.16, "old": 0.06})
-        old = {"acute": (61, 6), "mixed": (46, 5), "old": (20, 5)}[age]
+        old = {"acute": (64, 6), "mixed": (46, 5), "old": (20, 5)}[age]
         return cls(
             place=place,
             side=int(rng.choice((-1, 1))),
@@ -182,7 +182,8 @@ class Subdural:
         long = self.reach_mm[0]
         rough = 1 + 0.25 * smooth_field(rng, x.shape, 14.0)
         extent = np.sqrt(np.clip(1 - ((y - middle) / (1.2 * long)) ** 2, 0, 1)) * rough
-        deep = soft_step(34.0 - head.depth, 6.0) * soft_step(z - 12.0, 8.0) * (head.depth > 0)
+        deep = soft_step(34.0 - head.depth, 6.0) * soft_step(z - 12.0, 8.0)
+        deep = deep * soft_step(58.0 - z, 16.0) * (head.depth > 0)
         half = 0.5 * self.thickness_mm * extent * deep * 1.15
         away = np.abs(self.side * x - 0.6 * half - 0.5)
         return np.asarray(soft_step(half - away, 1.5) * (half > 0.4), dtype=np.float32)

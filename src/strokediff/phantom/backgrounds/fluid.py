@@ -33,6 +33,10 @@ CISTERNS = {
 """Place in MNI mm on one side, and how far blood reaches there."""
 
 
+SEATS = {name: 0.4 if name in ("vertex", "parietal") else 1.0 for name in CISTERNS}
+"""How often blood is there, as shares of their sum."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ventricular:
     """Blood that settles in the ventricles: the share of each side that is filled from the back.
@@ -123,15 +127,14 @@ class Subarachnoid:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Subarachnoid:
         """A few sulci, or the basal cisterns of one or both sides."""
-        names = list(CISTERNS)
         basal = ("suprasellar", "ambient", "sylvian", "interhemispheric")
         spread = rng.random() < 0.25
-        places = basal[: int(rng.integers(2, 5))] if spread else (str(rng.choice(names)),)
+        places = basal[: int(rng.integers(2, 5))] if spread else (draw_one(rng, SEATS),)
         return cls(
             places=places,
             side=int(rng.choice((-1, 1))),
             extent=float(rng.uniform(0.7, 1.5)),
-            raise_hu=float(rng.uniform(30, 58)),
+            raise_hu=float(rng.uniform(32, 60)),
             borrowed=float(rng.uniform(0.3, 0.7)),
             seed=draw_seed(rng),
         )

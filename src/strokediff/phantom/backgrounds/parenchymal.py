@@ -17,9 +17,9 @@ from strokediff.phantom.params import draw_one, draw_seed, draw_volume
 
 SITES = {"putamen": 0.32, "thalamus": 0.18, "lobar": 0.40, "cerebellum": 0.10}
 VOLUME_ML = {
-    "putamen": (8.0, 1.1, 0.3, 100.0),
+    "putamen": (10.0, 1.1, 0.3, 100.0),
     "thalamus": (4.0, 0.9, 0.2, 30.0),
-    "lobar": (7.0, 1.3, 0.2, 110.0),
+    "lobar": (9.0, 1.3, 0.2, 110.0),
     "cerebellum": (4.0, 0.9, 0.3, 40.0),
 }
 POLES = {
@@ -27,8 +27,8 @@ POLES = {
     "orbital": (20.0, 32.0, -18.0),
     "temporal": (44.0, 6.0, -30.0),
     "inferior temporal": (52.0, -30.0, -20.0),
-    "convexity": (48.0, -10.0, 40.0),
-    "parasagittal": (14.0, 5.0, 55.0),
+    "convexity": (52.0, -10.0, 28.0),
+    "parasagittal": (14.0, 20.0, 48.0),
 }
 
 
@@ -78,7 +78,7 @@ class Haematoma:
             site=site,
             side=int(rng.choice((-1, 1))),
             volume_ml=volume,
-            clot_hu=float(np.clip(rng.normal(62, 7), 48, 80)),
+            clot_hu=float(np.clip(rng.normal(64, 7), 50, 80)),
             uneven_hu=float(rng.uniform(2, 7)),
             edge_mm=float(rng.uniform(1.0, 4.0)),
             irregularity=float(rng.uniform(0.25, 0.75)),
@@ -150,7 +150,7 @@ class Contusions:
             side=int(rng.choice((-1, 1))),
             volumes_ml=tuple(draw_volume(rng, median, 0.8, 0.05, most) for _ in range(count)),
             spread_mm=float(rng.uniform(6, 18)),
-            clot_hu=float(np.clip(rng.normal(56, 6), 46, 72)),
+            clot_hu=float(np.clip(rng.normal(59, 6), 48, 74)),
             mottle=float(rng.uniform(0.1, 0.6)),
             rim_hu=-float(rng.uniform(2, 12)),
             rim_mm=float(rng.uniform(1.5, 5.0)),
