@@ -107,6 +107,15 @@ def test_equal_volumes_make_no_empty_bin(volumes: list[float]) -> None:
         assert low - 1e-9 <= 2.0 <= high + 1e-9
 
 
+def test_a_small_doubt_alone_promises_little_where_nothing_is_found() -> None:
+    """Ten patients share a bin; large findings are off by a share of themselves."""
+    found = [Measured(10.0 * n, 5.0 * n) for n in range(10)]
+    calibration = binned_conformal(found, [1.2 * f.volume_ml + 1 for f in found])
+    assert len(calibration.bins) == 1
+    low, high = calibration.interval_ml(Measured(0.0, 0.01))
+    assert low == 0 and high > 5
+
+
 def test_a_scale_that_expects_no_error_is_not_taken_where_there_is_one() -> None:
     """Nothing found and no doubt at all: the volume and the doubt are 0, the truth is not."""
     calibration = binned_conformal([Measured(0.0, 0.0)] * 20, [3.0] * 20)

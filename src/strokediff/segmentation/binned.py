@@ -9,9 +9,10 @@ bit mL) and one of the scales
     1            errors are of one size             v        they grow with the volume
     d_0 + d      they grow with the doubt           v + d    with both
 
-d_0 being the bin's median doubt. The interval is v - q s to v + q s; where nothing was found its
-upper end is what may have been missed. The promise holds in each bin (Mondrian conformal
-prediction, Vovk et al. 2005). In another unit of volume the interval is the same in that unit.
+d_0 being the bin's median doubt; the first two alone where nothing may be found. The interval is
+v - q s to v + q s; where nothing was found its upper end is what may have been missed. The promise
+holds in each bin (Mondrian conformal prediction, Vovk et al. 2005). In another unit of volume the
+interval is the same in that unit.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def binned_conformal(
     for k, edge in enumerate(edges):
         top = edges[k + 1] if k + 1 < len(edges) else float("inf")
         own = [(f, t) for f, t in zip(found, true_ml, strict=True) if edge < f.volume_ml <= top]
-        reach = _narrowest(own, level, floor)
+        reach = _narrowest(own, WITH_NOTHING if edge < 0 else tuple(SCALES), level, floor)
         quantile = quantile_of([reach.score(f, t) for f, t in own], level)
         bins.append(Bin(above_ml=edge, reach=reach, quantile=quantile, n=len(own)))
     return BinnedCalibration(bins=tuple(bins), level=level, population=population)
@@ -161,12 +162,14 @@ SCALES: Mapping[str, Callable[[float], Reach]] = {
     "both": lambda doubt_ml: Reach(by_volume=1.0, by_doubt=1.0),
 }
 """By name, from the median doubt of the patients."""
+WITH_NOTHING = ("size", "doubt")
+"""Where nothing may be found: v says nothing then, and a small doubt alone would promise much."""
 
 
-def _narrowest(pairs: _Pairs, level: float, floor: float) -> Reach:
+def _narrowest(pairs: _Pairs, names: Sequence[str], level: float, floor: float) -> Reach:
     """The scale whose intervals are narrowest: of either half at the quantile of the other."""
     doubt_ml = float(np.median([f.doubt_ml for f, _ in pairs]))
-    scales = [make(doubt_ml) for make in SCALES.values()]
+    scales = [SCALES[name](doubt_ml) for name in names]
     halves = (pairs[::2], pairs[1::2] or pairs)
 
     def width(reach: Reach) -> float:
