@@ -29,7 +29,7 @@ from strokediff.weights import model_path
 
 from .conftest import row
 
-SMALL = BUDGETS["small"]
+SMALL, REAL = BUDGETS["small"], SUITES["ct-ich"]
 BUNDLED = "phantom-stroke"
 
 
@@ -62,7 +62,7 @@ def cohort(folder: Path, kinds: tuple[str, ...] = JOINED, test: Sequence[str] = 
 def test_ours_starts_at_the_models_weights_with_its_network(
     tmp_path: Path, kinds: tuple[str, ...]
 ) -> None:
-    (arm,) = pretrained_arms(["sdpm"], Starts((BUNDLED,)), SMALL)
+    (arm,) = pretrained_arms(["sdpm"], Starts((BUNDLED,)), REAL, SMALL)
     assert arm.name == "sdpm-pretrained" and arm.ours
     run = arm.run(tmp_path / "run", cohort(tmp_path, kinds), SMALL, seed=2, device="cpu")
     model = read_checkpoint(model_path(BUNDLED))
@@ -81,7 +81,7 @@ def test_a_method_of_others_starts_at_what_a_benchmark_trained_of_it(
     """At its own seed if that is there; every kind starts as any lesion."""
     first, second = (unet(tmp_path / "bench", seed) for seed in (0, 1))
     starts = Starts((BUNDLED, str(tmp_path / "bench")))
-    arm, *_ = pretrained_arms([], starts, SMALL)
+    arm, *_ = pretrained_arms([], starts, REAL, SMALL)
     assert arm.name == "unet-pretrained" and not arm.ours
     for seed, path in ((0, first), (1, second), (2, first)):
         own = cohort(tmp_path, kinds)
@@ -95,32 +95,35 @@ def test_a_method_of_others_starts_at_what_a_benchmark_trained_of_it(
 
 def test_without_names_those_start_that_a_model_is_given_for(tmp_path: Path) -> None:
     unet(tmp_path, 0)
-    names = [arm.name for arm in pretrained_arms([], Starts((str(tmp_path),)), SMALL)]
+    names = [arm.name for arm in pretrained_arms([], Starts((str(tmp_path),)), REAL, SMALL)]
     assert names == ["unet-pretrained"]
-    names = [arm.name for arm in pretrained_arms([], Starts((BUNDLED,)), SMALL)]
+    names = [arm.name for arm in pretrained_arms([], Starts((BUNDLED,)), REAL, SMALL)]
     assert names == ["sdpm-pretrained", "sadpm-pretrained"]
 
 
 def test_what_has_no_model_or_another_grid_is_refused(tmp_path: Path) -> None:
     starts = Starts((BUNDLED,))
     with pytest.raises(UsageError, match=r"--from phantom-stroke: no model of 'unet'"):
-        pretrained_arms(["unet", "sdpm"], starts, SMALL)
+        pretrained_arms(["unet", "sdpm"], starts, REAL, SMALL)
     with pytest.raises(UsageError, match=r"trained at 96 pixels of 2\.0 mm, and budget 'full'"):
-        pretrained_arms(["sdpm-pretrained"], starts, BUDGETS["full"])
+        pretrained_arms(["sdpm-pretrained"], starts, REAL, BUDGETS["full"])
     with pytest.raises(UsageError, match="'segresnet' does not start from a model: expected one"):
-        pretrained_arms(["segresnet"], starts, SMALL)
+        pretrained_arms(["segresnet"], starts, REAL, SMALL)
     with pytest.raises(UsageError, match=r"no model of unet, nnu-net, sdpm, sadpm\. Give one"):
         (tmp_path / "benchmark.json").write_text("{}")  # of a benchmark that trained nothing
-        pretrained_arms([], Starts((str(tmp_path),)), SMALL)
+        pretrained_arms([], Starts((str(tmp_path),)), REAL, SMALL)
 
 
 def test_a_model_that_has_seen_the_patients_to_test_is_refused(tmp_path: Path) -> None:
     place = unet(tmp_path / "bench", 0)
     (place / "split.json").write_text(json.dumps({"train": ["p1", "p2"], "test": ["p3"]}))
-    (arm,) = pretrained_arms(["unet"], Starts((str(tmp_path / "bench"),)), SMALL)
+    (arm,) = pretrained_arms(["unet"], Starts((str(tmp_path / "bench"),)), REAL, SMALL)
     with pytest.raises(UsageError, match=r"was trained on 1 of the 2 scans to test \(p2\)"):
         arm.run(tmp_path / "a", cohort(tmp_path, test=["p2", "p3"]), SMALL, seed=0, device="cpu")
     arm.run(tmp_path / "b", cohort(tmp_path, test=["p3"]), SMALL, seed=0, device="cpu")
+    starts, phantoms = Starts((str(tmp_path / "bench"),)), SUITES["phantom-stroke"]
+    (arm,) = pretrained_arms(["unet"], starts, phantoms, SMALL)  # their names are always the same
+    arm.run(tmp_path / "c", cohort(tmp_path, test=["p2"]), SMALL, seed=0, device="cpu")
 
 
 def test_they_have_no_place_without_a_model() -> None:

@@ -166,7 +166,9 @@ _ALL: tuple[Arm, ...] = (
 ARMS = {arm.name: arm for arm in _ALL}
 
 
-def pretrained_arms(names: Sequence[str], starts: Starts, budget: Budget) -> list[Arm]:
+def pretrained_arms(
+    names: Sequence[str], starts: Starts, suite: Suite, budget: Budget
+) -> list[Arm]:
     """The arms of those names that start from a model; all that one is given for, if none.
 
     A name may be that of the arm from random weights. `UsageError` for a name that has no such
@@ -180,7 +182,10 @@ def pretrained_arms(names: Sequence[str], starts: Starts, budget: Budget) -> lis
             f"method '{', '.join(unknown)}' does not start from a model: expected one of "
             f"{', '.join(known)}. Leave it out, or leave --from out."
         )
-    arms = [replace(known[name], starts=starts) for name in asked or known]
+    arms = [
+        replace(known[name], starts=starts, names_tell=not suite.synthetic)
+        for name in asked or known
+    ]
     chosen = [arm for arm in arms if asked or arm.start(0) is not None]
     for arm in chosen:
         arm.check(budget)

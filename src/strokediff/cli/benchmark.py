@@ -79,7 +79,7 @@ def benchmark(
     names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
     on, at = chosen_suite(suite), chosen_budget(budget)
     starts = Starts(tuple(from_ or ()))
-    arms = pretrained_arms(names, starts, at) if from_ else chosen_arms(names, on, at)
+    arms = pretrained_arms(names, starts, on, at) if from_ else chosen_arms(names, on, at)
     told = tuple(name.strip() for name in kinds.split(",")) if kinds else None
     resolve_device(device)  # refused before anything is made
     wanted = list(range(seeds))
