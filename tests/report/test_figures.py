@@ -176,3 +176,15 @@ def test_the_legend_names_each_kind_and_a_single_one_looks_as_ever(tmp_path):
 def test_colours_are_different_for_as_many_kinds_as_there_may_be():
     names = ["infarct", "haemorrhage", *"abcdef"]
     assert len({*colours(names)}) == len(names)
+
+
+@pytest.mark.parametrize("inner", [1, 2])
+def test_a_kind_within_another_keeps_its_outline(inner):
+    """Drawn last, whichever label it has."""
+    core = ((X - 34) / 3) ** 2 + ((Y - 28) / 4) ** 2 + ((Z - 6) / 2) ** 2 < 1
+    mask = np.where(core, inner, LESION * (3 - inner)).astype(np.uint8)
+    kinds = ["infarct", "haemorrhage"]
+    png = render_key_slice(HU, mask, BRAIN, pixel_spacing_mm=(3.0, 3.0), kinds=kinds)
+    own, around = (near(png, colours(kinds)[label - 1]) for label in (inner, 3 - inner))
+    width = [np.ptp(places[:, 1]) for places in (own, around)]
+    assert len(own) > 50 and 0.4 < width[0] / width[1] < 0.8

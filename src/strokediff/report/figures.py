@@ -166,9 +166,11 @@ def _draw_slice(
     canvas.axes.imshow(to_grey(crop.axial(hu, k)), cmap="gray", vmin=0, vmax=1, extent=extent)
     canvas.axes.set_aspect("auto")
     shown = np.pad(crop.axial(mask, k), 1)
-    for label, tint in enumerate(tints, start=1):
-        lesion = (shown == label).astype(np.float32)
-        if lesion.any():
+    areas = {label: np.count_nonzero(shown == label) for label in range(1, len(tints) + 1)}
+    # The smaller last: where two kinds share an edge, one may lie within the other.
+    for label in sorted(areas, key=lambda label: -areas[label]):
+        lesion, tint = (shown == label).astype(np.float32), tints[label - 1]
+        if areas[label]:
             sx, sy = crop.pixel_spacing_mm
             columns = x + (np.arange(lesion.shape[1]) - 0.5) * sx
             rows = y + (np.arange(lesion.shape[0]) - 0.5) * sy

@@ -131,10 +131,18 @@ def _preview(folder: Path, found: Found, record: Record) -> bytes:
         volume_interval_ml=record.volume_interval_ml,
         kinds=record.kinds,
         slice_positions_mm=positions.tolist(),
-        warning_lines=record.warnings,
+        warning_lines=(*_distrust(record), *record.warnings),
         unusable=[one.slice - 1 for one in record.unusable_slices],
         note=f"model {record.model.name}, trained on {record.model.trained_on}",
     )
+
+
+def _distrust(record: Record) -> list[str]:
+    """That the result is not to be trusted, and for what; the report and the record say why."""
+    if record.trust is None or record.trust.ok:
+        return []
+    against = ", ".join(dict.fromkeys(reason.check for reason in record.trust.reasons))
+    return [f"do not rely on this result: {against} (result.json and report.html say why)"]
 
 
 def _figures(found: Found, record: Record) -> list[tuple[bytes, str]]:
