@@ -154,8 +154,8 @@ def finished_cases(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, A
         differ = [k for k in {**settings, **old} if old.get(k) != settings.get(k)]
         raise UsageError(
             f"{out}: already holds a cohort with other settings ({', '.join(differ)}: "
-            f"{[old.get(k) for k in differ]} there, {[settings.get(k) for k in differ]} asked for). "
-            "Use the same settings to go on, or choose another folder with -o."
+            f"{[old.get(k) for k in differ]} there, {[settings.get(k) for k in differ]} asked "
+            "for). Use the same settings to go on, or choose another folder with -o."
         )
     return {case["name"]: case for case in found["cases"]}
 
