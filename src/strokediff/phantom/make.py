@@ -68,7 +68,8 @@ def make_phantom(
     scanners and artefacts more widely than real ones are, slices of 1 to 8 mm among them.
     `atlases` are anatomies to choose from (default: the MNI template of the nilearn wheel),
     `shapes` the source of lesion outlines (default: procedural). Raises `UsageError` for an
-    unknown kind or a matrix below 32, `MissingExtraError` without the extra `phantom`, which brings the template.
+    unknown kind or a matrix below 32, `MissingExtraError` without the extra `phantom`, which brings
+    the template.
 
     >>> phantom = make_phantom("infarct", seed=1, matrix=64, slices=5)
     >>> phantom.hu.shape, phantom.hu.dtype.name, phantom.lesion.dtype.name
