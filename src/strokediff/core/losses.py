@@ -179,6 +179,6 @@ def soft_dice_loss(
     (2 sum p g + 1) / (sum p + sum g + 1) with sums over every pixel inside m of every sample, so
     slices without lesion count through their false positives; the mean over kinds. Scalar.
     """
-    p = (reading(y_0_hat) * m).transpose(0, 1).flatten(1)
-    g = ((y_0 > 0).to(p.dtype) * m).transpose(0, 1).flatten(1)
+    p = (reading(y_0_hat) * m).movedim(1, 0).flatten(1)
+    g = ((y_0 > 0).to(p.dtype) * m).movedim(1, 0).flatten(1)
     return (1.0 - (2.0 * (p * g).sum(1) + 1.0) / (p.sum(1) + g.sum(1) + 1.0)).mean()

@@ -48,7 +48,7 @@ def validate(
         y = y_0.amax(dim=1)
         counts = Confusion.of((y > 0).numpy(), truth)
         for kind, found, true in zip(
-            cohort.kinds, y_0.transpose(0, 1), by_kind(patient.y, len(dice)), strict=True
+            cohort.kinds, y_0.movedim(1, 0), by_kind(patient.y, len(dice)), strict=True
         ):
             dice[kind].append(Confusion.of((found > 0).numpy(), true).dice)
         if counts.vdp is not None:

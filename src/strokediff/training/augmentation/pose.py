@@ -73,7 +73,7 @@ class Pose:
         source[..., 1] = back[0, 0] * rows + back[0, 1] * columns
         source[..., 0] = back[1, 0] * rows + back[1, 1] * columns
         if self.bend:
-            source += self.bend.displacement(view)[::-1].transpose(1, 2, 0)
+            source += np.moveaxis(self.bend.displacement(view)[::-1], 0, -1)
         source *= 2.0 / side  # the grid's outer edges are -1 and 1
         return source
 
