@@ -251,3 +251,29 @@ def test_intervals(script: Any, tmp_path: Path) -> None:
     assert "40 patients, 4 folds, 80%" in told
     for form in ("ratio", "difference", "doubt", "binned"):
         assert f"| {form} |" in told
+
+
+def test_real_heads(script: Any, scans: Path, tmp_path: Path) -> None:
+    """Every real patient is tested in one fold, and no scan of his head is trained on there."""
+    module, src = script("real_heads"), tmp_path / "src"
+    for folder in ("ctich", "made"):
+        shutil.copytree(scans, src / folder)
+        meta = json.loads((src / folder / "cohort.json").read_text())
+        names = [case["name"] for case in meta["cases"]]
+        meta |= {"data_set": "x", "patients": {name: {"patient": name} for name in names}}
+        (src / folder / "cohort.json").write_text(json.dumps(meta))
+    cohort = prepare_cohort(src, tmp_path / "cohort", GridConfig(), val=0.0, test=0.0)
+    tested = module.folds(cohort, "ctich", 2)
+    assert sorted(person for fold in tested for person in fold) == sorted(
+        {*map(cohort.patient_of, cohort.patients)}
+    )
+    common = ("--preset", "tiny", "--steps", 2, "--set", "batch_size=2", "--of", 2)
+    for fold in (0, 1):
+        told = run(module, cohort.path, tmp_path / f"fold{fold}", "--fold", fold, *common)
+        assert "4 scans to train on, 2 to test" in told
+        kept = json.loads((tmp_path / f"fold{fold}" / "model" / "split.json").read_text())
+        assert {*map(cohort.patient_of, kept["test"])} == {*tested[fold]}
+        assert not {*map(cohort.patient_of, kept["train"])} & {*tested[fold]}
+    start = ("--from", tmp_path / "fold0" / "model", "--leave-out", "made", "--workers", 1)
+    told = run(module, cohort.path, tmp_path / "all", *start, "--steps", 1, "--resume")
+    assert "4 scans to train on, 0 to test" in told
