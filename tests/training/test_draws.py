@@ -41,6 +41,14 @@ def test_a_source_without_such_slices_leaves_its_share_to_the_others() -> None:
     assert {int(OWNER[draws(rng)]) for _ in range(200)} == {1, 2, 3}
 
 
+def test_a_source_without_a_share_is_not_drawn() -> None:
+    """Not even where nobody else has such a slice: then slices of the other sort are drawn."""
+    lesion = LESION & (OWNER > 0)
+    draws = SliceDraws(OWNER, lesion, ~lesion & (OWNER == 0), 0.0, SOURCES, {"made": 1.0})
+    rng = np.random.default_rng(0)
+    assert not draws.without and all(OWNER[draws(rng)] > 0 for _ in range(100))
+
+
 def test_a_share_of_no_source_is_refused() -> None:
     with pytest.raises(UsageError, match="of moon; expected some of: made, real"):
         SliceDraws(OWNER, LESION, ~LESION, 0.5, SOURCES, {"moon": 1.0})

@@ -59,6 +59,24 @@ def test_patients_are_drawn_equally_whatever_the_number_of_their_slices(tmp_path
     assert short == pytest.approx(150, abs=45)
 
 
+def test_sources_are_drawn_by_their_shares(tmp_path: Path) -> None:
+    writer = CohortWriter(tmp_path, GridConfig(size=SIDE, spacing_mm=8.0))
+    for name, source, value in (("a", "made", -1), ("b", "made", -1), ("c", "real", 1)):
+        x = np.full((3, SIDE, SIDE), value, np.float16)
+        all_of_it = np.ones_like(x, np.uint8)
+        writer.add(Patient(name, x, all_of_it, all_of_it), source=source)
+    writer.finish(split={"train": ["a", "b", "c"], "val": [], "test": []}, origin={})
+    cohort = open_cohort(tmp_path)
+
+    def of_real(**shares: float) -> int:
+        made = samples(cohort, augmentation="none", source_shares=shares)
+        return sum(bool(made[n]["x"].max() == 1) for n in range(300))
+
+    assert of_real() == pytest.approx(100, abs=45)
+    assert of_real(real=4, made=1) == pytest.approx(240, abs=45)
+    assert (of_real(real=1), of_real(made=1, real=0)) == (300, 0)
+
+
 def test_no_patients_and_no_lesions_are_said(cohort: Cohort) -> None:
     with pytest.raises(InputError, match="no patients to train on"):
         TrainingSamples(cohort, [], seed=0, lesion_share=0.5, augmentation="none")

@@ -10,6 +10,7 @@ import torch
 
 from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
+from strokediff.networks.config import NetworkConfig
 from strokediff.training import config as configurations
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig, TrainingPreset, changed
@@ -150,3 +151,11 @@ def test_making_a_run_writes_nothing(
     run = make_run(tmp_path / "run", cohort, config, resume=True)
     assert run.name == "run" and not run.finished() and not checkpoints(run.folder)
     assert not (tmp_path / "run").exists()
+
+
+def test_shares_of_sources_reach_the_samples(cohort: Cohort, tmp_path: Path) -> None:
+    config = TrainingConfig(
+        network=NetworkConfig(base=8, multipliers=(1, 2)), steps=1, source_shares={"moon": 1.0}
+    )
+    with pytest.raises(UsageError, match="source_shares: no patient to train on is of moon"):
+        train(cohort, tmp_path / "run", config, device="cpu")

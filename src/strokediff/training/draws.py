@@ -20,8 +20,8 @@ class SliceDraws:
 
     With probability `lesion_share` one of those `with_lesion`, else one of `without` (both (N,)
     bool). `sources` names where each patient comes from; `shares` weights the sources, {} draws
-    every patient alike. A source without such slices leaves its share to the others. `UsageError`
-    if a share is of no source.
+    every patient alike. A source without such slices leaves its share to the others, one without a
+    share is not drawn. `UsageError` if a share is of no source.
 
     >>> lesion = np.array([True, False, True, True])
     >>> draws = SliceDraws(np.array([0, 0, 1, 2]), lesion, ~lesion, 0.75)
@@ -65,13 +65,13 @@ class _Pool:
         sources: Sequence[str],
         shares: Mapping[str, float],
     ) -> None:
-        patients = np.unique(owner[wanted])
+        patients = [p for p in np.unique(owner[wanted]) if not shares or shares.get(sources[p])]
         self.slices = [np.flatnonzero(wanted & (owner == p)) for p in patients]
         self.weights: NDArray[np.float64] | None = None
-        if shares and len(patients):
+        if shares:
             own = np.array([sources[p] for p in patients])
-            weights = np.array([shares.get(s, 0.0) / np.sum(own == s) for s in own])
-            self.weights = weights / weights.sum() if weights.sum() > 0 else None
+            weights = np.array([shares[s] / np.sum(own == s) for s in own])
+            self.weights = weights / weights.sum()
 
     def __bool__(self) -> bool:
         return bool(self.slices)

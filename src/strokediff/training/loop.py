@@ -158,6 +158,7 @@ class Run:
             lesion_share=self.config.lesion_share,
             augmentation=self.config.augmentation,
             surroundings=surroundings_of(self.config.network),
+            source_shares=self.config.source_shares,
         )
         size = self.config.batch_size
         loader: Any = torch.utils.data.DataLoader(

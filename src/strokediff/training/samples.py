@@ -7,6 +7,7 @@ that one with many slices or a large lesion is not seen more often than the othe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError
 from strokediff.training.augmentation.recipes import RECIPES, RecipeName
 from strokediff.training.augmentation.view import View
+from strokediff.training.draws import SliceDraws
 
 
 class TrainingSamples(Dataset[dict[str, Any]]):
@@ -41,9 +43,9 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         lesion_share: float,
         augmentation: RecipeName,
         surroundings: Surroundings = ALONE,
+        source_shares: Mapping[str, float] | None = None,
     ) -> None:
         self.seed = seed
-        self.lesion_share = lesion_share
         self.recipe, self.grid = RECIPES[augmentation], cohort.grid
         patients = [cohort.read(name) for name in names]
         if not patients:
@@ -60,9 +62,11 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         ]
         brain = self.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS
         lesion = self.y.any(axis=(1, 2))
-        self.with_lesion = _by_patient(owner, brain & lesion)
-        self.without_lesion = _by_patient(owner, brain & ~lesion)
-        if not self.with_lesion:
+        sources = [cohort.source_of(name) for name in names] if source_shares else ()
+        self.draws = SliceDraws(
+            owner, brain & lesion, brain & ~lesion, lesion_share, sources, source_shares
+        )
+        if not self.draws.with_lesion:
             raise InputError(
                 f"{cohort.path}: no slice to train on shows a lesion: none of the {len(names)} "
                 f"scans in 'train' has one on a slice with {MIN_BRAIN_PIXELS} pixels of brain or "
@@ -73,10 +77,7 @@ class TrainingSamples(Dataset[dict[str, Any]]):
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Sample `number`, from 0 without end."""
         rng = np.random.default_rng(derive_seed(self.seed, "slice", number))
-        lesion = rng.random() < self.lesion_share or not self.without_lesion
-        patients = self.with_lesion if lesion else self.without_lesion
-        index = int(rng.choice(patients[rng.integers(len(patients))]))
-        view = self._view(index)
+        view = self._view(self.draws(rng))
         drawn = self.recipe.draw(np.random.default_rng(rng.integers(2**31)), self.grid)
         view = drawn.apply(view)
         x, m = (torch.from_numpy(array) for array in view.seen())
@@ -104,11 +105,6 @@ class TrainingSamples(Dataset[dict[str, Any]]):
             unit_hu=self.grid.window_width / 2,
             height=along + 0.5,
         )
-
-
-def _by_patient(owner: NDArray[Any], wanted: NDArray[Any]) -> list[NDArray[Any]]:
-    """The wanted slices of each patient that has some."""
-    return [np.flatnonzero(wanted & (owner == p)) for p in np.unique(owner[wanted])]
 
 
 class SampleNumbers(torch.utils.data.Sampler[int]):
