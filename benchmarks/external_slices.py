@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from strokediff.benchmark.tables import ruled
-from strokediff.core.kinds import HAEMORRHAGE, INFARCT
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
 from strokediff.evaluation.metrics import Confusion
 from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.model import Model, load_model
 from strokediff.segmentation.pipeline import segment_ct
+from strokediff.util.kinds import HAEMORRHAGE, INFARCT
 from strokediff.weights import model_path
 
 FIELD_OF_VIEW_MM = 230.0

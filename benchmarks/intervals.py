@@ -19,11 +19,11 @@ import typer
 
 from strokediff.benchmark.tables import ruled
 from strokediff.errors import UsageError
-from strokediff.result.record import ANY_KIND
 from strokediff.segmentation.binned import binned_conformal
 from strokediff.segmentation.calibrate.table import read_volumes
 from strokediff.segmentation.chosen import Interval
 from strokediff.segmentation.intervals import FORMS, Measured, conformal
+from strokediff.util.kinds import LESION
 
 LARGE_ML = 10.0
 Pairs = Sequence[tuple[Measured, float]]
@@ -33,7 +33,7 @@ COLUMNS = ("form", "holds", "nothing found", "up to 10 mL", "above", "width: not
 
 def main(
     table: Path,
-    kind: Annotated[str, typer.Option(help="Of lesion.")] = ANY_KIND,
+    kind: Annotated[str, typer.Option(help="Of lesion.")] = LESION,
     folds: Annotated[int, typer.Option(min=2)] = 5,
     level: Annotated[float, typer.Option(min=0.5, max=0.99)] = 0.9,
 ) -> None:

@@ -20,10 +20,10 @@ from strokediff.benchmark.runner import Benchmark
 from strokediff.benchmark.suites import GivenSuite
 from strokediff.benchmark.tables import markdown
 from strokediff.cohort.store import CohortWriter, Patient
-from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.prediction.scoring import evaluate_folders
 from strokediff.training.checkpoint import read_config
+from strokediff.util.kinds import STROKE
 
 from .conftest import row
 

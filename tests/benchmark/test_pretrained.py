@@ -19,12 +19,12 @@ from strokediff.benchmark.starting import Starts
 from strokediff.benchmark.suites import SUITES
 from strokediff.benchmark.tables import markdown
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
 from strokediff.training.config import TrainingConfig
+from strokediff.util.kinds import JOINED, STROKE
 from strokediff.weights import model_path
 
 from .conftest import row

@@ -20,7 +20,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from strokediff.cohort.prepare import prepare_cohort
-from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.inference.estimation import Estimation
 from strokediff.phantom.cohort import write_cohort
@@ -32,6 +31,7 @@ from strokediff.segmentation.segmenter import load
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import write_checkpoint
 from strokediff.training.start import StartModel
+from strokediff.util.kinds import STROKE
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("lightning")

@@ -16,9 +16,9 @@ from small_head import AFFINE, brain_of, small_head
 from strokediff.cohort.exporting import export_nnunet
 from strokediff.cohort.masks import read_labels_of
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
+from strokediff.util.kinds import STROKE
 
 NAMES = {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
 

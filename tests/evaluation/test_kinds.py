@@ -8,10 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from strokediff.core import kinds as core_kinds
 from strokediff.errors import UsageError
 from strokediff.evaluation.kinds import (
-    JOINED,
     KindConfusion,
     confusion_of,
     evaluate_case_of_kinds,
@@ -20,6 +18,7 @@ from strokediff.evaluation.kinds import (
 from strokediff.evaluation.metrics import evaluate
 from strokediff.evaluation.summary import summarize
 from strokediff.evaluation.tables import format_csv_of_kinds, format_json, is_metrics
+from strokediff.util.kinds import LESION
 
 KINDS = ("infarct", "haemorrhage")
 MM = (1.0, 1.0, 5.0)
@@ -40,7 +39,7 @@ def test_each_kind_is_scored_as_alone_and_all_as_joined(seed: int) -> None:
         assert found.kinds[kind] == evaluate(pred[k], true[k], spacing_mm=MM, prob=prob[k])
     joined = evaluate(pred.any(0), true.any(0), spacing_mm=MM, prob=prob.max(0))
     assert found.joined == joined
-    assert list(found.parts()) == [JOINED, *KINDS] and core_kinds.JOINED == (JOINED,)
+    assert list(found.parts()) == [LESION, *KINDS]
 
 
 def test_a_label_map_is_its_masks() -> None:
@@ -91,7 +90,7 @@ def test_tables_have_a_line_a_kind_and_the_summary_of_each() -> None:
     ]
     lines = list(csv.DictReader(format_csv_of_kinds(cases).splitlines()))
     assert [(line["case"], line["kind"]) for line in lines] == [
-        (case, kind) for case in ("p0", "p1") for kind in (JOINED, *KINDS)
+        (case, kind) for case in ("p0", "p1") for kind in (LESION, *KINDS)
     ]
     assert float(lines[5]["dice"]) == pytest.approx(cases[1].kinds["haemorrhage"].dice)
     summaries = {kind: summarize([case.kinds[kind] for case in cases]) for kind in KINDS}

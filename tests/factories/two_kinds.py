@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from records import record
 from torch import Tensor, nn
 
-from strokediff.core.kinds import STROKE
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import sigmoid_schedule
 from strokediff.ct.grid import GridConfig
@@ -24,6 +23,7 @@ from strokediff.segmentation.segmenter import Segmenter
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
+from strokediff.util.kinds import STROKE
 
 GRID = GridConfig(size=48, spacing_mm=4.5)
 INFARCT, HAEMORRHAGE = (0.3, 0.1, 0.2), (-0.3, -0.1, 0.15)

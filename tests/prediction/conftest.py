@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
-from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.networks.config import NetworkConfig
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
+from strokediff.util.kinds import JOINED, STROKE
 
 pytest.importorskip("zarr")
 GRID = GridConfig(size=16, spacing_mm=8.0)

@@ -11,7 +11,6 @@ import torch
 
 from strokediff.cohort.brain_slices import with_brain
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import STROKE
 from strokediff.ct.axes import transposed
 from strokediff.ct.surroundings import Surroundings
 from strokediff.inference.estimation import METHODS, Estimation
@@ -20,6 +19,7 @@ from strokediff.prediction.head import CohortHead
 from strokediff.prediction.place import CohortPatient
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.model import Model, load_model
+from strokediff.util.kinds import STROKE
 
 
 @pytest.fixture

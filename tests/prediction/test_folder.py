@@ -14,7 +14,6 @@ import pytest
 
 from strokediff.cohort.sources import spacing_known_beside
 from strokediff.cohort.store import Cohort, by_kind
-from strokediff.core.kinds import JOINED, STROKE
 from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import UsageError
@@ -25,6 +24,7 @@ from strokediff.prediction.head import CohortHead, Head
 from strokediff.prediction.pairing import pair_cases
 from strokediff.prediction.prediction import Prediction
 from strokediff.prediction.scoring import evaluate_folders
+from strokediff.util.kinds import JOINED, STROKE
 
 
 class Shifted:

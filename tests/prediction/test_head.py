@@ -12,7 +12,6 @@ from example_folder import LESIONS, head
 
 from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import STROKE
 from strokediff.ct.grid import GridConfig
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.errors import UsageError
@@ -23,6 +22,7 @@ from strokediff.prediction.head import OnOwnGrids
 from strokediff.prediction.predict import predict
 from strokediff.prediction.scoring import evaluate_folders
 from strokediff.segmentation.segmenter import load
+from strokediff.util.kinds import STROKE
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from strokediff.cli.evaluate import evaluate
+from strokediff.cohort.masks import label_map, labels_of_map
 from strokediff.cohort.store import by_kind
-from strokediff.core.kinds import STROKE
 from strokediff.errors import InputError, UsageError
-from strokediff.prediction.labels import as_labels, labels_with_overlaps, parsed_labels
+from strokediff.prediction.labels import parsed_labels
 from strokediff.prediction.scoring import evaluate_folders
+from strokediff.util.kinds import STROKE
 
 AFFINE = np.diag([0.5, 0.5, 5.0, 1.0])
 TRUE = np.zeros((8, 8, 4), dtype=np.uint8)
@@ -47,9 +48,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
 def test_a_map_of_labels_holds_every_set_of_kinds(count: int) -> None:
     bits = np.arange(1 << count, dtype=np.uint8)
-    labels = as_labels(bits, count)
+    labels = label_map(bits, count)
     names = [f"kind-{k}" for k in range(count)]
-    for k, values in enumerate(labels_with_overlaps(names).values()):
+    for k, values in enumerate(labels_of_map(names).values()):
         np.testing.assert_array_equal(np.isin(labels, values), by_kind(bits, count)[k])
         assert labels[1 << k] == k + 1
     assert sorted(labels) == list(range(1 << count))

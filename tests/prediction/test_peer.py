@@ -10,7 +10,6 @@ import torch
 
 from strokediff.baselines.registry import baseline
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import JOINED, STROKE
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.axes import transposed
 from strokediff.ct.grid import GridConfig
@@ -24,6 +23,7 @@ from strokediff.prediction.peer import load_peer
 from strokediff.segmentation.read_out import without_lone_pixels
 from strokediff.training.checkpoint import CheckpointConfig, write_checkpoint
 from strokediff.training.config import TrainingConfig
+from strokediff.util.kinds import JOINED, STROKE
 
 NAMES = ("segresnet", "segdiff")
 

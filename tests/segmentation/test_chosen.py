@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import two_kinds
 
-from strokediff.core.kinds import JOINED, STROKE
 from strokediff.errors import InputError
 from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.binned import binned_conformal
@@ -23,6 +22,7 @@ from strokediff.segmentation.chosen import (
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Calibration, Measured
 from strokediff.segmentation.model import load_model
+from strokediff.util.kinds import JOINED, STROKE
 
 PLAIN = Calibration(quantile=1.0, level=0.9, n=20)
 BINNED = binned_conformal([Measured(1.0)] * 20, [2.0] * 20)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from plain_place import Plain
 from torch import Tensor
 
-from strokediff.core.kinds import STROKE
 from strokediff.ct.volume import CT
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.read_out import read_out
 from strokediff.segmentation.result import Segmentation
+from strokediff.util.kinds import STROKE
 
 
 @pytest.fixture(scope="module")

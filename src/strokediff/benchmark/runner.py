@@ -35,7 +35,6 @@ from strokediff.benchmark.starting import CLAIM
 from strokediff.benchmark.suites import Progress, Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import InputError, StrokediffError, UsageError
-from strokediff.evaluation.kinds import JOINED
 from strokediff.evaluation.unit import Unit
 from strokediff.inference.compute import Compute, resolve_device
 from strokediff.prediction.folder import predict_cohort, read_record
@@ -44,6 +43,7 @@ from strokediff.prediction.labels import several
 from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
 from strokediff.util.jsonfile import read_json
+from strokediff.util.kinds import LESION
 from strokediff.util.machine import machine_name
 from strokediff.version import __version__
 
@@ -156,12 +156,12 @@ class Benchmark:
         except (UsageError, OSError) as error:
             self.tell(f"{note}: not written ({error})")
 
-    def score_file(self, row: str, seed: int, kind: str = JOINED) -> Path:
+    def score_file(self, row: str, seed: int, kind: str = LESION) -> Path:
         """Where a row's scores lie, those of a kind of lesion below those of all joined."""
-        part = "" if kind == JOINED else kind
+        part = "" if kind == LESION else kind
         return self.scored / "scores" / row / part / f"seed-{seed}.json"
 
-    def scores(self, kind: str = JOINED) -> dict[str, list[RowScore]]:
+    def scores(self, kind: str = LESION) -> dict[str, list[RowScore]]:
         """What is done so far: every row with all its seeds, in the order of the arms."""
         found: dict[str, list[RowScore]] = {}
         for arm in self.known:
@@ -178,7 +178,7 @@ class Benchmark:
 
     def _arm(self, arm: Arm, seed: int, cohort: Cohort) -> None:
         rows = rows_of(arm)
-        kinds = [JOINED, *(cohort.kinds if several(cohort.kinds) else ())]
+        kinds = [LESION, *(cohort.kinds if several(cohort.kinds) else ())]
         if all(self.score_file(row, seed, kind).is_file() for row in rows for kind in kinds):
             return
         folder = self.place / "runs" / arm.name / f"seed-{seed}"
@@ -200,7 +200,7 @@ class Benchmark:
             took = read_record(out / method)["patients"]
             found = score_patients(out / method, out / "truth", patient_of, took, unit)
             for kind, patients in found.items():
-                apart = cohort.kinds if kind == JOINED and several(cohort.kinds) else ()
+                apart = cohort.kinds if kind == LESION and several(cohort.kinds) else ()
                 scored = RowScore(row, seed, training, patients, apart)
                 scored.write(self.score_file(row, seed, kind))
                 dice = sum(p.metrics.dice for p in patients) / len(patients)

@@ -21,12 +21,13 @@ from strokediff.ct.nifti.masks import check_same_grid
 from strokediff.errors import InputError
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
-from strokediff.evaluation.kinds import JOINED, KindConfusion, Table
+from strokediff.evaluation.kinds import KindConfusion, Table
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
 from strokediff.prediction.labels import KindsReader, several
 from strokediff.util.files import write_text
 from strokediff.util.jsonfile import read_json
+from strokediff.util.kinds import LESION
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def score_patients(
 ) -> dict[str, list[PatientScore]]:
     """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost.
 
-    By kind of lesion where several are told apart, and of all joined as `JOINED`.
+    By kind of lesion where several are told apart, and of all joined as `LESION`.
     """
     reader = KindsReader.of(truth, [folder / "masks" / f"{name}.nii.gz" for name in patient_of])
     found: dict[str, list[PatientScore]] = {}
@@ -229,8 +230,8 @@ class _Scan:
         any_pred, any_true = (np.asarray(masks.any(axis=0)) for masks in (self.pred, self.true))
         joined = score(any_pred, any_true, self.prob.max(axis=0))
         if not several(self.kinds):
-            return {JOINED: joined}
+            return {LESION: joined}
         as_kinds = KindConfusion.of(self.kinds, self.pred, self.true)
         joined = replace(joined, voxels_as=as_kinds.voxels, lesions_as=as_kinds.lesions)
         each = zip(self.kinds, self.pred, self.true, self.prob, strict=True)
-        return {JOINED: joined, **{kind: score(*arrays) for kind, *arrays in each}}
+        return {LESION: joined, **{kind: score(*arrays) for kind, *arrays in each}}

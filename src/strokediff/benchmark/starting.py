@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from strokediff.benchmark.budgets import Budget
-from strokediff.core.kinds import JOINED
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import (
     CheckpointConfig,
@@ -23,6 +22,7 @@ from strokediff.training.checkpoint import (
     read_split,
 )
 from strokediff.training.weights import load_weights
+from strokediff.util.kinds import JOINED
 from strokediff.weights import model_path
 
 CLAIM = "benchmark.json"

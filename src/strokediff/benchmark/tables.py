@@ -9,8 +9,8 @@ from typing import Any
 
 from strokediff.benchmark.results import LOWER_IS_BETTER, TESTED, TableRow, reference
 from strokediff.evaluation.bootstrap import Interval
-from strokediff.evaluation.kinds import JOINED
 from strokediff.evaluation.unit import Unit
+from strokediff.util.kinds import LESION
 from strokediff.util.plaintext import csv_cell
 
 OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
@@ -91,7 +91,7 @@ def to_csv(rows: Sequence[TableRow], kinds: Kinds | None = None) -> str:
 
     With `kinds` a line of all joined and one of each, told apart by the column `kind`.
     """
-    every = {JOINED: rows, **(kinds or {})}
+    every = {LESION: rows, **(kinds or {})}
     text = io.StringIO()
     names = [*OVERLAP, *SHAPE, *MORE, *(RIGHT if kinds else ())]
     column = (rows[0].unit if rows else Unit.MM).column

@@ -13,26 +13,27 @@ nnU-Net looks for splits_final.json in its preprocessed folder: copy it there be
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from strokediff.cohort.importing.classes import label_map, sets_of
 from strokediff.cohort.importing.volumes import copy_gzipped
 from strokediff.cohort.labelled import LabelledScan, find_scans
-from strokediff.cohort.masks import MaskReader
+from strokediff.cohort.masks import MaskReader, label_map, labels_of_map
 from strokediff.cohort.sources import Sources
-from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import JOINED
+from strokediff.cohort.store import Cohort, as_bits
 from strokediff.ct.checks.hounsfield import NOT_HU
 from strokediff.ct.nifti.file import open_nifti
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.ct.nifti.masks import check_same_grid
 from strokediff.errors import InputError, UsageError
 from strokediff.util.files import atomic_directory, write_json
+from strokediff.util.kinds import JOINED
 
 _PARTS = {"train": "Tr", "val": "Tr", "test": "Ts"}
 DATASET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -117,25 +118,19 @@ def _write_label(scan: LabelledScan, reader: MaskReader, path: Path) -> None:
     stored, masks = reader.read(scan.label)
     image: Any = nib.load(scan.image)
     check_same_grid(stored, open_nifti(scan.image))
-    bits = np.zeros(stored.shape, np.uint8)
-    for k, mask in enumerate(masks):
-        bits |= mask.astype(np.uint8) << k
     header = image.header.copy()
     header.set_data_dtype(np.uint8)
-    nib.save(type(image)(label_map(bits, len(masks)), image.affine, header), path)
+    labels = label_map(as_bits(np.stack(masks)), len(masks))
+    nib.save(type(image)(labels, image.affine, header), path)
 
 
 def _declared(sources: Sources, cohort: Cohort) -> dict[str, int | list[int]]:
     """The values of every kind in the masks that are written."""
-    overlap = any(
-        len(values) > len(set(values))
-        for folder in sources.records
-        for values in [[v for own in sources.labels(folder).values() for v in own]]
-    )
-    if len(cohort.kinds) == 1 or not overlap:
-        return {kind: k + 1 for k, kind in enumerate(cohort.kinds)}
-    sets = list(enumerate(sets_of(len(cohort.kinds))))
-    return {kind: [v for v, bits in sets if bits >> k & 1] for k, kind in enumerate(cohort.kinds)}
+    declared = [chain.from_iterable(sources.labels(f).values()) for f in sources.records]
+    overlap = any(max(Counter(values).values(), default=0) > 1 for values in declared)
+    if overlap and len(cohort.kinds) > 1:
+        return {**labels_of_map(cohort.kinds)}
+    return {kind: k + 1 for k, kind in enumerate(cohort.kinds)}
 
 
 def _write_records(folder: Path, sources: Sources, cohort: Cohort, name: str) -> None:

@@ -2,21 +2,24 @@
 
 A folder of scans says so in cohort.json, "labels": {"infarct": 1, "haemorrhage": [2, 3]}; kinds may
 share a value. Where none are declared a mask is binary, and shows lesions of any kind.
+
+A map of labels that we write holds k + 1 where there is lesion of kind k alone; every set of two or
+more kinds has a value of its own after those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.core.kinds import JOINED, STROKE, checked_kinds
 from strokediff.ct.nifti.masks import StoredArray, check_same_grid, read_labels, read_mask
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
+from strokediff.util.kinds import JOINED, STROKE, checked_kinds
 
 Labels = Mapping[str, tuple[int, ...]]
 """What a folder declares: the values of each kind."""
@@ -65,6 +68,35 @@ class MaskReader:
         if self.kinds == JOINED:
             return sorted({value for values in self.labels.values() for value in values})
         return list(self.labels.get(kind, ()))
+
+
+def sets_of(count: int) -> list[int]:
+    """Sets of kinds as bits, by their value in a map of labels: none, each alone, then others.
+
+    >>> sets_of(2)
+    [0, 1, 2, 3]
+    """
+    alone = [1 << k for k in range(count)]
+    return [0, *alone, *(bits for bits in range(1, 1 << count) if bits not in alone)]
+
+
+def label_map(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Bit k for kind k as a map of labels, see `sets_of`.
+
+    >>> label_map(np.array([0, 1, 4, 3], np.uint8), 3).tolist()
+    [0, 1, 3, 4]
+    """
+    return np.asarray(np.argsort(sets_of(count)).astype(np.uint8)[bits])
+
+
+def labels_of_map(kinds: Sequence[str], met: Collection[int] | None = None) -> dict[str, list[int]]:
+    """The values of each kind in a map of labels, of the sets `met` if not of all.
+
+    >>> labels_of_map(["infarct", "haemorrhage"])
+    {'infarct': [1, 3], 'haemorrhage': [2, 3]}
+    """
+    sets = [(v, bits) for v, bits in enumerate(sets_of(len(kinds))) if met is None or bits in met]
+    return {kind: [v for v, bits in sets if bits >> k & 1] for k, kind in enumerate(kinds)}
 
 
 def chosen_kinds(declared: Iterable[Labels], wanted: Sequence[str] | None) -> tuple[str, ...]:

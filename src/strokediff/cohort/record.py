@@ -20,10 +20,10 @@ from pydantic import (
     model_validator,
 )
 
-from strokediff.core.kinds import JOINED, checked_kinds
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
+from strokediff.util.kinds import JOINED, checked_kinds
 from strokediff.util.plaintext import visible
 
 COHORT_FORMAT = 2

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from strokediff.cohort.arrays import DTYPES, check_array
 from strokediff.cohort.record import COHORT_FORMAT, is_own_name, read_cohort_record
 from strokediff.cohort.record import SPLITS as SPLITS
-from strokediff.core.kinds import JOINED
 from strokediff.ct.checks.sanity import MAX_VOXELS
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import InputError, UsageError
 from strokediff.util.extras import require
 from strokediff.util.files import recover
+from strokediff.util.kinds import JOINED
 
 RIM_MM = 4.0
 PREPARED = ("cohort.json", "patients.zarr")

@@ -25,9 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from strokediff.errors import UsageError
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case, grid_of
 from strokediff.evaluation.unit import Unit
-
-JOINED = "lesion"
-"""What tables call all kinds together."""
+from strokediff.util.kinds import LESION
 
 Table = tuple[tuple[int, ...], ...]
 
@@ -139,7 +137,7 @@ class KindMetrics:
 
     def parts(self) -> dict[str, CaseMetrics]:
         """All joined first, then each kind, by the names that tables give them."""
-        return {JOINED: self.joined, **self.kinds}
+        return {LESION: self.joined, **self.kinds}
 
 
 def confusion_of(cases: Iterable[KindMetrics]) -> KindConfusion:
@@ -171,7 +169,7 @@ def evaluate_kinds(
     >>> found.joined.dice, round(found.kinds["haemorrhage"].dice, 2), found.confusion.voxels
     (1.0, 0.67, ((36, 8), (0, 8)))
     """
-    if not kinds or JOINED in kinds:
+    if not kinds or LESION in kinds:
         raise UsageError(f"kinds: {tuple(kinds)}. Expected the name of each kind of lesion.")
     masks_pred, masks_true = _masks("pred", pred, kinds), _masks("true", true, kinds)
     maps = None if prob is None else np.asarray(prob)

@@ -10,14 +10,15 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from strokediff.evaluation.kinds import JOINED, KindConfusion, KindMetrics
+from strokediff.evaluation.kinds import KindConfusion, KindMetrics
 from strokediff.evaluation.metrics import METRICS, CaseMetrics
 from strokediff.evaluation.summary import Summary, unit_of
+from strokediff.util.kinds import LESION
 from strokediff.util.plaintext import csv_cell
 
 COLUMNS = ("case", *METRICS)
 KINDS_POLICY = (
-    f"Figures at the top level and lines of kind '{JOINED}' are of lesions of any kind. confusion: "
+    f"Figures at the top level and lines of kind '{LESION}' are of lesions of any kind. confusion: "
     "of what was found and touches a true lesion, how much is truly of which kind (a row a found "
     "kind, a column a true one); a lesion is of the kind in which most of it lies."
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from strokediff.core.kinds import JOINED, Kinds
+from strokediff.util.kinds import JOINED, Kinds
 
 HEADS = 4
 """Of every attention."""

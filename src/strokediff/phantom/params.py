@@ -7,9 +7,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from strokediff.core.kinds import HAEMORRHAGE, INFARCT
 from strokediff.errors import UsageError
 from strokediff.phantom.variation import Variation
+from strokediff.util.kinds import HAEMORRHAGE, INFARCT
 
 LesionKind = Literal["infarct", "hemorrhage"]
 KIND_OF: dict[str, str] = {"infarct": INFARCT, "hemorrhage": HAEMORRHAGE}

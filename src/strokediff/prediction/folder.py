@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from strokediff.cohort.masks import label_map, labels_of_map
 from strokediff.cohort.store import Cohort
 from strokediff.ct.nifti.images import save_like
 from strokediff.errors import InputError, UsageError
 from strokediff.prediction.head import Head, Heads, on_networks_grid
-from strokediff.prediction.labels import as_labels, labels_with_overlaps, several
+from strokediff.prediction.labels import several
 from strokediff.prediction.prediction import Prediction, Predictor
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
@@ -52,7 +53,7 @@ def predict_cohort(
     """
     known = "known" if cohort.spacing_known else "unknown"
     described = {"description": cohort.origin.get("description", ""), "spacing": known}
-    described |= {"labels": labels_with_overlaps(cohort.kinds)} if several(cohort.kinds) else {}
+    described |= {"labels": labels_of_map(cohort.kinds)} if several(cohort.kinds) else {}
     whose = cohort.fingerprint
     grids = "network" if heads is on_networks_grid else "own"
     records = {
@@ -66,7 +67,7 @@ def predict_cohort(
     for name in names:
         if not all(name in record for record in records.values()):
             head = heads(cohort, name)
-            _save(head, as_labels(head.truth, len(cohort.kinds)), out / "truth", "uint8")
+            _save(head, label_map(head.truth, len(cohort.kinds)), out / "truth", "uint8")
             for method, found in predictor(head).items():
                 folder = out / method
                 _save(head, found.labels, folder / "masks", "uint8")

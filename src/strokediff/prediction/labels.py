@@ -1,7 +1,6 @@
 """Kinds of lesion as values of masks: what is written, and how what is declared is read back.
 
-A map of labels holds k + 1 where there is lesion of kind k alone. A truth may have several kinds in
-a voxel: every set of two or more kinds has a value of its own after those.
+`cohort.masks` has the values of a map of labels.
 """
 
 from __future__ import annotations
@@ -16,38 +15,15 @@ from numpy.typing import NDArray
 
 from strokediff.cohort.masks import Labels, MaskReader, chosen_kinds, read_labels_of
 from strokediff.cohort.sources import labels_beside
-from strokediff.core.kinds import JOINED
 from strokediff.ct.discovery.own_results import own_result
 from strokediff.ct.nifti.masks import StoredArray, read_probabilities
 from strokediff.errors import UsageError
+from strokediff.util.kinds import JOINED
 
 
 def several(kinds: Sequence[str]) -> bool:
     """Whether kinds are told apart."""
     return len(kinds) > 1
-
-
-def _sets(count: int) -> list[int]:
-    """The sets of kinds as bits, by the value that each has in a map of labels; 0 is none."""
-    alone = [1 << k for k in range(count)]
-    return [0, *alone, *(bits for bits in range(1, 1 << count) if bits not in alone)]
-
-
-def as_labels(y: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """A prepared label, where bit k is kind k, as a map of labels; of one kind as it is."""
-    value_of = np.zeros(1 << count, np.uint8)
-    value_of[_sets(count)] = np.arange(1 << count, dtype=np.uint8)
-    return value_of[y]
-
-
-def labels_with_overlaps(kinds: Sequence[str]) -> dict[str, list[int]]:
-    """The values of each kind in what `as_labels` gives.
-
-    >>> labels_with_overlaps(["infarct", "haemorrhage"])
-    {'infarct': [1, 3], 'haemorrhage': [2, 3]}
-    """
-    sets = list(enumerate(_sets(len(kinds))))
-    return {kind: [v for v, bits in sets if bits >> k & 1] for k, kind in enumerate(kinds)}
 
 
 def parsed_labels(text: str) -> Labels:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
-from strokediff.core.kinds import JOINED
 from strokediff.core.seeds import derive_seed
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
@@ -25,6 +24,7 @@ from strokediff.prediction.prediction import Prediction, predicted
 from strokediff.segmentation.decision import Decision
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.weights import load_weights
+from strokediff.util.kinds import JOINED
 
 CPU_BATCH = 8
 GPU_BATCH = 64

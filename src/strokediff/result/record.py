@@ -10,11 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from strokediff.core.kinds import JOINED
+from strokediff.util.kinds import LESION
 from strokediff.version import __version__
-
-(ANY_KIND,) = JOINED
-"""What all kinds of lesion are called where they are joined."""
 
 
 class _Frozen(BaseModel):
@@ -33,7 +30,7 @@ class Lesion(_Frozen):
 
     volume_ml: float = Field(ge=0, description="Volume, mL.")
     centroid_mm: tuple[float, float, float] = Field(description="Centroid, RAS+ mm.")
-    kind: str = Field(ANY_KIND, description="One of `kinds`.")
+    kind: str = Field(LESION, description="One of `kinds`.")
 
 
 class KindFigures(_Frozen):

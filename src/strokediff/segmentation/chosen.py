@@ -18,11 +18,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
 
 from strokediff.errors import InputError
-from strokediff.result.record import ANY_KIND
 from strokediff.segmentation.binned import BinnedCalibration
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Calibration
 from strokediff.segmentation.trust.population import Population
+from strokediff.util.kinds import LESION
 
 T = TypeVar("T")
 
@@ -62,10 +62,10 @@ def read_calibrations(
 
     Of one kind both are the same; of several some may have none. `InputError` for what is none.
     """
-    found = _read(path, metrics, CALIBRATION, kinds, (*kinds, ANY_KIND), _INTERVAL)
+    found = _read(path, metrics, CALIBRATION, kinds, (*kinds, LESION), _INTERVAL)
     if len(kinds) > 1:
         return found
-    return {key: {ANY_KIND: own[kinds[0]], **own} for key, own in found.items()}
+    return {key: {LESION: own[kinds[0]], **own} for key, own in found.items()}
 
 
 def read_population(path: Path, metrics: Mapping[str, Any]) -> Population | None:
@@ -83,7 +83,7 @@ def read_statements(path: Path, metrics: Mapping[str, Any]) -> dict[str, str]:
 def as_kept(found: Mapping[str, Any], kinds: Sequence[str]) -> Any:
     """What metrics.json keeps of an entry, of models by kind and by "lesion"."""
     plain = {kind: one.model_dump() for kind, one in found.items()}
-    return plain if len(kinds) > 1 else plain.get(kinds[0], plain.get(ANY_KIND))
+    return plain if len(kinds) > 1 else plain.get(kinds[0], plain.get(LESION))
 
 
 def _read(

@@ -14,7 +14,6 @@ from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
 from strokediff.result.record import (
-    ANY_KIND,
     Figures,
     InputRecord,
     KindFigures,
@@ -26,6 +25,7 @@ from strokediff.segmentation.intervals import Measured, spread_ml
 from strokediff.segmentation.model import Model
 from strokediff.segmentation.place import Place
 from strokediff.segmentation.read_out import ReadOut
+from strokediff.util.kinds import LESION
 from strokediff.util.plaintext import escaped
 
 CUT_OFF_WARNING = 0.01
@@ -51,7 +51,7 @@ def measure(
 
     `decisions` are by kind of lesion, in order; `spreads` by kind and, for all joined, "lesion".
     """
-    mm3, every = ct.mask_volume_mm3(found.mask), spreads[ANY_KIND]
+    mm3, every = ct.mask_volume_mm3(found.mask), spreads[LESION]
     file_ml = mask_file_ml(ct, found.mask)
     lesions = tuple(
         Lesion(**described, kind=kind)
@@ -173,7 +173,7 @@ def _interval(
     tally = estimate.tally
     variance = (
         tally.joined_area_variance
-        if kind == ANY_KIND
+        if kind == LESION
         else tally.area_variance[:, model.kinds.index(kind)]
     )
     low, high = spread_ml(measured.volume_ml, float((variance * pixel_ml.double() ** 2).sum()))

@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import nn
 
-from strokediff.core.kinds import JOINED
 from strokediff.core.process import SynchronousProcess
 from strokediff.ct.grid import GridConfig
 from strokediff.ct.surroundings import ALONE, Surroundings
@@ -33,6 +32,7 @@ from strokediff.training.build import build_network, build_task, outline_network
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 from strokediff.training.weights import check_weights, load_weights
+from strokediff.util.kinds import JOINED
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
 from strokediff.inference.executor import seconds_a_row
 from strokediff.inference.tally import NoStore, Store
-from strokediff.result.record import ANY_KIND, Provenance, Record
+from strokediff.result.record import Provenance, Record
 from strokediff.segmentation.intervals import Measured
 from strokediff.segmentation.measure import Spread, cut_off, measure, spread_of
 from strokediff.segmentation.model import Model
@@ -31,6 +31,7 @@ from strokediff.segmentation.trust.checks import Case
 from strokediff.segmentation.trust.examined import Examined
 from strokediff.segmentation.trust.judge import trust_of
 from strokediff.segmentation.uncertainty import UNSURE, doubts, entropy, probability
+from strokediff.util.kinds import LESION
 from strokediff.version import __version__
 
 LONG = 20_000
@@ -149,9 +150,9 @@ def _read(
     spread = partial(
         _spread, place=place, brain=brain, model=model, estimation=estimation, estimate=estimate
     )
-    spreads = {ANY_KIND: spread(ANY_KIND, found.mask, unsure)}
+    spreads = {LESION: spread(LESION, found.mask, unsure)}
     if len(model.kinds) == 1:
-        spreads[model.kinds[0]] = spreads[ANY_KIND]
+        spreads[model.kinds[0]] = spreads[LESION]
     else:
         for k, (kind, own) in enumerate(zip(model.kinds, found.kinds, strict=True)):
             spreads[kind] = spread(kind, own.mask, place.on_grid(entropy(p[:, k : k + 1])))

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from strokediff.core.kinds import JOINED
 from strokediff.errors import InputError, UsageError
 from strokediff.training.checkpoint import CheckpointConfig, read_checkpoint, read_config
 from strokediff.training.config import TrainingPreset
 from strokediff.training.weights import load_weights
+from strokediff.util.kinds import JOINED
 from strokediff.weights import model_path
 
 STARTED_FROM = "; started from "

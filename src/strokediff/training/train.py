@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from strokediff.cohort.store import Cohort
-from strokediff.core.kinds import JOINED
 from strokediff.errors import UsageError
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig, training_preset
@@ -15,6 +14,7 @@ from strokediff.training.resume import checkpoints, noise_of_run
 from strokediff.training.start import StartModel
 from strokediff.training.trouble import explained
 from strokediff.util.files import refuse_others
+from strokediff.util.kinds import JOINED
 from strokediff.util.locks import sole
 
 DEFAULT_PRESET = "tiny"

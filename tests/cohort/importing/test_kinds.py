@@ -15,8 +15,8 @@ from strokediff.cohort.importing.kinds import kind_named
 from strokediff.cohort.importing.registry import open_layout
 from strokediff.cohort.importing.survey import survey
 from strokediff.cohort.masks import MaskReader, read_labels_of
-from strokediff.core.kinds import checked_kinds
 from strokediff.errors import InputError, UsageError
+from strokediff.util.kinds import checked_kinds
 
 CPAISD = {"core": ("core",), "penumbra": ("penumbra",)}
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from strokediff.core.kinds import STROKE
 from strokediff.errors import InputError
 from strokediff.segmentation.calibrate.answers import Answer, OfKind, OfMethod, Sheet
 from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS
 from strokediff.segmentation.calibrate.tune import tune
 from strokediff.segmentation.intervals import Measured
+from strokediff.util.kinds import STROKE
 
 SHAPE = (len(THRESHOLDS), len(LEAST_ML))
 KEY = "fast/avg"

@@ -31,7 +31,7 @@ from strokediff.cohort.importing.pictures import (
     read_values,
     unread_in,
 )
-from strokediff.core.kinds import INFARCT
+from strokediff.util.kinds import INFARCT
 from strokediff.util.names import safe_name
 
 _TITLE = "AISD, acute ischaemic stroke"

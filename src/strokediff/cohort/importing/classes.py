@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.importing.base import Layout
-from strokediff.cohort.importing.kinds import LESION, kind_named, plain_name
-from strokediff.core.kinds import STROKE, checked_kinds
+from strokediff.cohort.importing.kinds import kind_named, plain_name
+from strokediff.cohort.masks import label_map, labels_of_map, sets_of
+from strokediff.cohort.store import as_bits
 from strokediff.errors import UsageError
+from strokediff.util.kinds import LESION, STROKE, checked_kinds
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,8 @@ class LesionClasses:
         """The map of labels, 0 where no chosen class is."""
         if self.values is None:
             return (classes > 0).astype(np.uint8)
-        bits = np.zeros(classes.shape, np.uint8)
-        for k, kind in enumerate(self.kinds):
-            bits |= np.isin(classes, kind.values or ()).astype(np.uint8) << k
-        return label_map(bits, len(self.kinds))
+        masks = [np.isin(classes, kind.values or ()) for kind in self.kinds]
+        return label_map(as_bits(np.stack(masks)), len(self.kinds))
 
     def has(self, k: int, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where kind k is in a map of labels."""
@@ -98,13 +98,8 @@ class LesionClasses:
         """What cohort.json declares: a map's values of every kind; nothing of lesions of any."""
         if [kind.name for kind in self.kinds] == [LESION]:
             return {}
-        met = self._sets()
-        values = [(v, bits) for v, bits in enumerate(sets_of(len(self.kinds))) if bits in met]
-        declared: dict[str, int | list[int]] = {}
-        for k, kind in enumerate(self.kinds):
-            own = [v for v, bits in values if bits >> k & 1]
-            declared[kind.name] = own[0] if len(own) == 1 else own
-        return declared
+        values = labels_of_map([kind.name for kind in self.kinds], self._sets())
+        return {kind: own[0] if len(own) == 1 else own for kind, own in values.items()}
 
     def _sets(self) -> set[int]:
         """The sets of kinds that a value may stand for, as bits."""
@@ -112,25 +107,6 @@ class LesionClasses:
             sum(1 << k for k, kind in enumerate(self.kinds) if value in (kind.values or ()))
             for value in self.values or ()
         }
-
-
-def sets_of(count: int) -> list[int]:
-    """Sets of kinds as bits, by their value in a map of labels: none, each alone, then others.
-
-    >>> sets_of(2)
-    [0, 1, 2, 3]
-    """
-    alone = [1 << k for k in range(count)]
-    return [0, *alone, *(bits for bits in range(1, 1 << count) if bits not in alone)]
-
-
-def label_map(bits: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Bit k for kind k as a map of labels, see `sets_of`.
-
-    >>> label_map(np.array([0, 1, 4, 3], np.uint8), 3).tolist()
-    [0, 1, 3, 4]
-    """
-    return np.asarray(np.argsort(sets_of(count)).astype(np.uint8)[bits])
 
 
 def parsed_kinds(text: str) -> dict[str, tuple[str, ...]]:

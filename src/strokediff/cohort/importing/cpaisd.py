@@ -41,12 +41,12 @@ from strokediff.cohort.importing.pictures import (
     upright,
 )
 from strokediff.cohort.record import SPLITS
-from strokediff.core.kinds import INFARCT
 from strokediff.ct.arrays import FLOOR_HU
 from strokediff.ct.checks.hounsfield import as_hounsfield
 from strokediff.ct.checks.sanity import MAX_PIXELS
 from strokediff.ct.volume import CT, Source
 from strokediff.errors import InputError
+from strokediff.util.kinds import INFARCT
 from strokediff.util.names import safe_name
 
 _TITLE = "CPAISD, core and penumbra of acute ischaemic stroke"

@@ -19,7 +19,7 @@ from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
 from strokediff.cohort.importing.names import by_stem, composed_stem, entries
 from strokediff.cohort.importing.pictures import SinglePictures, read_colour
 from strokediff.cohort.importing.volumes import VolumeLayout
-from strokediff.core.kinds import HAEMORRHAGE
+from strokediff.util.kinds import HAEMORRHAGE
 from strokediff.util.names import NIFTI, safe_name
 
 _ORANGE, _WHITE = 0xD25000, 0xFFFFFF

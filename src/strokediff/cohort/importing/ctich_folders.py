@@ -27,7 +27,7 @@ from strokediff.cohort.importing.base import ListedScan, Listing, MaskedImage
 from strokediff.cohort.importing.ctich import CtIch
 from strokediff.cohort.importing.names import by_number, composed, entries, inside, strangers
 from strokediff.cohort.importing.pictures import SLICE_MM, SUFFIXES, PictureLayout, read_grey
-from strokediff.core.kinds import HAEMORRHAGE
+from strokediff.util.kinds import HAEMORRHAGE
 from strokediff.util.names import safe_name
 
 ROOT = "Patients_CT"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from strokediff.core.kinds import HAEMORRHAGE, INFARCT, JOINED
+from strokediff.util.kinds import HAEMORRHAGE, INFARCT, LESION
 
 OEDEMA = "oedema"
-(LESION,) = JOINED
 _WORDS = {
     INFARCT: "infarct infarcts infarction infarctions ischaemia ischemia ischaemic ischemic core "
     "penumbra ais",

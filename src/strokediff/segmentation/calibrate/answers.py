@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from strokediff.core.kinds import Kinds
 from strokediff.errors import InputError
 from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS, Scores
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
+from strokediff.util.kinds import Kinds
 
 FORMAT = "strokediff answers 1"
 WHAT = "a sheet of answers, as 'strokediff calibrate --answers' writes it"

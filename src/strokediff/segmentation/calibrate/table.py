@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from strokediff.errors import InputError
-from strokediff.result.record import ANY_KIND
 from strokediff.segmentation.binned import BinnedCalibration, binned_conformal
 from strokediff.segmentation.intervals import Measured
+from strokediff.util.kinds import LESION
 
 COLUMNS = ("volume_pred_ml", "doubt_ml", "volume_true_ml")
 """Found volume, entropy over the brain (doubt_ml of result.json, bit mL) and true volume."""
@@ -54,9 +54,9 @@ def read_volumes(
     seen = set()
     for number, row in enumerate(_rows(Path(table)), start=2):
         place = f"{table}: line {number}"
-        kind, patient = row.get("kind") or ANY_KIND, row.get("patient") or str(number)
-        if kinds is not None and kind not in (*kinds, ANY_KIND):
-            told = ", ".join(dict.fromkeys((*kinds, ANY_KIND)))
+        kind, patient = row.get("kind") or LESION, row.get("patient") or str(number)
+        if kinds is not None and kind not in (*kinds, LESION):
+            told = ", ".join(dict.fromkeys((*kinds, LESION)))
             raise InputError(f"{place}: kind {kind[:50]!r}, expected one of: {told}.")
         if (patient, kind) in seen:
             raise InputError(

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strokediff.errors import InputError
-from strokediff.result.record import ANY_KIND
 from strokediff.segmentation.binned import BinnedCalibration, binned_conformal
 from strokediff.segmentation.calibrate.answers import Answer, Sheet
 from strokediff.segmentation.calibrate.decisions import (
@@ -23,6 +22,7 @@ from strokediff.segmentation.calibrate.decisions import (
 )
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Measured
+from strokediff.util.kinds import LESION
 
 FOLDS = 5
 LEVEL = 0.9
@@ -77,7 +77,7 @@ def _tuned(sheet: Sheet, key: str, population: str, level: float) -> TunedMethod
     people, every = sheet.patients, sheet.answers
     count = min(FOLDS, len(people))
     folds = [[a for own in people[k::count] for a in own] for k in range(count)]
-    found: dict[str, list[Measured]] = {kind: [] for kind in (*sheet.kinds, ANY_KIND)}
+    found: dict[str, list[Measured]] = {kind: [] for kind in (*sheet.kinds, LESION)}
     true_ml: dict[str, list[float]] = {kind: [] for kind in found}
     for k, fold in enumerate(folds):
         others = [a for j, other in enumerate(folds) if j != k for a in other]
@@ -107,7 +107,7 @@ def _measured(
         volume_ml = own.volume_ml[i][j]
         out[kind] = Measured(volume_ml, own.doubt_ml), own.true_ml
         total += volume_ml
-    return {ANY_KIND: (Measured(total, method.doubt_ml), method.true_ml), **out}
+    return {LESION: (Measured(total, method.doubt_ml), method.true_ml), **out}
 
 
 def _choose(answers: Sequence[Answer], key: str, kind: str) -> Scored:

@@ -13,7 +13,9 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 INFARCT, HAEMORRHAGE = "infarct", "haemorrhage"
-JOINED = ("lesion",)
+LESION = "lesion"
+"""What all kinds of lesion are called where they are joined."""
+JOINED = (LESION,)
 """One channel for lesions of any kind."""
 STROKE = (INFARCT, HAEMORRHAGE)
 MOST_KINDS = 8
