@@ -75,6 +75,8 @@ def main(
 ) -> None:
     """Train one fold."""
     opened = open_cohort(cohort)
+    if fold not in (EVERYBODY, *map(str, range(of))):
+        raise UsageError(f"--fold {fold}: expected 0 to {of - 1}, or {EVERYBODY}.")
     tested = [] if fold == EVERYBODY else folds(opened, real, of)[int(fold)]
     own = replace(opened, split=split(opened, real, tested, leave_out.split(",")))
     given = StartModel.of(start) if start else None

@@ -121,7 +121,7 @@ def test_a_model_that_has_seen_the_patients_to_test_is_refused(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"was trained on 1 of the 2 scans to test \(p2\)"):
         arm.run(tmp_path / "a", cohort(tmp_path, test=["p2", "p3"]), SMALL, seed=0, device="cpu")
     arm.run(tmp_path / "b", cohort(tmp_path, test=["p3"]), SMALL, seed=0, device="cpu")
-    starts, phantoms = Starts((str(tmp_path / "bench"),)), SUITES["phantom-stroke"]
+    starts, phantoms = Starts((str(tmp_path / "bench"),)), SUITES["phantom-kinds"]
     (arm,) = pretrained_arms(["unet"], starts, phantoms, SMALL)  # their names are always the same
     arm.run(tmp_path / "c", cohort(tmp_path, test=["p2"]), SMALL, seed=0, device="cpu")
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from strokediff.benchmark.budgets import Budget
 from strokediff.errors import InputError, UsageError
@@ -21,6 +20,7 @@ from strokediff.training.checkpoint import (
     read_config,
     read_split,
 )
+from strokediff.training.start import for_each_kind
 from strokediff.training.weights import load_weights
 from strokediff.util.kinds import JOINED
 from strokediff.weights import model_path
@@ -70,20 +70,11 @@ class Start:
         """
         weights = dict(read_checkpoint(self.path).weights)
         if self.config.training.network.kinds == JOINED:
-            wanted = module.state_dict()
-            weights = {k: _for_each_kind(w, wanted.get(k, w)) for k, w in weights.items()}
+            weights = for_each_kind(weights, module)
         try:
             load_weights(module, weights, "its weights do not fit the network of this budget")
         except InputError as error:
             raise UsageError(f"--from {self.path}: {error}") from None
-
-
-def _for_each_kind(weight: Tensor, wanted: Tensor) -> Tensor:
-    """A last layer of one kind, once for each kind that is wanted; others as they are."""
-    own, asked = weight.shape, wanted.shape
-    if own == asked or own[1:] != asked[1:] or not own or asked[0] % own[0]:
-        return weight
-    return torch.cat([weight] * (asked[0] // own[0]))
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ PHANTOMS = "phantoms"
 _ALL: tuple[Suite, ...] = (
     PhantomSuite("phantom-infarct", ("infarct",), train=273, test=80, seed=21_000),
     PhantomSuite("phantom-hemorrhage", ("hemorrhage",), train=241, test=90, seed=22_000),
-    PhantomSuite("phantom-stroke", ("infarct", "hemorrhage"), train=240, test=80, seed=23_000),
+    PhantomSuite("phantom-kinds", ("infarct", "hemorrhage"), train=240, test=80, seed=23_000),
     GivenSuite("phe-sich", "95 real patients, oedema of a haemorrhage: --data (by patient)"),
     GivenSuite(
         "ct-ich",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,6 +77,7 @@ def phantom(
     Finished cases are kept, so an interrupted run goes on where it stopped.
     """
     import os
+    from functools import partial
 
     from rich.console import Console
     from rich.progress import Progress
@@ -89,9 +90,12 @@ def phantom(
     from strokediff.phantom.template import WheelSource
 
     console = Console(quiet=quiet)
-    at_once = jobs or os.cpu_count() or 1
-    wanted = lesion_kind(kind.value)
-    outlines = MaskShapes.from_folder(lesions) if lesions else None
+    shared: dict[str, Any] = {
+        "empty_fraction": empty_fraction,
+        "shapes": MaskShapes.from_folder(lesions) if lesions else None,
+        "jobs": jobs or os.cpu_count() or 1,
+    }
+    what, wanted = "phantoms", lesion_kind(kind.value)
     if backgrounds is not None:
         refuse(
             {
@@ -102,40 +106,23 @@ def phantom(
                 "--matrix": matrix != MATRIX,
             }
         )
-        heads = read_heads(backgrounds, console)
-        with Progress(console=console, disable=quiet) as progress:
-            task = progress.add_task(f"{kind.value} in real heads", total=number)
-            paths = write_backgrounds(
-                number,
-                wanted,
-                heads,
-                out,
-                seed,
-                empty_fraction=empty_fraction,
-                shapes=outlines,
-                jobs=at_once,
-                on_case=lambda _name, _made: progress.advance(task),
-            )
-        console.print(f"{len(paths)} heads in {out} (images, labels, brain, cohort.json)")
-        return
-    with Progress(console=console, disable=quiet) as progress:
-        task = progress.add_task(f"{kind.value} phantoms", total=number)
-        paths = write_cohort(
-            number,
-            wanted,
-            out,
-            seed,
+        what, heads = "heads", read_heads(backgrounds, console)
+        write = partial(write_backgrounds, number, wanted, heads, out, seed, **shared)
+    else:
+        write = partial(
+            write_cohort,
+            *(number, wanted, out, seed),
             matrix=matrix,
             slices=slices,
             thickness_mm=thickness,
-            empty_fraction=empty_fraction,
             randomise=randomise,
             atlases=label_atlases(labels) if labels else (WheelSource(),),
-            shapes=outlines,
-            jobs=at_once,
-            on_case=lambda _name, _made: progress.advance(task),
+            **shared,
         )
-    console.print(f"{len(paths)} phantoms in {out} (images, labels, brain, cohort.json)")
+    with Progress(console=console, disable=quiet) as progress:
+        task = progress.add_task(f"{what} with {kind.value}", total=number)
+        paths = write(on_case=lambda _name, _made: progress.advance(task))
+    console.print(f"{len(paths)} {what} in {out} (images, labels, brain, cohort.json)")
 
 
 def refuse(options: dict[str, object]) -> None:

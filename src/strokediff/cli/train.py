@@ -15,7 +15,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Cohort written by 'strokediff prepare'.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
     preset: Annotated[
-        str | None, typer.Option(help="tiny (CPU), small or paper.", show_default="tiny")
+        str | None, typer.Option(help="tiny or stroke (CPU), small or paper.", show_default="tiny")
     ] = None,
     start_from: Annotated[
         str | None,

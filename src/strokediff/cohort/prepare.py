@@ -32,7 +32,6 @@ from strokediff.cohort.store import (
 )
 from strokediff.ct.brain import Bridge, extract_brain
 from strokediff.ct.checks.head_size import implausible_size
-from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig, SliceGrid
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.volume import CT
@@ -220,8 +219,8 @@ class _Reading:
 
     @classmethod
     def of(cls, scan: LabelledScan, sources: Sources, kinds: tuple[str, ...]) -> _Reading:
-        fewest = 1 if sources.partial_heads(scan.folder) else MIN_SLICES
-        return cls(scan, MaskReader(kinds, sources.labels(scan.folder)), fewest)
+        masks = MaskReader(kinds, sources.labels(scan.folder))
+        return cls(scan, masks, sources.min_slices(scan.folder))
 
 
 def _tried(task: _Reading, grid: GridConfig) -> Prepared | InputError:

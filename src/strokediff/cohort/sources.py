@@ -14,6 +14,7 @@ from typing import Any
 from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.masks import Labels, read_labels_of
 from strokediff.cohort.store import SPLITS, split_patients
+from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.errors import InputError
 from strokediff.util.jsonfile import read_json
 from strokediff.util.plaintext import visible
@@ -101,6 +102,10 @@ class Sources:
     def partial_heads(self, folder: Path) -> bool:
         """Whether the scans of a folder may be a few slices only."""
         return folder in self.records and self.records[folder].partial_heads
+
+    def min_slices(self, folder: Path) -> int:
+        """The fewest slices that a scan of a folder may have."""
+        return 1 if self.partial_heads(folder) else MIN_SLICES
 
     def labels(self, folder: Path) -> Labels:
         """Which values of the masks in a folder are which kind of lesion; empty where none says."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from strokediff.errors import UsageError
 from strokediff.phantom.anatomy import AtlasSource
 from strokediff.phantom.lesions import LesionShapes
-from strokediff.phantom.make import THICKNESS_MM, Phantom, make_phantom
+from strokediff.phantom.make import THICKNESS_MM, make_phantom
 from strokediff.phantom.params import KIND_OF, LesionKind, lesion_kind
 from strokediff.phantom.template import WheelSource
 from strokediff.util.files import atomic_path, write_json
@@ -96,7 +96,7 @@ def write_cohort(
     described = settings.as_dict(atlases, shapes)
     cases = finished_cases(out, described)
     names = [f"{kind}_{index:04d}" for index in range(n)]
-    missing = [i for i, name in enumerate(names) if not (name in cases and _is_whole(out, name))]
+    missing = [i for i, name in enumerate(names) if not (name in cases and is_whole(out, name))]
     make = partial(_make_case, out=out, settings=settings, atlases=atlases, shapes=shapes)
     made = in_processes(make, missing, jobs)
     for index, name in enumerate(names):
@@ -108,7 +108,8 @@ def write_cohort(
     return [out / "images" / f"{name}.nii.gz" for name in names]
 
 
-def _is_whole(out: Path, name: str) -> bool:
+def is_whole(out: Path, name: str) -> bool:
+    """Whether all files of a case are there."""
     return all((out / folder / f"{name}.nii.gz").is_file() for folder in FOLDERS)
 
 
@@ -131,7 +132,8 @@ def _make_case(
         atlases=atlases,
         shapes=shapes,
     )
-    write_case(phantom, out, f"{settings.kind}_{index:04d}")
+    arrays = (phantom.hu, phantom.lesion.astype(np.uint8), phantom.brain.astype(np.uint8))
+    write_case(arrays, phantom.affine, out, f"{settings.kind}_{index:04d}", "strokediff phantom")
     return phantom.meta
 
 
@@ -160,19 +162,16 @@ def finished_cases(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, A
     return {case["name"]: case for case in found["cases"]}
 
 
-def write_case(phantom: Phantom, out: Path, name: str) -> None:
-    """Three NIfTI files; each appears under its name only when it is complete."""
-    arrays: tuple[NDArray[Any], ...] = (
-        phantom.hu,
-        phantom.lesion.astype(np.uint8),
-        phantom.brain.astype(np.uint8),
-    )
+def write_case(
+    arrays: Sequence[NDArray[Any]], affine: NDArray[np.float64], out: Path, name: str, about: str
+) -> None:
+    """A NIfTI file in each of `FOLDERS`; each appears under its name only when it is complete."""
     for folder, array in zip(FOLDERS, arrays, strict=True):
-        image = nib.Nifti1Image(array, phantom.affine)
-        image.set_qform(phantom.affine, code=0)
-        image.set_sform(phantom.affine, code=1)
+        image = nib.Nifti1Image(array, affine)
+        image.set_qform(affine, code=0)
+        image.set_sform(affine, code=1)
         image.header.set_xyzt_units("mm")
-        image.header["descrip"] = b"strokediff phantom " + folder.encode()
+        image.header["descrip"] = f"{about} {folder}".encode()
         with atomic_path(out / folder / f"{name}.nii.gz") as part:
             nib.save(image, part)
 

@@ -144,5 +144,4 @@ class OnOwnGrids:
                 "that the cohort was prepared from."
             )
         masks = MaskReader(cohort.kinds, self.sources.labels(scan.folder))
-        fewest = 1 if self.sources.partial_heads(scan.folder) else MIN_SLICES
-        return ScanHead(scan, masks, cohort.grid, fewest)
+        return ScanHead(scan, masks, cohort.grid, self.sources.min_slices(scan.folder))

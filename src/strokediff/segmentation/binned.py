@@ -11,7 +11,8 @@ bit mL) and one of the scales
 
 d_0 being the bin's median doubt; the first two alone where nothing may be found. The interval is
 v - q s to v + q s; where nothing was found its upper end is what may have been missed. The promise
-holds in each bin (Mondrian conformal prediction, Vovk et al. 2005). In another unit of volume the
+is one in each bin (Mondrian conformal prediction, Vovk et al. 2005); that bins and scale are chosen
+by the same patients costs a little of it, the less the more they are. In another unit of volume the
 interval is the same in that unit.
 """
 

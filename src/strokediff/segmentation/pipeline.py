@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,9 +146,11 @@ def _read(
     likely = p.argmax(dim=1, keepdim=True)
     p_any = p.gather(1, likely)
     unsure = place.on_grid(entropy(p_any))
-    spread = partial(
-        _spread, place=place, brain=brain, model=model, estimation=estimation, estimate=estimate
-    )
+
+    def spread(kind: str, mask: NDArray[np.bool_], unsure: NDArray[np.float32]) -> Spread:
+        measured = Measured(ct.mask_volume_mm3(mask) / 1000, ct.integral_ml(unsure))
+        return spread_of(kind, measured, brain.volume_ml, estimate, place, model, estimation)
+
     spreads = {LESION: spread(LESION, found.mask, unsure)}
     if len(model.kinds) == 1:
         spreads[model.kinds[0]] = spreads[LESION]
@@ -172,22 +173,6 @@ def _read(
     variance = place.on_grid(estimate.tally.variance.gather(1, likely) / 4)
     probabilities = np.stack([own.prob for own in found.kinds])
     return Segmentation(ct, found.labels, probabilities, unsure, variance, brain.mask, record)
-
-
-def _spread(
-    kind: str,
-    mask: NDArray[np.bool_],
-    unsure: NDArray[np.float32],
-    *,
-    place: Scan,
-    brain: BrainMask,
-    model: Model,
-    estimation: Estimation,
-    estimate: LabelEstimate,
-) -> Spread:
-    ct = place.ct
-    measured = Measured(ct.mask_volume_mm3(mask) / 1000, ct.integral_ml(unsure))
-    return spread_of(kind, measured, brain.volume_ml, estimate, place, model, estimation)
 
 
 def _provenance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,6 @@ STARTED_FROM = "; started from "
 
 SEES = "encoder.stem.weight"
 """The first convolution, (out, in, 3, 3): the slice itself, then what lies beside it."""
-
-
-LABELS = {"label_head.conv.weight", "label_head.conv.bias"}
-"""The last convolution of the label stream, (K patch^2, in, 3, 3): a block of rows a kind."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +76,27 @@ class StartModel:
         if SEES in weights and weights[SEES].ndim == 4 and wanted is not None:
             weights[SEES] = _widened(weights[SEES], wanted.shape[1])
         if self.config.training.network.kinds == JOINED:
-            weights |= _for_each_kind(weights, module)
+            weights = for_each_kind(weights, module)
         try:
             load_weights(module, weights, "its weights do not fit the network asked for")
         except InputError as error:
             raise UsageError(f"{self.path}: {error} Or leave its network as it is.") from None
 
 
-def _for_each_kind(weights: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """The label's last convolution of a model of one kind, once for each kind of the network."""
-    wanted, found = module.state_dict(), {}
-    for key in LABELS & weights.keys() & wanted.keys():
-        times = wanted[key].shape[0] // max(1, weights[key].shape[0])
-        found[key] = torch.cat([weights[key]] * max(1, times))
-    return found
+def for_each_kind(weights: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """Weights of a model of one kind of lesion for a network of several.
+
+    Its last layer, (rows, ...), is there once for each kind; all others are as they are.
+    """
+    wanted = module.state_dict()
+    return {name: _repeated(own, wanted.get(name, own)) for name, own in weights.items()}
+
+
+def _repeated(weight: Tensor, wanted: Tensor) -> Tensor:
+    own, asked = weight.shape, wanted.shape
+    if own == asked or own[1:] != asked[1:] or not own or asked[0] % own[0]:
+        return weight
+    return torch.cat([weight] * (asked[0] // own[0]))
 
 
 def _widened(weight: Tensor, channels: int) -> Tensor:

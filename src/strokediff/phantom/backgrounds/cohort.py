@@ -9,18 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
 
 from strokediff.errors import UsageError
 from strokediff.phantom.backgrounds.effects import LABELS
 from strokediff.phantom.backgrounds.make import put_lesions, studied
 from strokediff.phantom.backgrounds.source import Background, Backgrounds
-from strokediff.phantom.cohort import FOLDERS, finished_cases
+from strokediff.phantom.cohort import finished_cases, is_whole, write_case
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.params import LesionKind, lesion_kind
-from strokediff.util.files import atomic_path, write_json
+from strokediff.util.files import write_json
 from strokediff.util.processes import in_processes
 from strokediff.version import __version__
 
@@ -69,7 +67,7 @@ def write_backgrounds(
     }
     cases = finished_cases(out, settings)
     names = [f"{kind}_{index:04d}" for index in range(n)]
-    missing = [i for i, name in enumerate(names) if not (name in cases and _is_whole(out, name))]
+    missing = [i for i, name in enumerate(names) if not (name in cases and is_whole(out, name))]
     make = partial(
         _make, out=out, kind=kind, seed=seed, empty_fraction=empty_fraction, shapes=shapes
     )
@@ -116,27 +114,11 @@ def _make(
         real = put_lesions(
             ct, head, kind, (seed, index), empty_fraction=empty_fraction, shapes=shapes
         )
-        _write((real.hu, real.label, real.brain.astype(np.uint8)), real.affine, out, name)
+        arrays = (real.hu, real.label, real.brain.astype(np.uint8))
+        write_case(arrays, real.affine, out, name, "strokediff lesion put in")
         background = {"background": task.background.name, "patient": task.background.patient}
         made.append({"name": name, **background, **real.meta})
     return made
-
-
-def _is_whole(out: Path, name: str) -> bool:
-    return all((out / folder / f"{name}.nii.gz").is_file() for folder in FOLDERS)
-
-
-def _write(
-    arrays: Sequence[NDArray[Any]], affine: NDArray[np.float64], out: Path, name: str
-) -> None:
-    for folder, array in zip(FOLDERS, arrays, strict=True):
-        image = nib.Nifti1Image(array, affine)
-        image.set_qform(affine, code=0)
-        image.set_sform(affine, code=1)
-        image.header.set_xyzt_units("mm")
-        image.header["descrip"] = b"strokediff, synthetic lesion"
-        with atomic_path(out / folder / f"{name}.nii.gz") as part:
-            nib.save(image, part)
 
 
 def _write_index(

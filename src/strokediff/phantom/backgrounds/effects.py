@@ -8,9 +8,11 @@ from typing import ClassVar, Protocol
 from strokediff.phantom.backgrounds.head import Head
 from strokediff.phantom.fields import Field
 from strokediff.phantom.lesions import LesionShapes
+from strokediff.util.kinds import STROKE
 
-NONE, INFARCT, HAEMORRHAGE = 0, 1, 2
-LABELS = {"infarct": INFARCT, "haemorrhage": HAEMORRHAGE}
+NONE = 0
+LABELS = {kind: value for value, kind in enumerate(STROKE, start=1)}
+"""Values of what is to be marked."""
 
 
 @dataclass(frozen=True)

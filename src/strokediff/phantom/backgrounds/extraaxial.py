@@ -8,13 +8,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.phantom.backgrounds.effects import HAEMORRHAGE, Effect, Shape
+from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head
 from strokediff.phantom.backgrounds.parenchymal import blood_hu
 from strokediff.phantom.backgrounds.shapes import at_share, pick, pressed
 from strokediff.phantom.fields import Field, smooth_field, soft_step
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.params import draw_one, draw_seed, draw_volume
+from strokediff.util.kinds import HAEMORRHAGE
 
 UNDER_BONE_MM = 1.5
 """How far beyond the brain mask, into the gap under the bone, blood reaches."""
@@ -67,7 +68,7 @@ class Epidural:
     """A lens under the inner table; `bulge` is its thickness over its radius."""
 
     name: ClassVar[str] = "epidural"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     side: int
     volume_ml: float
     bulge: float
@@ -124,7 +125,7 @@ class Subdural:
     """
 
     name: ClassVar[str] = "subdural"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     place: str
     side: int
     thickness_mm: float

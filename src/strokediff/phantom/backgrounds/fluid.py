@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from strokediff.phantom.backgrounds.effects import HAEMORRHAGE, Effect, Shape
+from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head, carried
 from strokediff.phantom.backgrounds.parenchymal import blood_hu
 from strokediff.phantom.backgrounds.shapes import at_share
@@ -15,6 +15,7 @@ from strokediff.phantom.fields import Field, smooth_field, soft_step
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.params import draw_one, draw_seed
 from strokediff.phantom.template import wheel_atlas
+from strokediff.util.kinds import HAEMORRHAGE
 
 LEAST_VENTRICLE_ML = 2.0
 LEAST_ML, GROWTHS = 0.4, (1.0, 1.4, 2.0, 2.8)
@@ -45,7 +46,7 @@ class Ventricular:
     """
 
     name: ClassVar[str] = "intraventricular"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     left: float
     right: float
     third: bool
@@ -116,7 +117,7 @@ class Subarachnoid:
     """Fluid of sulci, fissures or cisterns that is `raise_hu` denser, in one place or some."""
 
     name: ClassVar[str] = "subarachnoid"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     places: tuple[str, ...]
     side: int
     extent: float

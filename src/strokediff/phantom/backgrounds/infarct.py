@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from strokediff.phantom.backgrounds.effects import INFARCT, Effect, Shape
+from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head, carried
 from strokediff.phantom.backgrounds.shapes import at_share, blob, pushed, tissue_of
 from strokediff.phantom.fields import Field, smooth_field
 from strokediff.phantom.lesions import LesionShapes, territory
 from strokediff.phantom.params import DrawnLesion, draw_one, draw_seed, draw_volume
 from strokediff.phantom.template import wheel_atlas
+from strokediff.util.kinds import INFARCT
 
 TERRITORIES = {
     "mca": 0.55,
@@ -43,7 +44,7 @@ class Infarct:
     """
 
     name: ClassVar[str] = "infarct"
-    label: ClassVar[int] = INFARCT
+    label: ClassVar[int] = LABELS[INFARCT]
     territory: str
     side: int
     volume_ml: float

@@ -8,12 +8,13 @@ from typing import ClassVar
 import numpy as np
 from scipy import ndimage
 
-from strokediff.phantom.backgrounds.effects import HAEMORRHAGE, Effect, Shape
+from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head
 from strokediff.phantom.backgrounds.shapes import at_share, ball, blob, pushed, tissue_of
 from strokediff.phantom.fields import Field, smooth_field
 from strokediff.phantom.lesions import LesionShapes, territory
 from strokediff.phantom.params import draw_one, draw_seed, draw_volume
+from strokediff.util.kinds import HAEMORRHAGE
 
 SITES = {"putamen": 0.32, "thalamus": 0.18, "lobar": 0.40, "cerebellum": 0.10}
 VOLUME_ML = {
@@ -56,7 +57,7 @@ class Haematoma:
     """A clot of 50 to 80 HU, uneven, in a rim of oedema; a large one pushes the brain aside."""
 
     name: ClassVar[str] = "intraparenchymal"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     site: str
     side: int
     volume_ml: float
@@ -118,7 +119,7 @@ class Contusions:
     """Small irregular bleeds of the cortex, mottled, near the poles or anywhere on the surface."""
 
     name: ClassVar[str] = "contusion"
-    label: ClassVar[int] = HAEMORRHAGE
+    label: ClassVar[int] = LABELS[HAEMORRHAGE]
     pole: str
     side: int
     volumes_ml: tuple[float, ...]

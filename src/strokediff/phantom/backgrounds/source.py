@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from strokediff.ct.nifti.images import nifti_files
+from strokediff.ct.nifti.masks import read_labels
 from strokediff.ct.read import read_ct
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError
@@ -65,7 +63,7 @@ class Backgrounds:
         people = people if isinstance(people, dict) else {}
         free, rest = [], []
         for name in both:
-            if read_ct_label(masks[name]).any():
+            if read_labels(masks[name]).array.any():
                 rest.append(name)
                 continue
             entry = people.get(name)
@@ -82,14 +80,3 @@ class Backgrounds:
         """What the folder's record says, where it is a text."""
         found = self.record.get(key)
         return found if isinstance(found, str) else None
-
-
-def read_ct_label(path: Path) -> NDArray[Any]:
-    """The values of a label map."""
-    import nibabel as nib
-
-    try:
-        image: Any = nib.load(path)
-        return np.asarray(image.dataobj)
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"{path}: not a readable NIfTI label ({error}). Copy it again.") from error

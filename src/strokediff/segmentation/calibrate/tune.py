@@ -99,7 +99,11 @@ def _tuned(sheet: Sheet, key: str, population: str, level: float) -> TunedMethod
 def _measured(
     one: Answer, key: str, decisions: Mapping[str, Decision]
 ) -> dict[str, tuple[Measured, float]]:
-    """Found and true volumes by kind, and of all joined: their sum, since no voxel is of two."""
+    """Found and true volumes by kind, and of all joined.
+
+    That is the sum of the kinds: a voxel that two claim, of which the more probable has it in the
+    end, counts twice here.
+    """
     method = one.methods[key]
     out, total = {}, 0.0
     for kind, own in method.kinds.items():
