@@ -10,9 +10,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import two_kinds
+from answered import BEST, sheet
 
+import strokediff as sd
 from strokediff.phantom.make import Phantom
+from strokediff.segmentation.calibrate.decisions import THRESHOLDS
+from strokediff.segmentation.decision import Decision
 from strokediff.util.files import sole
+from strokediff.util.kinds import STROKE
 from strokediff.util.locks import LOCK_NAME
 
 Run = Callable[..., int]
@@ -138,15 +144,41 @@ def test_answers_of_folds_make_the_same_model_as_their_patients(
         fold = tmp_path / f"fold-{name}"
         shutil.copytree(trained, fold)
         (fold / "split.json").write_text(json.dumps({"train": ["p0"], "val": [], "test": [name]}))
-        sheet = tmp_path / f"{name}.json"
-        asked = ["--data", source, "--split", "test", "--answers", sheet, *same]
+        place = tmp_path / f"{name}.json"
+        asked = ["--data", source, "--split", "test", "--answers", place, *same]
         assert run("calibrate", fold, *asked) == 0
-        assert f"Answers on 1 patients: {sheet}" in capsys.readouterr().out.replace("\n", "")
+        assert f"Answers on 1 patients: {place}" in capsys.readouterr().out.replace("\n", "")
     sheets = [part for name in ("p1", "p2") for part in ("--from-table", tmp_path / f"{name}.json")]
     assert run("calibrate", trained, *sheets, "-o", tmp_path / "one", "--quiet") == 0
     assert run("calibrate", trained, "--data", source, "-o", tmp_path / "two", *same) == 0
     one, two = ((tmp_path / name / "metrics.json").read_text() for name in ("one", "two"))
     assert one == two and "binned" in one
+
+
+def test_kinds_are_decided_one_by_one_and_the_others_are_kept(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By other patients each, as where no real patient has an infarct."""
+    model, sheets = two_kinds.checkpoint(tmp_path / "model"), {}
+    for seed, kind in enumerate(STROKE):
+        sheets[kind] = tmp_path / f"{kind}.json"
+        sheet(seed=seed).write(sheets[kind])
+    for kind, before, out in (("haemorrhage", model, "one"), ("infarct", tmp_path / "one", "two")):
+        given = ["--from-table", sheets[kind], "--kinds", kind, "--population", kind]
+        assert run("calibrate", before, *given, "-o", tmp_path / out, "--quiet") == 0
+    first, both = (
+        json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two")
+    )
+    assert first["decision"]["fast/avg"]["infarct"] == Decision().model_dump()
+    assert set(first["calibration"]["fast/avg"]) == {"haemorrhage"}
+    decided = {kind: own["threshold"] for kind, own in both["decision"]["fast/avg"].items()}
+    assert decided == {kind: THRESHOLDS[i] for kind, (i, _) in zip(STROKE, BEST, strict=True)}
+    population = {kind: own["population"] for kind, own in both["calibration"]["fast/avg"].items()}
+    assert population == {kind: kind for kind in STROKE}
+    sd.load(tmp_path / "two", device="cpu")
+    refused = ["--from-table", sheets["infarct"], "--kinds", "oedema", "-o", tmp_path / "three"]
+    assert run("calibrate", model, *refused) == 2
+    assert "no kind oedema; it tells infarct, haemorrhage apart" in capsys.readouterr().err
 
 
 def test_a_table_of_volumes_makes_an_interval_alone(
@@ -176,6 +208,8 @@ def test_a_table_of_volumes_makes_an_interval_alone(
         (("--data", "IN", "--from-table", "a.json", "-o", "OUT"), "expected one of"),
         (("--from-table", "a.json", "--answers", "b.json"), "expected one of"),
         (("--data", "IN", "-o", "OUT", "--split", "test"), "cannot be tested on them"),
+        (("--data", "IN", "-o", "OUT", "--split", "unseen"), "is for --answers"),
+        (("--data", "IN", "-o", "OUT", "--kinds", "infarct"), "--kinds is for --from-table"),
         (("--data", "IN", "--answers", "a.json", "--split", "train"), "no split 'train'"),
         (("--from-table", "a.json", "--from-table", "b.csv", "-o", "OUT"), "got a.json, b.csv"),
         (("--from-table", "a.txt", "-o", "OUT"), "got a.txt"),

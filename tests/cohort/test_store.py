@@ -14,6 +14,7 @@ from strokediff.cohort.labelled import find_scans
 from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.store import open_cohort, split_patients
 from strokediff.ct.grid import GridConfig
+from strokediff.ct.midline import find_midline
 from strokediff.errors import InputError, UsageError
 
 pytest.importorskip("zarr")
@@ -56,6 +57,7 @@ def test_a_cohort_holds_what_the_scans_showed(tmp_path: Path, nnunet: bool) -> N
         "p3",
     ]
     patient = cohort.read("p0")
+    assert patient.midline == find_midline(patient.x, patient.m)
     assert patient.x.shape == patient.y.shape == patient.m.shape == (6, 64, 64)
     assert patient.y.any(axis=(1, 2)).tolist() == [False, False, True, True, False, False]
     assert int(patient.y.sum()) == pytest.approx(10 * 10 * 2, rel=0.1)

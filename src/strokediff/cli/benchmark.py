@@ -66,6 +66,7 @@ def benchmark(
     from strokediff.benchmark.runner import Benchmark
     from strokediff.benchmark.starting import Starts
     from strokediff.benchmark.suites import suite as chosen_suite
+    from strokediff.cli.lists import listed
     from strokediff.cli.progress import progress_bar
     from strokediff.errors import PartialFailure, UsageError
     from strokediff.inference.compute import resolve_device
@@ -76,11 +77,11 @@ def benchmark(
         return
     if not suite or out is None:
         raise UsageError("give --suite and -o (or --list to see what there is).")
-    names = [n.strip() for n in ",".join(methods or []).split(",") if n.strip()]
+    names = listed(methods)
     on, at = chosen_suite(suite), chosen_budget(budget)
     starts = Starts(tuple(from_ or ()))
     arms = pretrained_arms(names, starts, on, at) if from_ else chosen_arms(names, on, at)
-    told = tuple(name.strip() for name in kinds.split(",")) if kinds else None
+    told = tuple(listed([kinds])) if kinds else None
     resolve_device(device)  # refused before anything is made
     wanted = list(range(seeds))
     stopped = explained(

@@ -37,11 +37,20 @@ def calibrate(
         typer.Option("--answers", metavar="FILE", help="In place of -o: write the answers alone."),
     ] = None,
     split: Annotated[
-        str, typer.Option(help="Whose --answers: val, or test as of a fold's model.")
+        str,
+        typer.Option(
+            help="Whose --answers: val, test as of a fold's model, or unseen: all scans in --data."
+        ),
     ] = "val",
     methods: Annotated[
         list[str] | None,
         typer.Option(help="avg, sal, infer, all; commas, or repeated. All if not given."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --from-table: choose for these kinds of lesion alone; commas, or repeated."
+        ),
     ] = None,
     preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
     population: Annotated[
@@ -62,18 +71,24 @@ def calibrate(
     """
     from rich.console import Console
 
+    from strokediff.cli.lists import listed
+    from strokediff.errors import UsageError
     from strokediff.inference.estimation import METHODS, Estimation
     from strokediff.segmentation.calibrate import run
 
     _check_options(data, out, tables, sheet, split)
-    names = [n.strip() for n in ",".join(methods or METHODS).split(",") if n.strip()]
+    names, only = listed(methods) or METHODS, listed(kinds)
+    if only and not tables:
+        raise UsageError("--kinds is for --from-table: --data chooses for every kind of lesion.")
     estimations = [Estimation(name, preset) for name in names]
     console = Console(quiet=quiet)
     patients: list[list[str]] = []
     found: Mapping[str, TunedMethod] = {}
     said = ""
     if tables and out:
-        found = run.calibrate_from(model, tables, out, estimations, population=population)
+        found = run.calibrate_from(
+            model, tables, out, estimations, kinds=only, population=population
+        )
         said = f"From {', '.join(table.name for table in tables)}."
     elif data:
         with _asking(quiet, device, patients) as asked:
@@ -93,19 +108,22 @@ def _check_options(
     data: Path | None, out: Path | None, tables: list[Path] | None, sheet: Path | None, split: str
 ) -> None:
     from strokediff.errors import UsageError
-    from strokediff.segmentation.calibrate.checkpoint import SPLITS
+    from strokediff.segmentation.calibrate.checkpoint import SPLITS, UNSEEN
 
     if bool(data) == bool(tables) or bool(out) == bool(sheet) or (tables and sheet):
         raise UsageError(
             "expected one of: --data SCANS -o OUT (a calibrated model), --data SCANS --answers "
             "FILE (a sheet of answers), --from-table FILE -o OUT (a calibrated model from them)."
         )
-    if split not in SPLITS:
-        raise UsageError(f"no split '{split}'; expected one of: {', '.join(SPLITS)}")
+    known = (*SPLITS, UNSEEN)
+    if split not in known:
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join(known)}")
     if split != "val" and not sheet:
         raise UsageError(
             f"--split {split}: what is chosen by its test patients cannot be tested on them. It is "
             "for --answers of a fold's model."
+            if split in SPLITS
+            else f"--split {split} is for --answers. Give these with --from-table."
         )
 
 

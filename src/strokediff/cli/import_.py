@@ -64,12 +64,13 @@ def import_(
     """
     from rich.console import Console
 
+    from strokediff.cli.lists import listed
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort.importing.classes import parsed_kinds
     from strokediff.cohort.importing.convert import import_dataset
 
     console = Console(quiet=quiet)
-    chosen = None if labels is None else tuple(n.strip() for n in labels.split(",") if n.strip())
+    chosen = None if labels is None else tuple(listed([labels]))
     with progress_bar(quiet) as bar:
         task = bar.add_task("checking", total=None)
 

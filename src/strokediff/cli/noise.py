@@ -92,14 +92,13 @@ def compare(
 ) -> None:
     """Measure noise models beside the images: a table, noise.png and noise.json."""
     from strokediff.benchmark.noise import compare
+    from strokediff.cli.lists import listed
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort.store import open_cohort
     from strokediff.inference.compute import resolve_device
     from strokediff.segmentation.patients import check_writable
 
-    names = compare.chosen_models(
-        [n.strip() for n in ",".join(models or []).split(",") if n.strip()]
-    )
+    names = compare.chosen_models(listed(models))
     opened = open_cohort(cohort)
     where = resolve_device(device)
     check_writable(out)

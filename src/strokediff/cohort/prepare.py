@@ -33,6 +33,7 @@ from strokediff.cohort.store import (
 from strokediff.ct.brain import Bridge, extract_brain
 from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.grid import GridConfig, SliceGrid
+from strokediff.ct.midline import find_midline
 from strokediff.ct.nifti.images import read_nifti
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError, raise_all
@@ -244,7 +245,7 @@ def _on_grid(task: _Reading, grid: GridConfig) -> Prepared:
     label = as_bits(np.stack([slice_grid.label(lesion) > 0 for lesion in lesions]))
     unusable = list(bridge.left_out)
     label[unusable] = mask[unusable] = 0  # nothing is learnt from them, nor scored in them
-    patient = Patient(scan.name, image, label, mask)
+    patient = Patient(scan.name, image, label, mask, find_midline(image, mask))
     details = {
         "image": escaped(scan.image.name),
         **({"original": scan.original} if scan.original else {}),

@@ -72,6 +72,10 @@ class _Patient(_Strict):
         Annotated[list[Annotated[float, Field(gt=0, lt=1e4)]], Field(min_length=3, max_length=3)]
         | None
     ) = None
+    midline: (
+        Annotated[list[Annotated[float, Field(ge=-1e3, le=1e3)]], Field(min_length=3, max_length=3)]
+        | None
+    ) = None
 
 
 class _Origin(_Strict):

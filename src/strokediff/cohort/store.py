@@ -17,7 +17,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from strokediff.cohort.record import COHORT_FORMAT, is_own_name, read_cohort_rec
 from strokediff.cohort.record import SPLITS as SPLITS
 from strokediff.ct.checks.sanity import MAX_VOXELS
 from strokediff.ct.grid import GridConfig
+from strokediff.ct.midline import Midline
 from strokediff.errors import InputError, UsageError
 from strokediff.util.extras import require
 from strokediff.util.files import recover
@@ -40,12 +41,16 @@ PREPARED = ("cohort.json", "patients.zarr")
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient on the network's grid: x, y, m are (Z, S, S); x covers m and a rim around it."""
+    """One patient on the network's grid: x, y, m are (Z, S, S); x covers m and a rim around it.
+
+    `midline` is that of x in m, where it was found already.
+    """
 
     name: str
     x: NDArray[np.float16]
     y: NDArray[np.uint8]
     m: NDArray[np.uint8]
+    midline: Midline | None = None
 
 
 def by_kind(y: NDArray[np.uint8], kinds: int) -> NDArray[np.bool_]:
@@ -150,7 +155,9 @@ class Cohort:
             for key in DTYPES:
                 check_array(folder, key, shape)
             group = zarr.open_group(str(folder), mode="r", zarr_format=3, use_consolidated=False)
-            patient = Patient(name, *(np.asarray(group[key][:]) for key in ("x", "y", "m")))
+            arrays = (np.asarray(group[key][:]) for key in ("x", "y", "m"))
+            line = known.get("midline")
+            patient = Patient(name, *arrays, midline=Midline(*line) if line else None)
         except Exception as error:  # zarr, its codecs and JSON each raise their own kinds
             raise self._damaged(name, f"{type(error).__name__}: {error}") from None
         # A chunk that is missing reads as zeros, and zeros are not stored: the counts tell.
@@ -223,6 +230,7 @@ class CohortWriter:
         self.patients[patient.name] = {
             **_counts(patient),
             "crc32": _checksum(patient),
+            **({"midline": list(astuple(patient.midline))} if patient.midline else {}),
             **details,
         }
 

@@ -50,14 +50,29 @@ class Surroundings:
         """Whether there is anything."""
         return self.mirror or self.neighbours > 0
 
-    def around(self, x: NDArray[Any], m: NDArray[Any], slice_mm: float | None) -> Around:
-        """For one head: slices x in [-1, 1] with brain masks m (Z, H, W), `slice_mm` apart."""
-        offsets = neighbour_offsets(self.neighbours, neighbour_step(slice_mm))
-        return Around(offsets, find_midline(x, m) if self.mirror else None)
+    def around(
+        self,
+        x: NDArray[Any],
+        m: NDArray[Any],
+        slice_mm: float | None,
+        midline: Midline | None = None,
+    ) -> Around:
+        """For one head: slices x in [-1, 1] with brain masks m (Z, H, W), `slice_mm` apart.
 
-    def seen(self, x: NDArray[Any], m: NDArray[Any], slice_mm: float | None) -> NDArray[np.float32]:
+        The `midline` is looked for where it is not known.
+        """
+        offsets = neighbour_offsets(self.neighbours, neighbour_step(slice_mm))
+        return Around(offsets, (midline or find_midline(x, m)) if self.mirror else None)
+
+    def seen(
+        self,
+        x: NDArray[Any],
+        m: NDArray[Any],
+        slice_mm: float | None,
+        midline: Midline | None = None,
+    ) -> NDArray[np.float32]:
         """Each slice and then what lies beside it, masked: (Z, 1 + 2 neighbours + mirror, H, W)."""
-        around = self.around(x, m, slice_mm)
+        around = self.around(x, m, slice_mm, midline)
         own = (x * m)[:, None].astype(np.float32)
         beside = [around(x, k) * around(m, k, order=0) for k in range(len(x))]
         return np.concatenate([own, np.stack(beside)], axis=1) if len(x) else own

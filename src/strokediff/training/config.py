@@ -126,6 +126,7 @@ _STROKE = NetworkConfig(
     patch=2,
     neighbours=1,
     mirror=True,
+    pooling="max",
     label_form="clean",
 )
 _PAPER = NetworkConfig(

@@ -58,7 +58,8 @@ class TrainingSamples(Dataset[dict[str, Any]]):
         self.owner = owner
         self.heads = [slice(*np.searchsorted(owner, [n, n + 1])) for n in range(len(patients))]
         self.around = [
-            surroundings.around(p.x, p.m, cohort.slice_spacing_mm(p.name)) for p in patients
+            surroundings.around(p.x, p.m, cohort.slice_spacing_mm(p.name), p.midline)
+            for p in patients
         ]
         brain = self.m.sum(axis=(1, 2)) >= MIN_BRAIN_PIXELS
         lesion = self.y.any(axis=(1, 2))

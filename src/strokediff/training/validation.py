@@ -70,7 +70,7 @@ def network_sees(
     patient: Patient, surroundings: Surroundings, slice_mm: float | None
 ) -> tuple[Tensor, Tensor]:
     """Every slice and what lies beside it (Z, C, S, S), masked; m (Z, 1, S, S)."""
-    seen = surroundings.seen(patient.x, patient.m, slice_mm)
+    seen = surroundings.seen(patient.x, patient.m, slice_mm, patient.midline)
     return torch.from_numpy(seen), torch.from_numpy(patient.m.astype(np.float32))[:, None]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strokediff.errors import InputError, UsageError
-from strokediff.segmentation.calibrate.checkpoint import patients_of
+from strokediff.segmentation.calibrate.checkpoint import UNSEEN, patients_of
 
 NAMES = ("a_1", "a_2", "b_1", "c_1", "c_2")
 
@@ -43,6 +43,15 @@ def test_the_scans_of_a_patient_stay_together(scans: Path, tmp_path: Path) -> No
 def test_scans_that_were_not_validated_on_are_left_out(scans: Path, tmp_path: Path) -> None:
     found = patients_of(checkpoint(tmp_path / "model", "a_2", "b_1"), scans).values()
     assert [[scan.name for scan in own] for own in found] == [["a_2"], ["b_1"]]
+
+
+def test_all_scans_of_a_folder_are_asked_where_none_was_seen(scans: Path, tmp_path: Path) -> None:
+    found = patients_of(checkpoint(tmp_path / "model", "b_1"), scans, UNSEEN)
+    assert {who: [s.name for s in own] for who, own in found.items()} == {
+        "a_1": ["a_1", "a_2"],
+        "b_1": ["b_1"],
+        "c_1": ["c_1", "c_2"],
+    }
 
 
 def test_missing_scans_and_a_model_without_validation_are_refused(

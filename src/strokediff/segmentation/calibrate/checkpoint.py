@@ -12,13 +12,16 @@ from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.sources import Sources
 from strokediff.errors import InputError, UsageError
 from strokediff.segmentation.chosen import CALIBRATION, DECISION
-from strokediff.training.checkpoint import read_metrics, read_split
+from strokediff.segmentation.decision import Decision
+from strokediff.training.checkpoint import read_config, read_metrics, read_split
 from strokediff.training.noise import FOLDER as NOISE
 from strokediff.util.files import atomic_directory
 
 FILES = ("config.json", "model.safetensors", "split.json")
 SPLITS = {"val": "validation", "test": "test"}
-"""What may be asked for, and what it is called."""
+"""Parts of a checkpoint's own split that may be asked for, and what they are called."""
+UNSEEN = "unseen"
+"""In place of a part: every scan of a folder, none of which the model was made with."""
 
 
 def patients_of(
@@ -26,8 +29,11 @@ def patients_of(
 ) -> Mapping[str, list[LabelledScan]]:
     """The scans of every patient that the checkpoint was validated (or tested) on, by patient.
 
-    Raises `UsageError` if there are none, `InputError` if some are not under `source`.
+    `UNSEEN` is all under `source`. Raises `UsageError` if there are none, `InputError` if some are
+    not there.
     """
+    if split == UNSEEN:
+        return _by_patient(source, {scan.name: scan for scan in find_scans(source)})
     what = SPLITS[split]
     names = set(read_split(checkpoint).get(split, ()))
     if not names:
@@ -43,6 +49,12 @@ def patients_of(
             f"{source}: {len(missing)} of {len(names)} {what} scans of {checkpoint} are not "
             f"there ({', '.join(missing[:5])}). Give the folder that its cohort was prepared from."
         )
+    return _by_patient(source, scans)
+
+
+def _by_patient(
+    source: Path, scans: Mapping[str, LabelledScan]
+) -> Mapping[str, list[LabelledScan]]:
     people = Sources.of(source).people(scans)
     return {person: [scans[name] for name in own] for person, own in people.items()}
 
@@ -57,11 +69,15 @@ def write_chosen(
 ) -> None:
     """Copy the checkpoint to `out`, whole or not at all, with what was chosen in metrics.json.
 
-    What had been chosen for other methods or presets is kept; `more` are other entries.
+    What had been chosen for other methods, presets or kinds is kept; `more` are other entries.
     """
     metrics = read_metrics(checkpoint)
-    metrics.setdefault(DECISION, {}).update(decisions)
-    metrics.setdefault(CALIBRATION, {}).update(calibrations)
+    kinds = read_config(checkpoint).training.network.kinds
+    undecided = {kind: Decision().model_dump() for kind in kinds}
+    for what, chosen, before in ((DECISION, decisions, undecided), (CALIBRATION, calibrations, {})):
+        entries = metrics.setdefault(what, {})
+        for key, own in chosen.items():
+            entries[key] = {**entries.get(key, before), **own} if len(kinds) > 1 else own
     metrics.update(more)
     kept = {key: value for key, value in metrics.items() if value != {}}
     with atomic_directory(out) as folder:

@@ -83,6 +83,8 @@ def answers(
 ) -> Sheet:
     """What the model answers on its validation (or test) patients, at every decision.
 
+    Or on all scans in `data` (`split="unseen"`), which are not those that it was made with.
+
     The answers of each fold's model on that fold's test patients, written (`Sheet.write`), are
     what `calibrate_from` takes for a model that was trained on all. Raises as `calibrate`.
 
@@ -108,9 +110,13 @@ def calibrate_from(
     out: str | Path,
     estimations: Sequence[Estimation] = ALL,
     *,
+    kinds: Sequence[str] = (),
     population: str = "patients",
 ) -> Mapping[str, TunedMethod]:
     """As `calibrate`, from sheets of answers (.json) that were written before: see `answers`.
+
+    With `kinds` only these kinds of lesion are decided, and what was chosen of others is kept:
+    where no real patient has an infarct, say, and the answers are on phantoms.
 
     Or from one table of volumes (.csv, see `intervals_from`), for the interval of the one method
     that `estimations` names: what counts as a lesion stays as it is. Nothing is segmented. Raises
@@ -124,13 +130,16 @@ def calibrate_from(
     'phantoms'
     """
     paths, place, source = [Path(table) for table in tables], Path(out), Path(model)
-    endings, kinds = [path.suffix for path in paths], read_config(source).training.network.kinds
+    endings, own = [path.suffix for path in paths], read_config(source).training.network.kinds
+    unknown = [kind for kind in kinds if kind not in own]
+    if unknown:
+        raise UsageError(f"{model}: no kind {', '.join(unknown)}; it tells {', '.join(own)} apart.")
     if endings == [".csv"]:
         if len(estimations) != 1:
             raise UsageError(
                 f"{paths[0]}: a table of volumes is of one method. Name it: --methods sal, say."
             )
-        found = intervals_from(paths[0], kinds, population=population)
+        found = intervals_from(paths[0], own, population=population)
         tuned, known = {estimations[0].key: TunedMethod({}, found)}, {}
     elif set(endings) == {".json"}:
         sheet = Sheet.read(paths)
@@ -140,6 +149,8 @@ def calibrate_from(
             "expected sheets of answers (.json), or one table of volumes (.csv), got "
             f"{', '.join(path.name for path in paths) or 'none'}."
         )
+    if kinds:
+        tuned, known = {key: one.only(kinds) for key, one in tuned.items()}, {}
     with _into(place):
         _write(source, place, tuned, known)
     return tuned

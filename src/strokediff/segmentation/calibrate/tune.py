@@ -49,6 +49,13 @@ class TunedMethod:
     kinds: Mapping[str, Tuned]
     calibrations: Mapping[str, BinnedCalibration]
 
+    def only(self, kinds: Sequence[str]) -> TunedMethod:
+        """What was chosen for these kinds of lesion."""
+        return TunedMethod(
+            {kind: own for kind, own in self.kinds.items() if kind in kinds},
+            {kind: own for kind, own in self.calibrations.items() if kind in kinds},
+        )
+
 
 def tune(sheet: Sheet, population: str, level: float = LEVEL) -> Mapping[str, TunedMethod]:
     """Decisions and intervals of every estimation on the sheet, by its key.
