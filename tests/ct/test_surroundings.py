@@ -33,6 +33,15 @@ def test_neighbours_and_the_ends() -> None:
     )
 
 
+@pytest.mark.parametrize(("slices", "slice_mm"), [(1, 5.0), (1, None), (4, 1.0)])
+def test_in_a_slab_without_neighbours_a_slice_is_its_own(
+    slices: int, slice_mm: float | None
+) -> None:
+    x, m = X[:slices], M[:slices]
+    seen = Surroundings(neighbours=1, mirror=True).seen(x, m, slice_mm)
+    np.testing.assert_array_equal(seen[:, 1:3], np.repeat(x[:, None], 2, axis=1))
+
+
 def test_alone_there_is_the_slice_in_its_mask_only() -> None:
     m = M.copy()
     m[:, 0] = 0

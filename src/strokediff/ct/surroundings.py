@@ -25,12 +25,17 @@ class Around:
     def __call__(self, values: NDArray[Any], k: int, order: int = 1) -> NDArray[np.float32]:
         """Beside slice k of the head's values (Z, H, W): (C, H, W), 0 beyond the head's ends.
 
-        `order` is that of the interpolation that mirrors: 0 for masks.
+        In a slab so thin that there is none on either side a slice is its own neighbour, since a
+        network that knows heads has never seen that. `order` is that of the interpolation that
+        mirrors: 0 for masks.
         """
+        there = [0 <= k + offset < len(values) for offset in self.offsets]
         out = np.zeros((len(self.offsets) + (self.line is not None), *values.shape[1:]), np.float32)
         for channel, offset in enumerate(self.offsets):
-            if 0 <= k + offset < len(values):
+            if there[channel]:
                 out[channel] = values[k + offset]
+            elif not any(there):
+                out[channel] = values[k]
         if self.line is not None:
             out[-1] = self.line.mirrored(values[k], place(k, len(values)), order)
         return out
