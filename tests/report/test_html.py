@@ -108,6 +108,7 @@ def test_a_model_that_only_started_on_phantoms_is_not_said_to_know_nothing_else(
     assert "trained on: 40 patients; started from first (phantoms)" in both
     assert "not on patients" not in note("phantoms; started from a (AISD)")
     assert "not on patients" in note("phantoms; started from a (phantoms)")
+    assert "not on patients" not in note("CT-ICH (PhysioNet); phantoms (60); phantoms (37)")
     assert note("") == ""
 
 

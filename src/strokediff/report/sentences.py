@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from strokediff.result.record import ModelCard, Record
-from strokediff.training.start import STARTED_FROM
 
 
 def several(record: Record) -> bool:
@@ -91,8 +90,8 @@ def warning_texts(record: Record) -> list[str]:
 
 
 def only_phantoms(model: ModelCard) -> bool:
-    """Whether nothing but simulated CT was seen, by the model that it started from neither."""
-    return all("phantom" in cohort.lower() for cohort in model.trained_on.split(STARTED_FROM))
+    """Whether nothing but simulated CT was seen: every folder of scans, of its start's too."""
+    return all("phantom" in folder.lower() for folder in model.trained_on.split("; "))
 
 
 def model_note(model: ModelCard) -> str:
