@@ -231,8 +231,8 @@ def test_trust(script: Any, scans: Path, tmp_path: Path) -> None:
     for k in range(2):
         sheets = []
         for n in range(12):
-            volume = [[20.0 + n * (k + 1)] * 5] * 7
-            own = OfKind(dice=[[0.5] * 5] * 7, volume_ml=volume, doubt_ml=1, true_ml=25)
+            volume = [[20.0 + n * (k + 1)] * 5] * 9
+            own = OfKind(dice=[[0.5] * 5] * 9, volume_ml=volume, doubt_ml=1, true_ml=25)
             method = OfMethod(kinds={"lesion": own}, doubt_ml=1, true_ml=25)
             name, features = f"{k}-{n}", {"noise": 1.0 + n}
             sheets.append(

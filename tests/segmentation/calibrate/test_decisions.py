@@ -70,9 +70,9 @@ def patient(**at: tuple[float, float]) -> np.ndarray:
 
 def test_the_least_volume_error_among_the_nearly_best_is_chosen() -> None:
     near, far = 0.8 - 0.9 * NEARLY_BEST, 0.8 - 1.1 * NEARLY_BEST
-    found = patient(t2_l0=(0.8, 0.5), t3_l1=(near, 0.3), t4_l2=(far, 0.1))
+    found = patient(t4_l0=(0.8, 0.5), t5_l1=(near, 0.3), t6_l2=(far, 0.1))
     chosen = choose([found], ["infarct"])
-    assert chosen.decision.threshold == THRESHOLDS[3]
+    assert chosen.decision.threshold == THRESHOLDS[5]
     assert chosen.decision.least_lesion_ml == LEAST_ML[1]
     assert (chosen.dice, chosen.vdp) == pytest.approx((near, 0.3))
     plain = undecided([found], ["infarct"])

@@ -21,7 +21,7 @@ from strokediff.util.kinds import STROKE
 def test_each_kind_has_the_decision_and_the_interval_of_its_own_errors() -> None:
     tuned = tune(sheet(), "phantoms")[KEY]
     chosen = {kind: own.after.decision for kind, own in tuned.kinds.items()}
-    assert (chosen["infarct"].threshold, chosen["infarct"].least_lesion_ml) == (0.0, 0.2)
+    assert (chosen["infarct"].threshold, chosen["infarct"].least_lesion_ml) == (-0.4, 0.2)
     assert chosen["haemorrhage"].threshold == THRESHOLDS[4]
     assert chosen["haemorrhage"].least_lesion_ml == LEAST_ML[3]
     found = sheet(200, seed=1)
@@ -87,7 +87,7 @@ def test_a_sheet_reads_back_and_folds_go_together(tmp_path: Path) -> None:
         (lambda c: c.update(answers=[]), "at least 1"),
         (lambda c: c["answers"][0].update(methods={}), "other methods"),
         (lambda c: c["answers"][0]["methods"][KEY]["kinds"].pop("infarct"), "other kinds"),
-        (lambda c: c["answers"][0]["methods"][KEY]["kinds"]["infarct"].update(dice=[[1]]), "7 x 5"),
+        (lambda c: c["answers"][0]["methods"][KEY]["kinds"]["infarct"].update(dice=[[1]]), "9 x 5"),
         (
             lambda c: c["answers"][0]["methods"][KEY]["kinds"]["infarct"].update(true_ml=-1),
             "greater than or equal to 0",

@@ -13,7 +13,7 @@ from strokediff.ct.lesions import Lesions
 from strokediff.ct.volume import CT
 from strokediff.segmentation.decision import Decision
 
-THRESHOLDS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
+THRESHOLDS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
 LEAST_ML = (0.0, 0.2, 0.5, 1.0, 2.0)
 NEARLY_BEST = 0.01
 

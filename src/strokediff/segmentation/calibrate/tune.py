@@ -63,7 +63,7 @@ def tune(sheet: Sheet, population: str, level: float = LEVEL) -> Mapping[str, Tu
     Raises `InputError` for fewer than two patients.
 
     >>> from strokediff.segmentation.calibrate.answers import OfKind, OfMethod
-    >>> table = [[1.0] * 5] * 7
+    >>> table = [[1.0] * 5] * 9
     >>> own = OfKind(dice=table, volume_ml=table, doubt_ml=1.0, true_ml=1.0)
     >>> method = OfMethod(kinds={"lesion": own}, doubt_ml=1.0, true_ml=1.0)
     >>> people = [Answer(scan=s, patient=s, methods={"fast/avg": method}) for s in ("a", "b")]
