@@ -6,6 +6,8 @@ COHORT is prepared from a folder of folders of scans; `--real` names the one wit
 They are dealt out to the folds by the volume of their lesions, each with all scans that show the
 same head: a background with a lesion put into it is on the side of its patient. OUT/model has never
 seen a patient of the fold, and its split names them as test. `--fold all` trains on everybody.
+
+`--method unet` (or any other that the benchmark compares with) trains that one on the same samples.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.peer_arm import PeerArm
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.errors import UsageError
 from strokediff.training.config import with_settings
@@ -70,6 +74,7 @@ def main(
     preset: Annotated[str, typer.Option(help="Without --from.")] = "stroke",
     settings: Annotated[list[str] | None, typer.Option("--set", help="As in train.")] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps.")] = None,
+    method: Annotated[str, typer.Option(help="In place of ours: unet, nnunet, ...")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that make samples.")] = 0,
 ) -> None:
@@ -79,6 +84,8 @@ def main(
         raise UsageError(f"--fold {fold}: expected 0 to {of - 1}, or {EVERYBODY}.")
     tested = [] if fold == EVERYBODY else folds(opened, real, of)[int(fold)]
     own = replace(opened, split=split(opened, real, tested, leave_out.split(",")))
+    if method and start:
+        raise UsageError(f"--method {method} starts from random weights: leave --from out.")
     given = StartModel.of(start) if start else None
     config = configuration(own, None if given else preset, start=given)
     config = with_settings(config, [*(settings or ()), *([f"steps={steps}"] if steps else ())])
@@ -93,7 +100,13 @@ def main(
             print(f"step {done.step} {told}", flush=True)
             sums.clear()
 
-    train(own, out, config, start=given, resume=resume, workers=workers, on_step=report)
+    if method:
+        budget = Budget("real heads", preset=preset, scale="small")
+        peer = replace(PeerArm(method).run(out, own, budget, config.seed, "cpu"), config=config)
+        for done in peer.train(resume=resume):
+            report(done)
+    else:
+        train(own, out, config, start=given, resume=resume, workers=workers, on_step=report)
 
 
 if __name__ == "__main__":

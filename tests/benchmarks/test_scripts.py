@@ -29,7 +29,7 @@ from strokediff.segmentation.calibrate.answers import Answer, OfKind, OfMethod, 
 from strokediff.segmentation.patients import segment_folder
 from strokediff.segmentation.segmenter import load
 from strokediff.training.build import build_network
-from strokediff.training.checkpoint import write_checkpoint
+from strokediff.training.checkpoint import read_config, write_checkpoint
 from strokediff.training.start import StartModel
 from strokediff.util.kinds import STROKE
 
@@ -274,6 +274,17 @@ def test_real_heads(script: Any, scans: Path, tmp_path: Path) -> None:
         kept = json.loads((tmp_path / f"fold{fold}" / "model" / "split.json").read_text())
         assert {*map(cohort.patient_of, kept["test"])} == {*tested[fold]}
         assert not {*map(cohort.patient_of, kept["train"])} & {*tested[fold]}
+    told = run(module, cohort.path, tmp_path / "unet", "--fold", 0, *common, "--method", "unet")
+    assert "4 scans to train on, 2 to test" in told
+    assert read_config(tmp_path / "unet" / "model").method == "unet"
+    told = run(script("fold_scans"), src, tmp_path / "fold0" / "model", tmp_path / "of-fold0")
+    assert told.strip() == "2 of ctich, 2 of made"
+    kept = json.loads((tmp_path / "fold0" / "model" / "split.json").read_text())
+    shown = {name.removeprefix("ctich_") for name in kept["test"]}
+    for folder in ("ctich", "made"):
+        record = json.loads((tmp_path / "of-fold0" / folder / "cohort.json").read_text())
+        assert {own["patient"] for own in record["patients"].values()} == shown
+        assert len([*(tmp_path / "of-fold0" / folder / "labels").iterdir()]) == 2
     start = ("--from", tmp_path / "fold0" / "model", "--leave-out", "made", "--workers", 1)
     told = run(module, cohort.path, tmp_path / "all", *start, "--steps", 1, "--resume")
     assert "4 scans to train on, 0 to test" in told
