@@ -118,10 +118,10 @@ def benchmark(
         if table and not quiet:
             typer.echo((table / "benchmark.md").read_text())
     if failed:
-        listed = "".join(f"\n  {name}: {why}" for name, why in failed.items())
+        told_each = "".join(f"\n  {name}: {why}" for name, why in failed.items())
         raise PartialFailure(
             f"{len(failed)} of {len(arms) * len(wanted) * folds} trainings failed; the others are "
-            f"in {out}. Tracebacks lie in its 'failed'; the same command tries again.{listed}"
+            f"in {out}. Tracebacks lie in its 'failed'; the same command tries again.{told_each}"
         )
 
 

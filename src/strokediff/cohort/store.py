@@ -155,9 +155,9 @@ class Cohort:
             for key in DTYPES:
                 check_array(folder, key, shape)
             group = zarr.open_group(str(folder), mode="r", zarr_format=3, use_consolidated=False)
-            arrays = (np.asarray(group[key][:]) for key in ("x", "y", "m"))
+            x, y, m = (np.asarray(group[key][:]) for key in ("x", "y", "m"))
             line = known.get("midline")
-            patient = Patient(name, *arrays, midline=Midline(*line) if line else None)
+            patient = Patient(name, x, y, m, Midline(*line) if line else None)
         except Exception as error:  # zarr, its codecs and JSON each raise their own kinds
             raise self._damaged(name, f"{type(error).__name__}: {error}") from None
         # A chunk that is missing reads as zeros, and zeros are not stored: the counts tell.
