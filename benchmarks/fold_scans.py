@@ -10,7 +10,6 @@ so that `strokediff calibrate FOLD/model --split unseen --data OUT/FOLDER --answ
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from strokediff.cohort.labelled import LabelledScan, find_scans
 from strokediff.cohort.sources import Sources
 from strokediff.errors import UsageError
 from strokediff.training.checkpoint import read_split
-from strokediff.util.files import atomic_directory
+from strokediff.util.files import atomic_directory, write_json
 from strokediff.util.jsonfile import read_json
 
 
@@ -50,8 +49,7 @@ def copy(scans: Sequence[LabelledScan], out: Path) -> None:
             record = read_json(folder / "cohort.json", "the record of a folder of scans")
             names = {scan.known_as or scan.name for scan in own}
             people = {n: who for n, who in record.get("patients", {}).items() if n in names}
-            text = json.dumps({**record, "patients": people}, indent=1, ensure_ascii=False)
-            (place / folder.name / "cohort.json").write_text(text)
+            write_json(place / folder.name / "cohort.json", {**record, "patients": people})
 
 
 def main(

@@ -22,6 +22,7 @@ import typer
 
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.peer_arm import PeerArm
+from strokediff.cli.lists import listed
 from strokediff.cohort.store import Cohort, open_cohort
 from strokediff.errors import UsageError
 from strokediff.training.config import with_settings
@@ -83,7 +84,7 @@ def main(
     if fold not in (EVERYBODY, *map(str, range(of))):
         raise UsageError(f"--fold {fold}: expected 0 to {of - 1}, or {EVERYBODY}.")
     tested = [] if fold == EVERYBODY else folds(opened, real, of)[int(fold)]
-    own = replace(opened, split=split(opened, real, tested, leave_out.split(",")))
+    own = replace(opened, split=split(opened, real, tested, listed([leave_out])))
     if method and start:
         raise UsageError(f"--method {method} starts from random weights: leave --from out.")
     given = StartModel.of(start) if start else None
@@ -102,8 +103,8 @@ def main(
 
     if method:
         budget = Budget("real heads", preset=preset, scale="small")
-        peer = replace(PeerArm(method).run(out, own, budget, config.seed, "cpu"), config=config)
-        for done in peer.train(resume=resume):
+        run = PeerArm(method).run(out, own, budget, config.seed, "cpu")
+        for done in replace(run, config=config, workers=workers).train(resume=resume):
             report(done)
     else:
         train(own, out, config, start=given, resume=resume, workers=workers, on_step=report)

@@ -176,6 +176,17 @@ def test_kinds_are_decided_one_by_one_and_the_others_are_kept(
     population = {kind: own["population"] for kind, own in both["calibration"]["fast/avg"].items()}
     assert population == {kind: kind for kind in STROKE}
     sd.load(tmp_path / "two", device="cpu")
+    given = ["--from-table", sheets["infarct"], "-o", tmp_path / "all", "--quiet"]
+    assert run("calibrate", model, *given) == 0
+    given = ["--from-table", sheets["infarct"], "--kinds", "infarct", "-o", tmp_path / "again"]
+    assert run("calibrate", tmp_path / "all", *given, "--quiet") == 0
+    intervals = {
+        name: set(
+            json.loads((tmp_path / name / "metrics.json").read_text())["calibration"]["fast/avg"]
+        )
+        for name in ("all", "again")
+    }
+    assert intervals == {"all": {*STROKE, "lesion"}, "again": {*STROKE}}  # of other decisions
     refused = ["--from-table", sheets["infarct"], "--kinds", "oedema", "-o", tmp_path / "three"]
     assert run("calibrate", model, *refused) == 2
     assert "no kind oedema; it tells infarct, haemorrhage apart" in capsys.readouterr().err

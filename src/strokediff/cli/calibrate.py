@@ -108,22 +108,16 @@ def _check_options(
     data: Path | None, out: Path | None, tables: list[Path] | None, sheet: Path | None, split: str
 ) -> None:
     from strokediff.errors import UsageError
-    from strokediff.segmentation.calibrate.checkpoint import SPLITS, UNSEEN
 
     if bool(data) == bool(tables) or bool(out) == bool(sheet) or (tables and sheet):
         raise UsageError(
             "expected one of: --data SCANS -o OUT (a calibrated model), --data SCANS --answers "
             "FILE (a sheet of answers), --from-table FILE -o OUT (a calibrated model from them)."
         )
-    known = (*SPLITS, UNSEEN)
-    if split not in known:
-        raise UsageError(f"no split '{split}'; expected one of: {', '.join(known)}")
     if split != "val" and not sheet:
         raise UsageError(
-            f"--split {split}: what is chosen by its test patients cannot be tested on them. It is "
-            "for --answers of a fold's model."
-            if split in SPLITS
-            else f"--split {split} is for --answers. Give these with --from-table."
+            f"--split {split} is for --answers: what is chosen by a model's test patients cannot "
+            "be tested on them. Give the answers of folds with --from-table."
         )
 
 

@@ -44,6 +44,7 @@ def prepare(
 
     from rich.console import Console
 
+    from strokediff.cli.lists import listed
     from strokediff.cli.progress import progress_bar
     from strokediff.cohort.prepare import prepare_cohort
     from strokediff.ct.grid import GridConfig
@@ -64,7 +65,7 @@ def prepare(
             seed=seed,
             val=val,
             test=test,
-            kinds=kinds.split(",") if kinds is not None else None,
+            kinds=listed([kinds]) if kinds is not None else None,
             jobs=jobs or os.cpu_count() or 1,
             skip_damaged=skip_damaged,
             progress=show,

@@ -16,6 +16,7 @@ from strokediff.segmentation.decision import Decision
 from strokediff.training.checkpoint import read_config, read_metrics, read_split
 from strokediff.training.noise import FOLDER as NOISE
 from strokediff.util.files import atomic_directory
+from strokediff.util.kinds import LESION
 
 FILES = ("config.json", "model.safetensors", "split.json")
 SPLITS = {"val": "validation", "test": "test"}
@@ -29,9 +30,11 @@ def patients_of(
 ) -> Mapping[str, list[LabelledScan]]:
     """The scans of every patient that the checkpoint was validated (or tested) on, by patient.
 
-    `UNSEEN` is all under `source`. Raises `UsageError` if there are none, `InputError` if some are
-    not there.
+    `UNSEEN` is all under `source`. Raises `UsageError` if there are none or no such split,
+    `InputError` if some are not there.
     """
+    if split not in (*SPLITS, UNSEEN):
+        raise UsageError(f"no split '{split}'; expected one of: {', '.join((*SPLITS, UNSEEN))}")
     if split == UNSEEN:
         return _by_patient(source, {scan.name: scan for scan in find_scans(source)})
     what = SPLITS[split]
@@ -69,7 +72,8 @@ def write_chosen(
 ) -> None:
     """Copy the checkpoint to `out`, whole or not at all, with what was chosen in metrics.json.
 
-    What had been chosen for other methods, presets or kinds is kept; `more` are other entries.
+    What had been chosen for other methods, presets or kinds is kept, but for the interval of all
+    kinds joined where another decision was made for one of them. `more` are other entries.
     """
     metrics = read_metrics(checkpoint)
     kinds = read_config(checkpoint).training.network.kinds
@@ -78,6 +82,9 @@ def write_chosen(
         entries = metrics.setdefault(what, {})
         for key, own in chosen.items():
             entries[key] = {**entries.get(key, before), **own} if len(kinds) > 1 else own
+    for key in decisions:
+        if LESION not in calibrations[key] and len(kinds) > 1:
+            metrics[CALIBRATION][key].pop(LESION, None)
     metrics.update(more)
     kept = {key: value for key, value in metrics.items() if value != {}}
     with atomic_directory(out) as folder:

@@ -92,8 +92,9 @@ def answers(
     >>> [one.scan for one in sheet.answers] == open_cohort("cohort").split["test"]
     True
     """
-    loaded, source = load_model(Path(model), compute), Path(data)
+    source = Path(data)
     patients = patients_of(Path(model), source, split)
+    loaded = load_model(Path(model), compute)
     readers = _readers(source, {s.folder for own in patients.values() for s in own}, loaded.kinds)
     begun([[scan.name for scan in scans] for scans in patients.values()])
     found = []
@@ -116,7 +117,8 @@ def calibrate_from(
     """As `calibrate`, from sheets of answers (.json) that were written before: see `answers`.
 
     With `kinds` only these kinds of lesion are decided, and what was chosen of others is kept:
-    where no real patient has an infarct, say, and the answers are on phantoms.
+    where no real patient has an infarct, say, and the answers are on phantoms. The interval of all
+    joined goes then: it was of other decisions.
 
     Or from one table of volumes (.csv, see `intervals_from`), for the interval of the one method
     that `estimations` names: what counts as a lesion stays as it is. Nothing is segmented. Raises
