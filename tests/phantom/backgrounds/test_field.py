@@ -71,6 +71,15 @@ def test_nothing_is_nothing(head):
     assert not made.label.any()
 
 
+def test_six_infarcts_of_ten_are_hours_old():
+    """Darker by -1.5 to -8 HU within a day, by -6 to -20 later; satellites are no darker."""
+    heads = [draw_infarcts(np.random.default_rng(seed)) for seed in range(800)]
+    first = np.array([found[0].delta_hu for found in heads])
+    assert -20 <= first.min() < -15 and -2.5 < first.max() <= -1.5
+    assert np.mean(first >= -6) == pytest.approx(0.6 * 0.82, abs=0.05)
+    assert all(one.delta_hu >= found[0].delta_hu for found in heads for one in found)
+
+
 def test_an_infarct_lowers_by_what_was_drawn(head):
     """The mean change inside is delta, in tissue; outside the soft edge nothing changes."""
     infarct = plain_infarct()
