@@ -87,17 +87,29 @@ class Scored:
         return int(np.count_nonzero(self.right & self.truth))
 
 
-def scored(path: Path, of: Slices, model: Model, method: str) -> Scored:
-    """A picture as a volume of one slice of 5 mm, axes to RAS+ by radiological convention."""
+def read(path: Path, of: Slices) -> tuple[CT, NDArray[np.bool_], NDArray[np.bool_]]:
+    """A picture as a volume of slices of 5 mm, axes to RAS+ by radiological convention.
+
+    With it the outlined lesion, and the part of it that is drawn in red: an infarct's core.
+    """
     grey = np.asarray(Image.open(path).convert("L"), dtype=np.float32)
     low, high = of.window
-    hu = (low + grey / 255 * (high - low)).T[:, :, None]
+    hu = np.repeat((low + grey / 255 * (high - low)).T[:, :, None], 3, axis=2)
     pixel = FIELD_OF_VIEW_MM / max(grey.shape)
     affine = np.diag([-pixel, -pixel, 5.0, 1.0])
     ct = CT.from_source_array(hu, Source(path, "array", hu.shape, affine))
     mask_path = next((path.parents[1] / "masks").glob(f"{path.stem}.*"))
-    colour = np.asarray(Image.open(mask_path).convert("RGB")).max(axis=2) > 60
-    truth = ct.from_source(colour.T[:, :, None])
+    colour = np.asarray(Image.open(mask_path).convert("RGB")) > 60
+    lesion, core = (
+        ct.from_source(np.repeat(drawn.T[:, :, None], 3, axis=2))
+        for drawn in (colour.any(axis=2), colour[:, :, 0])
+    )
+    return ct, lesion, core
+
+
+def scored(path: Path, of: Slices, model: Model, method: str) -> Scored:
+    """A picture segmented, and the expert's outline."""
+    ct, truth, _ = read(path, of)
     try:
         found = segment_ct(ct, model, Estimation(method))
     except InputError:

@@ -107,6 +107,10 @@ def test_external_slices(script: Any, tmp_path: Path) -> None:
     assert "| ctich-slices | 1 | 0 |" in told
     assert "| ctich-slices | haemorrhage | 0.000 | 0 of 1 | 0% of " in told
     assert "| cpaisd-slices | infarct | " in told and "| 1 of 1 | 100% of " in told
+    told = run(script("slice_contrast"), tmp_path)
+    set_, slices, lesion, *_, beyond = told.splitlines()[3].strip("| ").split(" | ")
+    assert (set_, slices, beyond) == ("aisd-slices", "1", "1 of 1")
+    assert float(lesion.split()[0]) > 15  # a haematoma
 
 
 def _of_two_kinds(folder: Path) -> Path:
