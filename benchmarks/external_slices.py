@@ -99,7 +99,7 @@ def read(path: Path, of: Slices) -> tuple[CT, NDArray[np.bool_], NDArray[np.bool
     affine = np.diag([-pixel, -pixel, 5.0, 1.0])
     ct = CT.from_source_array(hu, Source(path, "array", hu.shape, affine))
     mask_path = next((path.parents[1] / "masks").glob(f"{path.stem}.*"))
-    colour: NDArray[np.bool_] = np.asarray(Image.open(mask_path).convert("RGB")) > 60
+    colour = np.greater(np.asarray(Image.open(mask_path).convert("RGB")), 60)
     lesion, core = (
         ct.from_source(np.repeat(drawn.T[:, :, None], 3, axis=2))
         for drawn in (colour.any(axis=2), colour[:, :, 0])
