@@ -113,6 +113,14 @@ def test_external_slices(script: Any, tmp_path: Path) -> None:
     assert float(lesion.split()[0]) > 15  # a haematoma
 
 
+def test_outline_ceiling(script: Any, scans: Path) -> None:
+    """A dense haematoma of smooth shape is outlined by its brightness nearly as the truth is."""
+    told = run(script("outline_ceiling"), scans, "--within-mm", "3")
+    name, n, threshold, moved = told.splitlines()[2].strip("| ").split(" | ")
+    assert name == "with a lesion" and 1 <= int(n) <= 4
+    assert float(threshold) > 0.8 and float(moved) > 0.8
+
+
 def _of_two_kinds(folder: Path) -> Path:
     """The bundled model with two kinds of lesion that are the same to it: the first one wins."""
     start = StartModel.of("phantom-stroke")
