@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from strokediff.phantom.backgrounds.effects import NONE, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head
-from strokediff.phantom.backgrounds.shapes import blob
+from strokediff.phantom.backgrounds.infarct import outlined
 from strokediff.phantom.fields import Field, smooth_field, soft_step
-from strokediff.phantom.lesions import LesionShapes, territory
+from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.params import draw_one, draw_seed, draw_volume
 
 CALCIFIED = {
@@ -27,42 +27,61 @@ VESSELS = {
     "basilar": ((0.0, -17.0, -42.0), (0.0, -17.0, -32.0), (0.0, -15.0, -22.0)),
 }
 
+SMALL_ML, LARGE_ML = (0.4, 0.6, 0.1, 2.0), (10.0, 1.0, 1.0, 80.0)
+"""Old infarcts: median, standard deviation of the logarithm, least, most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OldInfarct:
-    """A cavity of CSF density."""
+    """A cavity of CSF, or a scar some HU denser: darker than any infarct of days is."""
 
     name: ClassVar[str] = "old infarct"
     label: ClassVar[int] = NONE
     territory: str
     side: int
     volume_ml: float
-    share: float
+    above_fluid_hu: float
+    edge_mm: float
+    jitter_mm: float
     seed: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> OldInfarct:
         """Small and deep, or large."""
-        small = rng.random() < 0.65
+        small = rng.random() < 0.5
         where = ("mca_deep", "lacune") if small else ("mca", "pca", "cerebellum")
         return cls(
             territory=str(rng.choice(where)),
             side=int(rng.choice((-1, 1))),
-            volume_ml=draw_volume(rng, *((0.4, 0.6, 0.1, 2.0) if small else (6.0, 0.8, 1.0, 30.0))),
-            share=float(rng.uniform(0.75, 1.0)),
+            volume_ml=draw_volume(
+                rng, *((0.4, 0.6, 0.1, 2.0) if small else (10.0, 1.0, 1.0, 80.0))
+            ),
+            above_fluid_hu=float(rng.uniform(0.0, 12.0)),
+            edge_mm=float(rng.uniform(1.0, 4.0)),
+            jitter_mm=float(rng.uniform(1.0, 3.0)),
             seed=draw_seed(rng),
         )
 
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
-        """A blob in the territory."""
-        rng = np.random.default_rng(self.seed)
-        region = territory(self.territory, self.side, head.coarse, rng)
-        return Shape(blob(head, region, self.volume_ml, rng, irregularity=0.5, edge_mm=1.5))
+        """As an infarct's, so that nothing but its density tells it apart."""
+        return Shape(
+            outlined(
+                head,
+                outlines,
+                territory=self.territory,
+                side=self.side,
+                volume_ml=self.volume_ml,
+                edge_mm=self.edge_mm,
+                irregularity=0.5,
+                jitter_mm=self.jitter_mm,
+                seed=self.seed,
+            )
+        )
 
     def effect(self, head: Head, shape: Shape) -> Effect:
-        """Fluid for tissue."""
-        share = self.share * head.grid.to_slices(shape.mask)
-        return Effect(share=share, value=np.full_like(share, head.csf_hu + 2.0))
+        """Fluid, or what is between fluid and tissue, for tissue."""
+        share = head.grid.to_slices(shape.mask)
+        return Effect(share=share, value=np.full_like(share, head.csf_hu + self.above_fluid_hu))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +219,7 @@ Decoy = OldInfarct | Leukoaraiosis | Calcification | DenseVessel
 def draw_decoys(rng: np.random.Generator) -> tuple[Decoy, ...]:
     """None in about half of heads, else one or some."""
     found: list[Decoy] = []
-    if rng.random() < 0.14:
+    if rng.random() < 0.22:
         found += [OldInfarct.draw(rng) for _ in range(int(rng.integers(1, 3)))]
     if rng.random() < 0.18:
         found.append(Leukoaraiosis.draw(rng))

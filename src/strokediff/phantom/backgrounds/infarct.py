@@ -11,7 +11,8 @@ from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head, carried
 from strokediff.phantom.backgrounds.shapes import at_share, blob, pushed, tissue_of
 from strokediff.phantom.fields import Field, smooth_field
-from strokediff.phantom.lesions import LesionShapes, territory
+from strokediff.phantom.lesions import LesionShapes
+from strokediff.phantom.lesions import territory as region_of
 from strokediff.phantom.params import DrawnLesion, draw_one, draw_seed, draw_volume
 from strokediff.phantom.template import wheel_atlas
 from strokediff.util.kinds import INFARCT
@@ -39,7 +40,7 @@ WITHIN_A_DAY = 0.6
 
 @dataclass(frozen=True, kw_only=True)
 class Infarct:
-    """An infarct in a territory; `delta_hu` from -1.5 (hours) to -20 (days): 2 HU a per cent water.
+    """An infarct in a territory; `delta_hu` from -1.5 (hours) to -15 (days): 2 HU a per cent water.
 
     `contrast_loss` is the share of the grey-white contrast that goes, `effacement` that of the
     fluid in its sulci, `swelling_mm` how far it pushes.
@@ -62,7 +63,17 @@ class Infarct:
 
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
         """A real outline carried over from MNI space, or a blob in the territory."""
-        mask = self._carried(head, outlines) if outlines else self._blob(head)
+        mask = outlined(
+            head,
+            outlines,
+            territory=self.territory,
+            side=self.side,
+            volume_ml=self.volume_ml,
+            edge_mm=self.edge_mm,
+            irregularity=self.irregularity,
+            jitter_mm=self.jitter_mm,
+            seed=self.seed,
+        )
         return Shape(mask, pushed(head, mask, self.swelling_mm) if self.swelling_mm > 0 else None)
 
     def effect(self, head: Head, shape: Shape) -> Effect:
@@ -77,35 +88,41 @@ class Infarct:
         add = mask * (solid * change + (1 - solid) * closed)
         return Effect(add=add, truth=mask, volume_ml=at_share(shape.mask, head))
 
-    def _blob(self, head: Head) -> Field:
-        rng = np.random.default_rng(self.seed)
-        region = territory(self.territory, self.side, head.coarse, rng)
-        return blob(
-            head,
-            region,
-            self.volume_ml,
-            rng,
-            irregularity=self.irregularity,
-            edge_mm=self.edge_mm,
-        )
 
-    def _carried(self, head: Head, outlines: LesionShapes) -> Field:
-        atlas = wheel_atlas().inner
-        wanted = DrawnLesion(
-            territory=self.territory,
-            side=self.side,
-            volume_ml=self.volume_ml * head.per_ml(),
-            contrast_hu=self.delta_hu,
-            edge_mm=self.edge_mm,
-            irregularity=self.irregularity,
-            seed=self.seed,
-        )
-        outline = outlines.shape(wanted, atlas)
-        rng = np.random.default_rng([self.seed, 2])
-        shape = head.depth.shape
-        jitter = [self.jitter_mm * smooth_field(rng, shape, 25.0) for _ in range(3)]
-        mask = carried(outline, atlas, head, jitter)
-        return np.asarray(mask * np.clip(1.5 * tissue_of(head), 0, 1), dtype=np.float32)
+def outlined(
+    head: Head,
+    outlines: LesionShapes | None,
+    *,
+    territory: str,
+    side: int,
+    volume_ml: float,
+    edge_mm: float,
+    irregularity: float,
+    jitter_mm: float,
+    seed: int,
+) -> Field:
+    """An infarct's place: a real outline carried over from MNI space, or a blob in the territory.
+
+    `jitter_mm` bends the outline that is carried over.
+    """
+    if outlines is None:
+        rng = np.random.default_rng(seed)
+        region = region_of(territory, side, head.coarse, rng)
+        return blob(head, region, volume_ml, rng, irregularity=irregularity, edge_mm=edge_mm)
+    atlas = wheel_atlas().inner
+    wanted = DrawnLesion(
+        territory=territory,
+        side=side,
+        volume_ml=volume_ml * head.per_ml(),
+        contrast_hu=0.0,
+        edge_mm=edge_mm,
+        irregularity=irregularity,
+        seed=seed,
+    )
+    rng = np.random.default_rng([seed, 2])
+    jitter = [jitter_mm * smooth_field(rng, head.depth.shape, 25.0) for _ in range(3)]
+    mask = carried(outlines.shape(wanted, atlas), atlas, head, jitter)
+    return np.asarray(mask * np.clip(1.5 * tissue_of(head), 0, 1), dtype=np.float32)
 
 
 def draw_infarcts(rng: np.random.Generator) -> tuple[Infarct, ...]:
@@ -130,10 +147,13 @@ def draw_infarcts(rng: np.random.Generator) -> tuple[Infarct, ...]:
 
 
 def _darkening(rng: np.random.Generator) -> float:
-    """HU: within a day a net water uptake of 4 to 23 % takes it from 35; later up to 20 HU go."""
+    """HU: within a day a net water uptake of 4 to 23 % takes it from 35; later up to 15 HU go.
+
+    What is darker than that is a scar: `OldInfarct`.
+    """
     if rng.random() < WITHIN_A_DAY:
         return -(1.5 + 6.5 * float(rng.beta(1.7, 2.0)))
-    return -(6.0 + 14.0 * float(rng.beta(1.2, 1.7)))
+    return -(6.0 + 9.0 * float(rng.beta(1.2, 1.7)))
 
 
 def _drawn(
