@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scan", nargs="?", type=Path)
     parser.add_argument("-o", "--out", type=Path, default=Path("quickstart-out"))
-    parser.add_argument("--method", default="sal", help="avg, sal, infer or all")
+    parser.add_argument("--method", default="sal", help="avg, matched, sal, infer or all")
     options = parser.parse_args()
 
     model = sd.load("phantom-stroke")

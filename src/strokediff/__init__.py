@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from strokediff.inference.estimator import Slices as Slices
     from strokediff.inference.fusion import Fused as Fused
     from strokediff.inference.fusion import Staple as Staple
+    from strokediff.inference.matched import Matched as Matched
     from strokediff.inference.mirrored import Mirrored as Mirrored
     from strokediff.inference.repeated import Repeated as Repeated
     from strokediff.inference.repeated import Tolerance as Tolerance
@@ -177,6 +178,7 @@ _HOMES = {
     "Context": "inference.estimator",
     "LabelEstimate": "inference.estimator",
     "Direct": "inference.direct",
+    "Matched": "inference.matched",
     "Salient": "inference.salient",
     "Stratified": "inference.salient",
     "Algorithm1": "inference.algorithm1",

@@ -31,7 +31,7 @@ class UsageError(StrokediffError):
 
     >>> Estimation("median")
     Traceback (most recent call last):
-    strokediff.errors.UsageError: no method 'median'; expected one of: avg, sal, infer, all
+    strokediff.errors.UsageError: no method 'median'; expected one of: avg, matched, sal, infer, all
     """
 
     exit_code = 2

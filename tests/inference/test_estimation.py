@@ -116,7 +116,7 @@ def test_options_that_say_nothing_to_a_method_are_refused() -> None:
 
 
 def test_unknown_names_are_refused_with_the_choices() -> None:
-    with pytest.raises(UsageError, match="no method 'mean'; expected one of: avg, sal"):
+    with pytest.raises(UsageError, match="no method 'mean'; expected one of: avg, matched, sal"):
         Estimation("mean").estimator(T=500)
     with pytest.raises(UsageError, match="no preset 'slow'; expected one of: paper, fast"):
         Estimation("avg", "slow").estimator(T=500)

@@ -13,7 +13,7 @@ from strokediff.cohort.brain_slices import with_brain
 from strokediff.cohort.store import Cohort
 from strokediff.ct.axes import transposed
 from strokediff.ct.surroundings import Surroundings
-from strokediff.inference.estimation import METHODS, Estimation
+from strokediff.inference.estimation import FUSED, METHODS, Estimation
 from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.head import CohortHead
 from strokediff.prediction.place import CohortPatient
@@ -36,9 +36,9 @@ def test_methods_that_share_draws_give_what_each_alone_gives(cohort: Cohort, mod
         np.testing.assert_array_equal(together[method].mask, alone.mask)
         assert together[method].evaluations == alone.evaluations
     # `all` counts what its parts took, though nothing was drawn twice.
-    parts = sum(together[method].evaluations for method in METHODS[:3])
+    parts = sum(together[method].evaluations for method in FUSED)
     assert together["all"].evaluations == parts
-    assert together["all"].seconds >= sum(together[m].seconds for m in METHODS[:3])
+    assert together["all"].seconds >= sum(together[m].seconds for m in FUSED)
 
 
 def test_a_cut_is_the_models_decision_overruled(cohort: Cohort, model: Model) -> None:

@@ -26,7 +26,13 @@ from strokediff.training.loop import Run
 from strokediff.training.start import StartModel
 from strokediff.training.train import make_run
 
-ESTIMATES = {"avg": "ŷ_avg", "sal": "ŷ_sal", "infer": "ŷ_infer", "all": "ŷ_all"}
+ESTIMATES = {
+    "avg": "ŷ_avg",
+    "matched": "ŷ_matched",
+    "sal": "ŷ_sal",
+    "infer": "ŷ_infer",
+    "all": "ŷ_all",
+}
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def calibrate(
     ] = "val",
     methods: Annotated[
         list[str] | None,
-        typer.Option(help="avg, sal, infer, all; commas, or repeated. All if not given."),
+        typer.Option(help="avg, matched, sal, infer, all; commas, or repeated. All if not given."),
     ] = None,
     kinds: Annotated[
         list[str] | None,

@@ -28,7 +28,7 @@ def predict(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="avg, sal, infer or all (SDPM, SADPM); others have their own.")
+        str, typer.Option(help="avg, matched, sal, infer or all (ours); others have their own.")
     ] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
     cut: Annotated[

@@ -30,7 +30,7 @@ def segment(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = DEFAULT,
-    method: Annotated[str, typer.Option(help="avg, sal, infer or all (SDPM 2.4).")] = "sal",
+    method: Annotated[str, typer.Option(help="avg, matched, sal, infer or all.")] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
     transition: Annotated[
         str, typer.Option(help="Noise of Algorithm 1's steps: isotropic, or the model's own.")

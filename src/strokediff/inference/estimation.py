@@ -15,8 +15,8 @@ from strokediff.inference.repeated import Repeated, Tolerance
 FUSED = ("avg", "sal", "infer")
 """What `all` fuses."""
 METHODS = (*PRESETS["paper"], "all")
-NO_DRAWS = "avg"
-"""Sees the image without noise: every draw is the same."""
+NO_DRAWS = ("avg", "matched")
+"""Add no noise to the image: every draw is the same."""
 TRANSITIONS: dict[str, TransitionNoise] = {"isotropic": white, "own": own}
 FUSIONS: dict[str, Fusion] = {
     "union": union,
@@ -81,7 +81,7 @@ class Estimation:
     22501
     >>> Estimation("median")
     Traceback (most recent call last):
-    strokediff.errors.UsageError: no method 'median'; expected one of: avg, sal, infer, all
+    strokediff.errors.UsageError: no method 'median'; expected one of: avg, matched, sal, infer, all
     """
 
     method: str = "sal"
@@ -98,10 +98,10 @@ class Estimation:
         _one_of("fusion", self.fusion, FUSIONS)
         if self.cut is not None and not 0 < self.cut < 1:
             raise UsageError(f"cut = {self.cut}: expected a probability between 0 and 1.")
-        if self.method == NO_DRAWS and self.limits.given:
+        if self.method in NO_DRAWS and self.limits.given:
             raise UsageError(
-                "method 'avg' draws no noise, so a tolerance or a most of evaluations says nothing "
-                "to it. Leave them out, or choose sal, infer or all."
+                f"method '{self.method}' draws no noise, so a tolerance or a most of evaluations "
+                "says nothing to it. Leave them out, or choose sal, infer or all."
             )
         if self.method != "all" and self.fusion != "union":
             raise UsageError(
@@ -131,12 +131,12 @@ class Estimation:
         made = {name: make(T, TRANSITIONS[self.transition]) for name, make in self._makers.items()}
         if self.method != "all":
             return self.limits.on(made[self.method])
-        direct = made[NO_DRAWS]
-        drawn = [name for name in FUSED if name != NO_DRAWS]
+        direct, *drawn = FUSED
         limited = [
-            self.limits.on(made[name], direct.evaluations(), share=len(drawn)) for name in drawn
+            self.limits.on(made[name], made[direct].evaluations(), share=len(drawn))
+            for name in drawn
         ]
-        return Fused([direct, *limited], FUSIONS[self.fusion])
+        return Fused([made[direct], *limited], FUSIONS[self.fusion])
 
     @property
     def _makers(self) -> Mapping[str, Maker]:

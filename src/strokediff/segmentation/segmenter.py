@@ -44,11 +44,11 @@ class Segmenter(Model):
         """Outline and measure the lesion in one head CT, or in the file or folder that `read_ct`
         reads; for research use only.
 
-        `method` is one of the estimates of section 2.4 (avg, sal, infer, all), `preset` fast or
-        paper; the rest is as in `Estimation` and `Limits`. `seed` fixes every draw. `advance` is
-        called with the network evaluations done since its last call, and those in all. Raises
-        `UsageError` for settings that do not exist, `InputError` where no head is shown, or where
-        the values of an array are not HU.
+        `method` is one of the estimates of section 2.4 (avg, sal, infer, all) or `matched`,
+        `preset` fast or paper; the rest is as in `Estimation` and `Limits`. `seed` fixes every
+        draw. `advance` is called with the network evaluations done since its last call, and those
+        in all. Raises `UsageError` for settings that do not exist, `InputError` where no head is
+        shown, or where the values of an array are not HU.
 
         >>> model = load("phantom-stroke", device="cpu")
         >>> found = model.segment(read_ct("scan.nii.gz"), method="avg")
