@@ -85,7 +85,7 @@ class Epidural:
             side=int(rng.choice((-1, 1))),
             volume_ml=draw_volume(rng, 7.0, 1.3, 0.3, 110.0),
             bulge=float(rng.uniform(0.18, 0.5)),
-            clot_hu=float(np.clip(rng.normal(63, 6), 50, 78)),
+            clot_hu=float(np.clip(rng.normal(59, 8), 42, 78)),
             uneven_hu=float(rng.uniform(1.5, 5)),
             swirl=float(rng.uniform(8, 25)) if rng.random() < 0.25 else 0.0,
             press=float(rng.uniform(0.5, 1.0)),
@@ -141,8 +141,8 @@ class Subdural:
         """Mostly acute and thin; some are mixed, few are old and dark."""
         place = draw_one(rng, {"convexity": 0.78, "falx": 0.14, "tentorium": 0.08})
         median = 5.5 if place == "convexity" else 3.2
-        age = draw_one(rng, {"acute": 0.78, "mixed": 0.16, "old": 0.06})
-        old = {"acute": (64, 6), "mixed": (46, 5), "old": (20, 5)}[age]
+        age = draw_one(rng, {"acute": 0.74, "mixed": 0.16, "old": 0.1})
+        old = {"acute": (59, 8), "mixed": (44, 5), "old": (20, 6)}[age]
         return cls(
             place=place,
             side=int(rng.choice((-1, 1))),
