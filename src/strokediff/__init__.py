@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from strokediff.noise.fourier import FourierNoise as FourierNoise
     from strokediff.noise.isotropic import IsotropicNoise as IsotropicNoise
     from strokediff.noise.low_rank import LowRankNoise as LowRankNoise
+    from strokediff.noise.scanner import ScannerNoise as ScannerNoise
     from strokediff.noise.store import load_noise as load_noise
     from strokediff.noise.store import save_noise as save_noise
     from strokediff.phantom.cohort import write_cohort as write_cohort
@@ -168,6 +169,7 @@ _HOMES = {
     "FourierNoise": "noise.fourier",
     "CalibratedFourierNoise": "noise.calibrated",
     "LowRankNoise": "noise.low_rank",
+    "ScannerNoise": "noise.scanner",
     "save_noise": "noise.store",
     "load_noise": "noise.store",
     "NetworkConfig": "networks.config",

@@ -21,8 +21,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fourier": {"D": 200},
     "calibrated": {"D": 96, "rank": 24, "shrinkage": 0.05},
     "low-rank": {"rank": 24, "shrinkage": 0.3},
+    "scanner": {"shrinkage": 0.2},
 }
-WHITENING = ("isotropic", "calibrated", "low-rank")
+WHITENING = ("isotropic", "calibrated", "low-rank", "scanner")
 FACTORS = ("calibrated", "low-rank")
 
 

@@ -21,6 +21,9 @@ from .conftest import FACTORS, SHAPE, SIDE, WHITENING, Fit, Images
 
 NAMES = list(NOISE_MODELS)
 FITTED = [name for name in NAMES if name != "isotropic"]
+STATIONARY = ("isotropic", "scanner")
+"""On a grid of any size, everywhere alike."""
+SUPPORTED = [name for name in NAMES if name not in STATIONARY]
 DRAWS = 6000
 
 
@@ -29,9 +32,22 @@ def drawn(models: dict[str, Any]) -> dict[str, Tensor]:
     return {name: models[name].draw(range(DRAWS), SHAPE)[:, 0] for name in NAMES}
 
 
+def circulant(spectrum: Tensor) -> Tensor:
+    """The covariance of all pixels, from that of one with the others: its spectrum transformed."""
+    with_first = torch.fft.irfft2(spectrum, s=(SIDE, SIDE))
+    at = torch.arange(SIDE * SIDE)
+    down, across = at // SIDE, at % SIDE
+    apart = ((a[:, None] - a[None]) % SIDE for a in (down, across))
+    return with_first[tuple(apart)]
+
+
 def closed_covariance(model: Any, images: Images) -> Tensor:
     if model.name == "isotropic":
         return torch.eye(int(images.brain.sum()), dtype=torch.float64)
+    if model.name == "scanner":
+        return circulant(model.spectrum(SIDE, SIDE))[images.brain.flatten()][
+            :, images.brain.flatten()
+        ]
     return model.covariance()
 
 
@@ -123,7 +139,7 @@ def test_covariance_is_the_closed_form(
     assert float((found - expected).norm()) < 1.15 * float(noise.sqrt())
 
 
-@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("name", SUPPORTED)
 def test_noise_is_zero_where_no_slice_shows_brain(
     models: dict[str, Any], drawn: dict[str, Tensor], images: Images, name: str
 ) -> None:
@@ -170,7 +186,7 @@ def test_fit_streams_whatever_the_batch_size(images: Images, fit: Fit, name: str
     )
 
 
-@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("name", SUPPORTED)
 def test_another_grid_is_refused(models: dict[str, Any], name: str) -> None:
     for call in (
         lambda: models[name].draw([1], (1, 8, 8)),
@@ -215,9 +231,9 @@ def test_whitening_gives_covariance_identity(
 
 @pytest.mark.parametrize("name", WHITENING)
 def test_whitened_draws_are_white(models: dict[str, Any], images: Images, name: str) -> None:
-    eps = models[name].draw(range(3000), SHAPE) * images.brain
-    white = models[name].whiten(eps)[:, 0]
-    if name != "isotropic":
+    eps = models[name].draw(range(3000), SHAPE)
+    white = models[name].whiten(eps if name in STATIONARY else eps * images.brain)[:, 0]
+    if name in SUPPORTED:
         assert not bool(white[:, ~images.brain].any())
     found = torch.cov(white[:, images.brain].double().T)
     n = len(found)

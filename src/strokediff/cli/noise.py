@@ -25,7 +25,7 @@ Features = Annotated[
 Rank = Annotated[int | None, typer.Option(min=1, help="Components of calibrated and low-rank.")]
 Shrinkage = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="lambda of calibrated and low-rank; 1 is white."),
+    typer.Option(min=0, max=1, help="lambda of calibrated, low-rank and scanner; 1 is white."),
 ]
 Size = Annotated[
     int | None, typer.Option(min=8, help="Resample slices and masks to SIZE x SIZE pixels.")
@@ -38,7 +38,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no tab
 def fit(
     cohort: CohortPath,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the fitted model.")],
-    model: Annotated[str, typer.Option(help="isotropic, fourier, calibrated or low-rank.")],
+    model: Annotated[
+        str, typer.Option(help="isotropic, fourier, calibrated, low-rank or scanner.")
+    ],
     features: Features = None,
     rank: Rank = None,
     shrinkage: Shrinkage = None,

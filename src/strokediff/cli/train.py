@@ -28,14 +28,15 @@ def train(
     noise: Annotated[
         str | None,
         typer.Option(
-            help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM).",
+            help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM), scanner.",
             show_default="isotropic",
         ),
     ] = None,
     noise_features: Annotated[int | None, typer.Option(help="D of the Fourier noises.")] = None,
     noise_rank: Annotated[int | None, typer.Option(help="Rank of the fitted noises.")] = None,
     shrinkage: Annotated[
-        float | None, typer.Option(help="Towards white noise, 0 to 1 (calibrated, low-rank).")
+        float | None,
+        typer.Option(help="Share of white noise (calibrated, low-rank, scanner)."),
     ] = None,
     noise_loss: Annotated[
         str | None,

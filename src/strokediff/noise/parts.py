@@ -25,6 +25,7 @@ SHAPES: dict[str, dict[str, str]] = {
     "fourier": {"b": "D", "L": "DD", "support": "HW"},
     "calibrated": {**_FACTOR, "L": "DD", "mean_z": "D", "mean_q": "D", "back": "kD"},
     "low-rank": _FACTOR,
+    "scanner": {"cutoff": ""},
 }
 OPTIONAL = {"fourier": {"W": "Dd"}}
 MASKS = ("brain", "support")

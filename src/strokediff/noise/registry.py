@@ -11,9 +11,14 @@ from strokediff.noise.calibrated import CalibratedFourierNoise
 from strokediff.noise.fourier import FourierNoise
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.noise.low_rank import LowRankNoise
+from strokediff.noise.scanner import ScannerNoise
 
 NoiseFamily = (
-    type[IsotropicNoise] | type[FourierNoise] | type[CalibratedFourierNoise] | type[LowRankNoise]
+    type[IsotropicNoise]
+    | type[FourierNoise]
+    | type[CalibratedFourierNoise]
+    | type[LowRankNoise]
+    | type[ScannerNoise]
 )
 
 NOISE_MODELS: dict[str, NoiseFamily] = {
@@ -21,6 +26,7 @@ NOISE_MODELS: dict[str, NoiseFamily] = {
     "fourier": FourierNoise,
     "calibrated": CalibratedFourierNoise,
     "low-rank": LowRankNoise,
+    "scanner": ScannerNoise,
 }
 
 
