@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from strokediff.core.process import Diffused as Diffused
     from strokediff.core.process import SynchronousProcess as SynchronousProcess
     from strokediff.core.schedule import Schedule as Schedule
+    from strokediff.core.schedule import sigmoid_beta_schedule as sigmoid_beta_schedule
     from strokediff.core.schedule import sigmoid_schedule as sigmoid_schedule
     from strokediff.ct.brain.extract import BrainMask as BrainMask
     from strokediff.ct.brain.extract import extract_brain as extract_brain
@@ -156,6 +157,7 @@ _HOMES = {
     "Benchmark": "benchmark.runner",
     # Research on the method.
     "Schedule": "core.schedule",
+    "sigmoid_beta_schedule": "core.schedule",
     "sigmoid_schedule": "core.schedule",
     "SynchronousProcess": "core.process",
     "Diffused": "core.process",

@@ -5,14 +5,25 @@ import math
 import pytest
 import torch
 
-from strokediff.core.schedule import Schedule, from_betas, sigmoid_schedule
+from strokediff.core.schedule import (
+    Schedule,
+    from_betas,
+    sigmoid_beta_schedule,
+    sigmoid_schedule,
+)
 
 
 def linear_schedule(T: int = 1000) -> Schedule:
     return from_betas(torch.linspace(1e-4, 0.02, T))
 
 
-SCHEDULES = [sigmoid_schedule(), sigmoid_schedule(T=50), linear_schedule()]
+SCHEDULES = [
+    sigmoid_schedule(),
+    sigmoid_schedule(T=50),
+    sigmoid_beta_schedule(),
+    sigmoid_beta_schedule(T=50),
+    linear_schedule(),
+]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -46,6 +57,16 @@ def test_sigmoid_curve_against_its_closed_form() -> None:
     for t in (1, 100, 333, 499):
         expected = (s(3) - s(-3 + 6 * t / T)) / (s(3) - s(-3))
         assert float(bar[t]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_sigmoid_beta_against_its_closed_form() -> None:
+    """beta from 1e-4 to 0.02, symmetric about their mean in the middle."""
+    beta = sigmoid_beta_schedule(T=501).beta[1:]
+    for t in (1, 100, 251, 501):
+        v = -6 + 12 * (t - 1) / 500
+        expected = 1e-4 + (0.02 - 1e-4) / (1 + math.exp(-v))
+        assert float(beta[t - 1]) == pytest.approx(expected, rel=1e-9)
+    torch.testing.assert_close(beta + beta.flip(0), torch.full_like(beta, 0.0201))
 
 
 def test_the_last_beta_is_clipped_so_alpha_bar_stays_positive() -> None:

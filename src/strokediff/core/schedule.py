@@ -6,7 +6,9 @@ Source: SDPM, section 2.1; the sigmoid curve is the one of its section 3.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -92,3 +94,27 @@ def sigmoid_schedule(
     curve = [(top - sigmoid(start + (end - start) * t / T)) / (top - bottom) for t in range(T + 1)]
     bar = torch.tensor(curve, dtype=torch.float64)
     return from_betas(1.0 - bar[1:] / bar[:-1])
+
+
+def sigmoid_beta_schedule(
+    T: int = 500, least: float = 1e-4, most: float = 0.02, width: float = 6.0
+) -> Schedule:
+    """Sigmoid curve on beta itself, which SDPM section 3 may mean as well.
+
+    beta[t] = least + (most - least) s(v_t), v_1 .. v_T from -width to width evenly,
+    s(v) = 1 / (1 + exp(-v)). Noise comes later than with `sigmoid_schedule`:
+
+    >>> both = sigmoid_schedule(T=500), sigmoid_beta_schedule(T=500)
+    >>> [round(float(schedule.gamma[50].sqrt()), 3) for schedule in both]
+    [0.199, 0.098]
+    """
+    v = torch.linspace(-width, width, T, dtype=torch.float64)
+    return from_betas(least + (most - least) * torch.sigmoid(v))
+
+
+ScheduleName = Literal["sigmoid", "sigmoid-beta"]
+SCHEDULES: Mapping[ScheduleName, Callable[[int], Schedule]] = {
+    "sigmoid": sigmoid_schedule,
+    "sigmoid-beta": sigmoid_beta_schedule,
+}
+"""By name: a sigmoid curve on alpha_bar, or on beta."""

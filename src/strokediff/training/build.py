@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from strokediff.core.process import SynchronousProcess
-from strokediff.core.schedule import sigmoid_schedule
+from strokediff.core.schedule import SCHEDULES, Schedule
 from strokediff.ct.surroundings import Surroundings
 from strokediff.networks.bounds import outline
 from strokediff.networks.config import NetworkConfig
@@ -17,9 +17,14 @@ from strokediff.training.config import TrainingConfig
 from strokediff.training.tasks import DiffusionTask
 
 
+def schedule_of(config: TrainingConfig) -> Schedule:
+    """The noise schedule that it names, of its T steps."""
+    return SCHEDULES[config.schedule](config.T)
+
+
 def outline_network(config: TrainingConfig, size: int) -> nn.Module:
     """The network's names and shapes alone: it takes no memory. `UsageError` if it is too large."""
-    return outline(config.network, sigmoid_schedule(config.T), size)
+    return outline(config.network, schedule_of(config), size)
 
 
 def build_network(config: TrainingConfig, size: int) -> nn.Module:
@@ -30,7 +35,7 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
     outline_network(config, size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = TwoStreamUNet(config.network, sigmoid_schedule(config.T), size)
+        network = TwoStreamUNet(config.network, schedule_of(config), size)
     placed: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
 
@@ -41,11 +46,11 @@ def surroundings_of(config: NetworkConfig) -> Surroundings:
 
 
 def build_task(config: TrainingConfig, noise: NoiseModel | None = None) -> DiffusionTask:
-    """SDPM's task, sigmoid schedule; SADPM's with another noise than the isotropic default.
+    """SDPM's task; SADPM's with another noise than the isotropic default.
 
     `noise` is the one that `config` names, as `fit_noise` or `read_noise` give it.
     """
     noise = noise or IsotropicNoise()
     if noise.name != config.noise.name:
         raise ValueError(f"expected noise '{config.noise.name}', got '{noise.name}'")
-    return DiffusionTask(config, SynchronousProcess(sigmoid_schedule(config.T)), noise)
+    return DiffusionTask(config, SynchronousProcess(schedule_of(config)), noise)

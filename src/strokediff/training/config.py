@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from strokediff.core.objective import LossConfig
+from strokediff.core.schedule import ScheduleName
 from strokediff.errors import UsageError
 from strokediff.networks.config import NetworkConfig
 from strokediff.noise.registry import NOISE_MODELS
@@ -50,6 +51,7 @@ class TrainingConfig(BaseModel):
     """One training run.
 
     `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
+    `schedule` is a sigmoid curve on alpha_bar, or on beta ("sigmoid-beta").
     `start` is the sha256 of the weights that the run starts from, "" for random ones.
     `augmentation` varies the slices: "none", "plain" as the papers do, or "scanners" as heads and
     scanners differ. `source_shares` weights the folders that the scans came from; {} draws every
@@ -64,6 +66,7 @@ class TrainingConfig(BaseModel):
 
     network: NetworkConfig
     T: int = Field(500, ge=2, le=100_000)
+    schedule: ScheduleName = "sigmoid"
     noise: NoiseConfig = NoiseConfig()
     noise_loss: Literal["mse", "mahalanobis"] = "mse"
     loss: LossConfig = LossConfig()

@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from strokediff.core.process import SynchronousProcess
-from strokediff.core.schedule import sigmoid_schedule
 from strokediff.inference.algorithm1 import Algorithm1
 from strokediff.inference.compute import Compute
 from strokediff.inference.estimation import METHODS, Estimation
@@ -26,7 +25,7 @@ from strokediff.inference.executor import seconds_a_row
 from strokediff.inference.presets import PRESETS
 from strokediff.inference.repeated import Repeated
 from strokediff.noise.isotropic import IsotropicNoise
-from strokediff.training.build import build_network
+from strokediff.training.build import build_network, schedule_of
 from strokediff.training.config import training_preset
 
 SLICES, ROWS = 30, 16
@@ -71,7 +70,7 @@ def inference_speed(
             denoiser(x_0[:1], torch.ones(1, dtype=torch.long))
         yield [network, str(size), "compiled", "-", f"{time.perf_counter() - start:.0f}"]
     with compute.running(asked) as denoiser:
-        process = SynchronousProcess(sigmoid_schedule(config.T))
+        process = SynchronousProcess(schedule_of(config))
         context = Context(denoiser, process, IsotropicNoise(), device=compute.device)
         each = seconds_a_row(denoiser, head.x_0, min(ROWS, context.pack))
         for way in (
