@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--method", default="sal", help="avg, matched, sal, infer or all")
     options = parser.parse_args()
 
-    model = sd.load("phantom-stroke")
+    model = sd.load()
     print(f"model: {model.card.name}, trained on {model.card.trained_on}")
 
     # A scan: a path is enough, and so is an array with its affine.

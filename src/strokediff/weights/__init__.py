@@ -6,7 +6,7 @@ from pathlib import Path
 
 from strokediff.errors import UsageError
 
-DEFAULT = "phantom-stroke"
+DEFAULT = "stroke-ncct"
 
 
 def bundled() -> list[str]:
