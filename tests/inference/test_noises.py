@@ -13,6 +13,7 @@ from strokediff.inference.algorithm1 import Algorithm1, own, white
 from strokediff.inference.direct import Direct
 from strokediff.inference.estimator import Context, Estimator, Slices
 from strokediff.inference.fusion import Fused
+from strokediff.inference.matched import Matched
 from strokediff.inference.repeated import Repeated
 from strokediff.inference.salient import Salient, Stratified
 from strokediff.noise.base import NoiseModel
@@ -25,9 +26,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fourier": {"D": 96},
     "calibrated": {"D": 32, "rank": 12},
     "low-rank": {"rank": 12, "shrinkage": 0.1},
+    "scanner": {},
 }
 ESTIMATORS: list[Estimator] = [
     Repeated(Direct()),
+    Repeated(Matched()),
     Repeated(Salient(T_i=20, stride=3)),
     Repeated(Stratified(T_i=20, points=4), 2),
     Repeated(Algorithm1(T_i=20, transition=white)),
@@ -40,7 +43,7 @@ ESTIMATORS: list[Estimator] = [
         ]
     ),
 ]
-IDS = ["avg", "sal", "stratified", "infer-isotropic", "infer-own", "all"]
+IDS = ["avg", "matched", "sal", "stratified", "infer-isotropic", "infer-own", "all"]
 
 
 @pytest.fixture(scope="module", params=NOISE_MODELS)

@@ -34,7 +34,7 @@ FITTED_ON = 64
 """Side of the grid on which the spectrum is compared with what was found."""
 CUTOFFS = (0.05, 2.0)
 TRIED = 400
-LEAST_PIXELS = 16
+LEAST_PIXELS = 4
 
 
 class ScannerNoise:

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from strokediff.phantom.backgrounds.effects import NONE, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head
-from strokediff.phantom.backgrounds.infarct import outlined
+from strokediff.phantom.backgrounds.infarct import Outlined
 from strokediff.phantom.fields import Field, smooth_field, soft_step
 from strokediff.phantom.lesions import LesionShapes
 from strokediff.phantom.params import draw_one, draw_seed, draw_volume
@@ -32,18 +32,12 @@ SMALL_ML, LARGE_ML = (0.4, 0.6, 0.1, 2.0), (10.0, 1.0, 1.0, 80.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OldInfarct:
+class OldInfarct(Outlined):
     """A cavity of CSF, or a scar some HU denser: darker than any infarct of days is."""
 
     name: ClassVar[str] = "old infarct"
     label: ClassVar[int] = NONE
-    territory: str
-    side: int
-    volume_ml: float
     above_fluid_hu: float
-    edge_mm: float
-    jitter_mm: float
-    seed: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> OldInfarct:
@@ -58,25 +52,14 @@ class OldInfarct:
             ),
             above_fluid_hu=float(rng.uniform(0.0, 12.0)),
             edge_mm=float(rng.uniform(1.0, 4.0)),
+            irregularity=0.5,
             jitter_mm=float(rng.uniform(1.0, 3.0)),
             seed=draw_seed(rng),
         )
 
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
         """As an infarct's, so that nothing but its density tells it apart."""
-        return Shape(
-            outlined(
-                head,
-                outlines,
-                territory=self.territory,
-                side=self.side,
-                volume_ml=self.volume_ml,
-                edge_mm=self.edge_mm,
-                irregularity=0.5,
-                jitter_mm=self.jitter_mm,
-                seed=self.seed,
-            )
-        )
+        return Shape(self.outlined(head, outlines))
 
     def effect(self, head: Head, shape: Shape) -> Effect:
         """Fluid, or what is between fluid and tissue, for tissue."""

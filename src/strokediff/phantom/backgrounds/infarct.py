@@ -11,8 +11,7 @@ from strokediff.phantom.backgrounds.effects import LABELS, Effect, Shape
 from strokediff.phantom.backgrounds.head import Head, carried
 from strokediff.phantom.backgrounds.shapes import at_share, blob, pushed, tissue_of
 from strokediff.phantom.fields import Field, smooth_field
-from strokediff.phantom.lesions import LesionShapes
-from strokediff.phantom.lesions import territory as region_of
+from strokediff.phantom.lesions import LesionShapes, territory
 from strokediff.phantom.params import DrawnLesion, draw_one, draw_seed, draw_volume
 from strokediff.phantom.template import wheel_atlas
 from strokediff.util.kinds import INFARCT
@@ -39,7 +38,48 @@ WITHIN_A_DAY = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Infarct:
+class Outlined:
+    """What has the place of an infarct: `jitter_mm` bends an outline that is carried over."""
+
+    territory: str
+    side: int
+    volume_ml: float
+    edge_mm: float
+    irregularity: float
+    jitter_mm: float
+    seed: int
+
+    def outlined(self, head: Head, outlines: LesionShapes | None) -> Field:
+        """A real outline carried over from MNI space and bent, or a blob in the territory."""
+        if outlines is None:
+            rng = np.random.default_rng(self.seed)
+            region = territory(self.territory, self.side, head.coarse, rng)
+            return blob(
+                head,
+                region,
+                self.volume_ml,
+                rng,
+                irregularity=self.irregularity,
+                edge_mm=self.edge_mm,
+            )
+        atlas = wheel_atlas().inner
+        wanted = DrawnLesion(
+            territory=self.territory,
+            side=self.side,
+            volume_ml=self.volume_ml * head.per_ml(),
+            contrast_hu=0.0,
+            edge_mm=self.edge_mm,
+            irregularity=self.irregularity,
+            seed=self.seed,
+        )
+        rng = np.random.default_rng([self.seed, 2])
+        jitter = [self.jitter_mm * smooth_field(rng, head.depth.shape, 25.0) for _ in range(3)]
+        mask = carried(outlines.shape(wanted, atlas), atlas, head, jitter)
+        return np.asarray(mask * np.clip(1.5 * tissue_of(head), 0, 1), dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Infarct(Outlined):
     """An infarct in a territory; `delta_hu` from -1.5 (hours) to -15 (days): 2 HU a per cent water.
 
     `contrast_loss` is the share of the grey-white contrast that goes, `effacement` that of the
@@ -48,32 +88,15 @@ class Infarct:
 
     name: ClassVar[str] = "infarct"
     label: ClassVar[int] = LABELS[INFARCT]
-    territory: str
-    side: int
-    volume_ml: float
     delta_hu: float
-    edge_mm: float
-    irregularity: float
     uneven: float
     contrast_loss: float
     effacement: float
     swelling_mm: float
-    jitter_mm: float
-    seed: int
 
     def shape(self, head: Head, outlines: LesionShapes | None) -> Shape:
         """A real outline carried over from MNI space, or a blob in the territory."""
-        mask = outlined(
-            head,
-            outlines,
-            territory=self.territory,
-            side=self.side,
-            volume_ml=self.volume_ml,
-            edge_mm=self.edge_mm,
-            irregularity=self.irregularity,
-            jitter_mm=self.jitter_mm,
-            seed=self.seed,
-        )
+        mask = self.outlined(head, outlines)
         return Shape(mask, pushed(head, mask, self.swelling_mm) if self.swelling_mm > 0 else None)
 
     def effect(self, head: Head, shape: Shape) -> Effect:
@@ -87,42 +110,6 @@ class Infarct:
         closed = self.effacement * (apart + self.delta_hu)
         add = mask * (solid * change + (1 - solid) * closed)
         return Effect(add=add, truth=mask, volume_ml=at_share(shape.mask, head))
-
-
-def outlined(
-    head: Head,
-    outlines: LesionShapes | None,
-    *,
-    territory: str,
-    side: int,
-    volume_ml: float,
-    edge_mm: float,
-    irregularity: float,
-    jitter_mm: float,
-    seed: int,
-) -> Field:
-    """An infarct's place: a real outline carried over from MNI space, or a blob in the territory.
-
-    `jitter_mm` bends the outline that is carried over.
-    """
-    if outlines is None:
-        rng = np.random.default_rng(seed)
-        region = region_of(territory, side, head.coarse, rng)
-        return blob(head, region, volume_ml, rng, irregularity=irregularity, edge_mm=edge_mm)
-    atlas = wheel_atlas().inner
-    wanted = DrawnLesion(
-        territory=territory,
-        side=side,
-        volume_ml=volume_ml * head.per_ml(),
-        contrast_hu=0.0,
-        edge_mm=edge_mm,
-        irregularity=irregularity,
-        seed=seed,
-    )
-    rng = np.random.default_rng([seed, 2])
-    jitter = [jitter_mm * smooth_field(rng, head.depth.shape, 25.0) for _ in range(3)]
-    mask = carried(outlines.shape(wanted, atlas), atlas, head, jitter)
-    return np.asarray(mask * np.clip(1.5 * tissue_of(head), 0, 1), dtype=np.float32)
 
 
 def draw_infarcts(rng: np.random.Generator) -> tuple[Infarct, ...]:
