@@ -88,21 +88,20 @@ class Scored:
 
 
 def read(path: Path, of: Slices) -> tuple[CT, NDArray[np.bool_], NDArray[np.bool_]]:
-    """A picture as a volume of slices of 5 mm, axes to RAS+ by radiological convention.
+    """A picture as a volume of one slice of 5 mm, axes to RAS+ by radiological convention.
 
     With it the outlined lesion, and the part of it that is drawn in red: an infarct's core.
     """
     grey = np.asarray(Image.open(path).convert("L"), dtype=np.float32)
     low, high = of.window
-    hu = np.repeat((low + grey / 255 * (high - low)).T[:, :, None], 3, axis=2)
+    hu = (low + grey / 255 * (high - low)).T[:, :, None]
     pixel = FIELD_OF_VIEW_MM / max(grey.shape)
     affine = np.diag([-pixel, -pixel, 5.0, 1.0])
     ct = CT.from_source_array(hu, Source(path, "array", hu.shape, affine))
     mask_path = next((path.parents[1] / "masks").glob(f"{path.stem}.*"))
     colour = np.greater(np.asarray(Image.open(mask_path).convert("RGB")), 60)
     lesion, core = (
-        ct.from_source(np.repeat(drawn.T[:, :, None], 3, axis=2))
-        for drawn in (colour.any(axis=2), colour[:, :, 0])
+        ct.from_source(drawn.T[:, :, None]) for drawn in (colour.any(axis=2), colour[:, :, 0])
     )
     return ct, lesion, core
 

@@ -55,7 +55,7 @@ def contrast(path: Path, of: Slices) -> Contrast | None:
     except InputError:
         return None
     slices = grid.image(ct.hu)
-    x, m = slices.x[1], slices.m[1].astype(float)
+    x, m = slices.x[0], slices.m[0].astype(float)
     hu = GRID.window_level + x * GRID.window_width / 2
     weight = np.maximum(ndimage.gaussian_filter(m, SMOOTH_PIXELS), 1e-3)
     smooth = ndimage.gaussian_filter(hu * m, SMOOTH_PIXELS) / weight
@@ -64,7 +64,7 @@ def contrast(path: Path, of: Slices) -> Contrast | None:
     low, high = TISSUE_HU
     used = (m > 0) & there & (np.minimum(smooth, other) > low) & (np.maximum(smooth, other) < high)
     apart = smooth - other
-    inside, red = (grid.label(mask)[1] > 0 for mask in (lesion, core))
+    inside, red = (grid.label(mask)[0] > 0 for mask in (lesion, core))
     return Contrast(
         lesion=_median(apart[used & inside]),
         core=_median(apart[used & red]),
