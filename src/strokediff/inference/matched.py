@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, max_pool2d
 
 from strokediff.core.process import SynchronousProcess
 from strokediff.inference.estimator import Context, Slices
+from strokediff.noise.roughness import OF_WHITE, roughness
 
-SECOND_DIFFERENCE = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
-"""Across and down: 0 on a + b i + c j + d i j, and 6 sigma on white noise (Immerkaer 1996)."""
 OF_NORMAL = 0.6744897501960817
 """The median of |n|, n standard normal."""
 
@@ -34,14 +32,8 @@ def noise_sd(x_0: Tensor, m: Tensor) -> Tensor:
     >>> [round(float(noise_sd(x + s * noise, torch.ones_like(x))), 2) for s in (0.0, 0.1, 0.2)]
     [0.0, 0.1, 0.2]
     """
-    kernel = torch.tensor(SECOND_DIFFERENCE, dtype=x_0.dtype)[None, None]
-    rough = conv2d(x_0, kernel)[:, 0].abs() / (6 * OF_NORMAL)
-    within = -max_pool2d(-m, 3, stride=1)[:, 0] > 0
-    found = [
-        values[inside].median() if bool(inside.any()) else values.new_zeros(())
-        for values, inside in zip(rough, within, strict=True)
-    ]
-    return torch.stack(found)
+    rough, _ = roughness(x_0[:, 0], m[:, 0])
+    return rough[:, 0] / (OF_WHITE * OF_NORMAL)
 
 
 def matched_t(sigma: Tensor, process: SynchronousProcess) -> Tensor:

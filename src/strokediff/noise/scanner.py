@@ -18,18 +18,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import CPU, Batches, Moments, generator
 from strokediff.noise.linear import workers
-from strokediff.noise.stationary import filtered, inverse_root, of_frequencies, spread_of
+from strokediff.noise.roughness import roughness
+from strokediff.noise.stationary import amplitude, filtered, inverse_root, of_frequencies
 
-STENCIL = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
-"""Second differences across and down: 0 on planes, and on products of one column and one row."""
 STEPS = (1, 2, 3)
-"""Pixels between its points: what is fitted is how the three differ."""
+"""Pixels between the points of second differences: what is fitted is how the three differ."""
 FITTED_ON = 64
 """Side of the grid on which the spectrum is compared with what was found."""
 CUTOFFS = (0.05, 2.0)
@@ -113,7 +111,7 @@ class ScannerNoise:
     ) -> Tensor:
         """Noise of shape (len(seeds), *shape), float32 on `device`; one FFT a sample."""
         channels, height, width = shape
-        root = spread_of(self.spectrum(height, width), width).to(device, torch.float32)
+        root = amplitude(self.spectrum(height, width), width).to(device, torch.float32)
 
         def one(seed: int) -> Tensor:
             white = torch.randn(channels, *root.shape, 2, generator=generator(seed))
@@ -146,22 +144,9 @@ class ScannerNoise:
 
 def _ratios(x: Tensor, m: Tensor) -> Iterator[Tensor]:
     """Of each slice (B, H, W): the median second differences over 2, 3 pixels by that over 1."""
-    stencil = torch.tensor(STENCIL, dtype=torch.float64)[None, None]
-    wide = 2 * max(STEPS) + 1
-    if min(x.shape[-2:]) < wide:
-        return
-    within = -F.max_pool2d(-m.double()[:, None], wide, stride=1)[:, 0] > 0
-    rough = []
-    for step in STEPS:
-        edge = max(STEPS) - step
-        cut = slice(edge, -edge or None)
-        found = F.conv2d(x.double()[:, None], stencil, dilation=step)[:, 0].abs()
-        rough.append(found[:, cut, cut])
-    for differences, inside in zip(torch.stack(rough, dim=1), within, strict=True):
-        if int(inside.sum()) >= LEAST_PIXELS:
-            median = differences[:, inside].median(dim=1).values
-            if bool((median > 0).all()):
-                yield median[1:] / median[0]
+    for median, pixels in zip(*roughness(x.double(), m, STEPS), strict=True):
+        if int(pixels) >= LEAST_PIXELS and bool((median > 0).all()):
+            yield median[1:] / median[0]
 
 
 def _expected(noise: ScannerNoise) -> Tensor:

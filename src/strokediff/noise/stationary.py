@@ -26,7 +26,7 @@ def of_frequencies(values: Tensor, size: tuple[int, int]) -> Tensor:
     return found
 
 
-def spread_of(spectrum: Tensor, width: int) -> Tensor:
+def amplitude(spectrum: Tensor, width: int) -> Tensor:
     """What multiplies z = a + i b, a, b ~ N(0, 1), at every frequency, for noise of `spectrum`.
 
     sqrt(S H W / 2) where a frequency stands for its mirror image too, sqrt(S H W) in the columns
