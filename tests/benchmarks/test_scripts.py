@@ -255,6 +255,28 @@ def test_trust(script: Any, scans: Path, tmp_path: Path) -> None:
     assert "| all | 24 |" in told and "interval" in told
 
 
+def test_decisions(script: Any, tmp_path: Path) -> None:
+    """Laxer finds more and marks more: of those that spare enough, the one with most Dice."""
+    found, marked = ([[v - 0.1 * i] * 5 for i in range(9)] for v in (0.9, 1.35))
+    answers = []
+    for n, (true_ml, dice, volume) in enumerate(((9.0, found, found), (0.0, found, marked))):
+        own = OfKind(dice=dice, volume_ml=volume, doubt_ml=1, true_ml=true_ml)
+        method = OfMethod(kinds={"infarct": own}, doubt_ml=1, true_ml=true_ml)
+        answers.append(Answer(scan=str(n), patient=str(n), methods={"fast/sal": method}))
+    sheet = Sheet(kinds=("infarct",), answers=tuple(answers))
+    sheet.write(tmp_path / "all.json")
+    told = run(script("decisions"), tmp_path / "all.json")
+    assert "1 scans with a lesion, 1 without" in told
+    assert "| -0.8 | 0 | 0.90 | 0.00 | 1.35 |" in told
+    assert "Most Dice of those: y_0 >= 0, 0 mL" in told  # from -0.1 * 4: 0.95 mL
+    told = run(script("decisions"), tmp_path / "all.json", "--spared", 1.1)
+    assert "None spares 110%" in told
+    with_one = Sheet(kinds=("infarct",), answers=tuple(answers[:1]))
+    with_one.write(tmp_path / "one.json")
+    run(script("decisions"), tmp_path / "one.json", code=1)
+    run(script("decisions"), tmp_path / "all.json", "--kind", "haemorrhage", code=1)
+
+
 def test_intervals(script: Any, tmp_path: Path) -> None:
     table = tmp_path / "volumes.csv"
     rows = [f"p{n},{n % 3 * n},{n / 3},{n % 3 * n + 1}" for n in range(40)]
