@@ -1,14 +1,13 @@
 """What every decision on a kind of lesion would give: Dice with one, and marks without.
 
     python benchmarks/decisions.py ANSWERS [ANSWERS ...] --kind infarct [--estimation fast/sal]
-                                   [--spared 0.85]
+                                   [--spare 0.85]
 
 ANSWERS are sheets that `strokediff calibrate --answers` wrote, of any folds and folders together.
 Each row is a threshold of y_0 and a least volume: the mean Dice of scans with a lesion of the kind,
 and of those without one how many have less than 1 mL marked, and how much in the mean. The last
-line is the decision with most Dice among those that spare so many: for cohorts where most have no
-lesion, `calibrate`, to which an empty mask without a lesion is a Dice of 1, is stricter. Nothing is
-cross-fitted here: the scans that choose are those that measure.
+line is what `strokediff calibrate --spare` takes. Nothing is cross-fitted here: the scans that
+choose are those that measure.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ import typer
 from strokediff.benchmark.tables import ruled
 from strokediff.errors import UsageError
 from strokediff.segmentation.calibrate.answers import OfKind, Sheet
-from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS
+from strokediff.segmentation.calibrate.decisions import LEAST_ML, NOTHING_ML, THRESHOLDS, choose
+from strokediff.segmentation.calibrate.rules import Sparing
 
-NOTHING_ML = 1.0
 COLUMNS = ("y_0 from", "least, mL", "Dice with a lesion", "below 1 mL without", "mL without")
 
 
@@ -58,7 +57,7 @@ def main(
     sources: Annotated[list[Path], typer.Argument(metavar="ANSWERS")],
     kind: str = "infarct",
     estimation: str = "fast/sal",
-    spared: Annotated[float, typer.Option(help="Share without a lesion below 1 mL.")] = 0.85,
+    spare: Annotated[float, typer.Option(help="As in calibrate.")] = 0.85,
 ) -> None:
     sheet = Sheet.read(sources)
     if kind not in sheet.kinds or estimation not in sheet.methods:
@@ -73,12 +72,9 @@ def main(
     every = [outcome(scans, i, j) for i in range(len(THRESHOLDS)) for j in range(len(LEAST_ML))]
     print(f"{with_one} scans with a lesion, {len(scans) - with_one} without\n")
     print("\n".join(ruled(COLUMNS, [own.cells for own in every])))
-    allowed = [own for own in every if own.spared >= spared]
-    if allowed:
-        best = max(allowed, key=lambda own: own.dice)
-        print(f"\nMost Dice of those: y_0 >= {best.threshold:g}, {best.least_ml:g} mL and more")
-    else:
-        print(f"\nNone spares {spared:.0%}")
+    best = choose([own.scores for own in scans], [""] * len(scans), Sparing(spare))
+    told = f"y_0 >= {best.decision.threshold:g}, {best.decision.least_lesion_ml:g} mL and more"
+    print(f"\nMost Dice of those that spare {spare:.0%}: {told} (spares {best.spared:.0%})")
 
 
 if __name__ == "__main__":

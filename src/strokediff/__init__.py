@@ -92,6 +92,8 @@ if TYPE_CHECKING:
     from strokediff.result.record import Record as Record
     from strokediff.result.record import Trust as Trust
     from strokediff.result.record import json_schema as json_schema
+    from strokediff.segmentation.calibrate.rules import NearlyBestDice as NearlyBestDice
+    from strokediff.segmentation.calibrate.rules import Sparing as Sparing
     from strokediff.segmentation.calibrate.run import answers as answers
     from strokediff.segmentation.calibrate.run import calibrate as calibrate
     from strokediff.segmentation.calibrate.run import calibrate_from as calibrate_from
@@ -147,6 +149,8 @@ _HOMES = {
     "predict": "prediction.predict",
     "Predicted": "prediction.predict",
     "calibrate": "segmentation.calibrate.run",
+    "NearlyBestDice": "segmentation.calibrate.rules",
+    "Sparing": "segmentation.calibrate.rules",
     "answers": "segmentation.calibrate.run",
     "calibrate_from": "segmentation.calibrate.run",
     "intervals_from": "segmentation.calibrate.table",

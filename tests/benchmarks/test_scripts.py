@@ -268,9 +268,8 @@ def test_decisions(script: Any, tmp_path: Path) -> None:
     told = run(script("decisions"), tmp_path / "all.json")
     assert "1 scans with a lesion, 1 without" in told
     assert "| -0.8 | 0 | 0.90 | 0.00 | 1.35 |" in told
-    assert "Most Dice of those: y_0 >= 0, 0 mL" in told  # from -0.1 * 4: 0.95 mL
-    told = run(script("decisions"), tmp_path / "all.json", "--spared", 1.1)
-    assert "None spares 110%" in told
+    assert "spare 85%: y_0 >= 0, 0 mL and more (spares 100%)" in told  # 1.35 - 0.1 * 4: 0.95 mL
+    run(script("decisions"), tmp_path / "all.json", "--spare", 1.1, code=1)
     with_one = Sheet(kinds=("infarct",), answers=tuple(answers[:1]))
     with_one.write(tmp_path / "one.json")
     run(script("decisions"), tmp_path / "one.json", code=1)
@@ -311,6 +310,10 @@ def test_real_heads(script: Any, scans: Path, tmp_path: Path) -> None:
     told = run(module, cohort.path, tmp_path / "unet", "--fold", 0, *common, "--method", "unet")
     assert "4 scans to train on, 2 to test" in told
     assert read_config(tmp_path / "unet" / "model").method == "unet"
+    run(script("peer_answers"), tmp_path / "unet" / "model", src, tmp_path / "unet.json")
+    sheet = Sheet.read([tmp_path / "unet.json"])
+    assert sheet.methods == ["unet"] and len(sheet.answers) == 2
+    assert all(one.features for one in sheet.answers)
     told = run(script("fold_scans"), src, tmp_path / "fold0" / "model", tmp_path / "of-fold0")
     assert told.strip() == "2 of ctich, 2 of made"
     kept = json.loads((tmp_path / "fold0" / "model" / "split.json").read_text())

@@ -11,10 +11,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 import two_kinds
-from answered import BEST, sheet
+from answered import BEST, KEY, SHAPE, sheet
 
 import strokediff as sd
 from strokediff.phantom.make import Phantom
+from strokediff.segmentation.calibrate.answers import OfKind, Sheet
 from strokediff.segmentation.calibrate.decisions import THRESHOLDS
 from strokediff.segmentation.decision import Decision
 from strokediff.util.files import sole
@@ -190,6 +191,40 @@ def test_kinds_are_decided_one_by_one_and_the_others_are_kept(
     refused = ["--from-table", sheets["infarct"], "--kinds", "oedema", "-o", tmp_path / "three"]
     assert run("calibrate", model, *refused) == 2
     assert "no kind oedema; it tells infarct, haemorrhage apart" in capsys.readouterr().err
+
+
+def test_what_spares_is_chosen_by_its_own_rule(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most have no infarct; of haemorrhage everybody has one, which cannot be asked for sparing."""
+    model, file = two_kinds.checkpoint(tmp_path / "model"), tmp_path / "sheet.json"
+    whole = sheet(12)
+    spared = np.zeros(SHAPE)
+    spared[BEST[0]], empty = 5.0, np.ones(SHAPE)
+    empty[BEST[0]] = 0.0
+    none = OfKind(dice=empty.tolist(), volume_ml=spared.tolist(), doubt_ml=1.0, true_ml=0.0)
+    answers = [
+        one.model_copy(
+            update={"methods": {KEY: one.methods[KEY].model_copy(
+                update={"kinds": {**one.methods[KEY].kinds, "infarct": none}}
+            )}}
+        )
+        if n >= 2 else one
+        for n, one in enumerate(whole.answers)
+    ]  # fmt: skip
+    Sheet(kinds=STROKE, answers=tuple(answers)).write(file)
+    given = ["calibrate", model, "--from-table", file, "--kinds", "infarct", "-o"]
+    assert run(*given, tmp_path / "half", "--spare", 0.5) == 0
+    assert "100%" in capsys.readouterr().out
+    chosen = json.loads((tmp_path / "half" / "metrics.json").read_text())
+    kept = chosen["decision"][KEY]["infarct"]
+    assert kept["threshold"] != THRESHOLDS[BEST[0][0]]  # where 5 mL are marked in ten without one
+    assert run("calibrate", model, "--from-table", file, "-o", tmp_path / "o", "--spare", 0.5) == 3
+    assert "haemorrhage: no patient without a lesion" in capsys.readouterr().err
+    assert run(*given, tmp_path / "p", "--spare", 2) == 2
+    assert not (tmp_path / "o").exists() and not (tmp_path / "p").exists()
+    wrong = ["calibrate", model, "--data", tmp_path, "--answers", tmp_path / "x", "--spare", 0.5]
+    assert run(*wrong) == 2 and "--spare is for -o" in capsys.readouterr().err
 
 
 def test_a_table_of_volumes_makes_an_interval_alone(

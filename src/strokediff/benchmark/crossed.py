@@ -107,7 +107,7 @@ class CrossedArm:
         card = {"name": self.name, "sha256": found.config.sha256}
         reader, kinds = _ReadBy(task=task), found.config.training.network.kinds
         module = module.eval().to(compute.device)
-        return PeerPredictor(reader, module, compute, card, kinds=kinds)
+        return PeerPredictor(reader, module, found.config.grid, compute, card, kinds=kinds)
 
     def _built(self, config: TrainingConfig, size: int) -> tuple[nn.Module, Task]:
         """The untrained network and what trains it."""

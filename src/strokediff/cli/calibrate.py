@@ -52,6 +52,14 @@ def calibrate(
             help="With --from-table: choose for these kinds of lesion alone; commas, or repeated."
         ),
     ] = None,
+    spare: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Leave this share of scans without a lesion below 1 mL, and take the decision "
+            "with most Dice on those with one. For cohorts of which most have none.",
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
     population: Annotated[
         str, typer.Option(help="Who the patients are, for the reports: 'phantoms', say.")
@@ -62,9 +70,9 @@ def calibrate(
     """Choose threshold and least lesion, and calibrate the volume's interval, for each method.
 
     The model's validation patients (split.json) go through 'segment'. For every kind of lesion the
-    decision with the least volume error is kept of those with nearly the best mean Dice. Intervals
-    are of volumes at decisions that other patients chose. Test patients are not read. The model in
-    -o is used as any other: segment --model.
+    decision with the least volume error is kept of those with nearly the best mean Dice, or as
+    --spare says. Intervals are of volumes at decisions that other patients chose. Test patients
+    are not read. The model in -o is used as any other: segment --model.
 
     For a model that was trained on all patients, ask the model of each fold on its test patients
     (--split test --answers FOLD.json) and give all sheets with --from-table.
@@ -75,8 +83,12 @@ def calibrate(
     from strokediff.errors import UsageError
     from strokediff.inference.estimation import METHODS, Estimation
     from strokediff.segmentation.calibrate import run
+    from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Sparing
 
     _check_options(data, out, tables, sheet, split)
+    if spare is not None and sheet:
+        raise UsageError("--spare is for -o: --answers writes what every decision would give.")
+    rule = NEARLY_BEST_DICE if spare is None else Sparing(spare)
     names, only = listed(methods) or METHODS, listed(kinds)
     if only and not tables:
         raise UsageError("--kinds is for --from-table: --data chooses for every kind of lesion.")
@@ -87,7 +99,7 @@ def calibrate(
     said = ""
     if tables and out:
         found = run.calibrate_from(
-            model, tables, out, estimations, kinds=only, population=population
+            model, tables, out, estimations, kinds=only, population=population, rule=rule
         )
         said = f"From {', '.join(table.name for table in tables)}."
     elif data:
@@ -96,7 +108,9 @@ def calibrate(
                 run.answers(model, data, estimations, split=split, **asked).write(sheet)
                 said = f"Answers on {len(patients)} patients: {sheet}"
             elif out:
-                found = run.calibrate(model, data, out, estimations, population=population, **asked)
+                found = run.calibrate(
+                    model, data, out, estimations, population=population, rule=rule, **asked
+                )
                 said = f"{len(patients)} validation patients; before: cut 0.50, least 0 mL."
     if out:
         console.print(_table(found))
@@ -139,27 +153,37 @@ def _asking(quiet: bool, device: str, patients: list[list[str]]) -> Iterator[dic
 
 
 def _table(found: Mapping[str, TunedMethod]) -> Table:
-    """A row a method and kind of lesion, and one for all joined where there are several."""
+    """A row a method and kind of lesion, and one for all joined where there are several.
+
+    "without": of scans without a lesion, how many have less than 1 mL marked.
+    """
     from rich.table import Table
 
     several = any(len(own.calibrations) > 1 for own in found.values())
     kind = ["kind"] if several else []
-    table = Table("method", *kind, "cut", "least, mL", "mean Dice", "mean VDP", "interval")
+    table = Table(
+        "method", *kind, "cut", "least, mL", "mean Dice", "mean VDP", "without", "interval"
+    )
     for key, own in found.items():
         for name, interval in own.calibrations.items():
             chosen = own.kinds.get(name)
-            cells = ["", "", "", ""]
+            cells = [""] * 5
             if chosen:
                 before, after = chosen.before, chosen.after
                 cells = [
                     f"{(after.decision.threshold + 1) / 2:.2f}",
                     f"{after.decision.least_lesion_ml:g}",
                     f"{before.dice:.3f} -> {after.dice:.3f}",
-                    f"{before.vdp:.3f} -> {after.vdp:.3f}",
+                    f"{_told(before.vdp)} -> {_told(after.vdp)}",
+                    _told(after.spared, ".0%"),
                 ]
             told = f"{interval.form}, {interval.level:.0%}"
             table.add_row(key, *([name] if several else []), *cells, told)
     return table
+
+
+def _told(value: float | None, form: str = ".3f") -> str:
+    return "none" if value is None else format(value, form)
 
 
 def _too_few(found: Mapping[str, TunedMethod]) -> str:

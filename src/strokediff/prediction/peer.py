@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.registry import SCALES, baseline
 from strokediff.core.seeds import derive_seed
+from strokediff.ct.grid import GridConfig
+from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimator import LabelEstimate, Slices
@@ -36,10 +38,12 @@ class PeerPredictor:
 
     peer: Baseline
     module: nn.Module
+    grid: GridConfig
     compute: Compute
     card: Mapping[str, Any]
     seed: int = 0
     kinds: tuple[str, ...] = JOINED
+    surroundings: Surroundings = ALONE
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -54,16 +58,20 @@ class PeerPredictor:
         """The head's prediction under the method's own name."""
         place = head.place(seed=self.seed)
         start = time.perf_counter()
-        seeds = [derive_seed(self.seed, head.name, int(k)) for k in place.slices.keys]
-        y_0 = self._estimate(place.slices, seeds)
+        y_0 = self._estimate(place.slices, head.name)
         evaluations = self.peer.evaluations() * len(y_0)
         estimate = LabelEstimate(y_0, Tally.empty(y_0), evaluations)
         timed = Timed(estimate, time.perf_counter() - start)
         return {self.peer.name: predicted(place, timed, Decision())}
 
+    def labels(self, slices: Slices) -> Mapping[str, Tensor]:
+        """y_0 (S, K, H, W) of any slices, under the method's own name."""
+        return {self.peer.name: self._estimate(slices, str(slices.seed))}
+
     @torch.inference_mode()
-    def _estimate(self, slices: Slices, seeds: list[int]) -> Tensor:
-        """y_0 (S, K, H, W) of the slices, on the CPU."""
+    def _estimate(self, slices: Slices, case: str) -> Tensor:
+        """y_0 (S, K, H, W) of the slices of a case, on the CPU."""
+        seeds = [derive_seed(self.seed, case, int(k)) for k in slices.keys]
         device = self.compute.device
         x, m = slices.seen(slices.x_0).to(device), slices.m.to(device)
         size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
@@ -92,4 +100,6 @@ def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredi
     scale = f"'{config.method}' at scale '{config.scale}'"
     load_weights(module, checkpoint.weights, f"{path}: the weights do not fit {scale}")
     card = {"name": config.name, "method": config.method, "sha256": config.sha256}
-    return PeerPredictor(peer, module.eval().to(compute.device), compute, card, seed, kinds)
+    return PeerPredictor(
+        peer, module.eval().to(compute.device), config.grid, compute, card, seed, kinds
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from strokediff.benchmark.reports.crossfitted import Judged, as_csv, judged, summary
+from strokediff.benchmark.reports.crossfitted import Judged, as_csv, judged, of_group, summary
 from strokediff.errors import InputError
 from strokediff.segmentation.calibrate.answers import Answer, OfKind, OfMethod, Sheet
 from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS
@@ -36,10 +36,10 @@ def test_a_fold_is_judged_at_the_decision_of_the_others() -> None:
 
 def test_the_table_is_the_one_by_hand() -> None:
     rows = [
-        Judged("a", "infarct", 20.0, 18.0, 0.8, 15.0, 25.0),
-        Judged("b", "infarct", 4.0, 0.0, 0.0, 0.0, 2.0),
-        Judged("c", "infarct", 0.0, 0.5, 0.0, 0.0, 2.0),
-        Judged("d", "infarct", 0.0, 3.0, 0.0, 1.0, 5.0),
+        Judged("a", "heads", "infarct", 20.0, 18.0, 0.8, 15.0, 25.0),
+        Judged("b", "heads", "infarct", 4.0, 0.0, 0.0, 0.0, 2.0),
+        Judged("c", "heads", "infarct", 0.0, 0.5, 0.0, 0.0, 2.0),
+        Judged("d", "heads", "infarct", 0.0, 3.0, 0.0, 1.0, 5.0),
     ]
     table = "\n".join(summary(rows))
     assert "| Dice where there is a lesion | 0.40 [0.00, 0.80] (n = 2) |" in table
@@ -47,7 +47,17 @@ def test_the_table_is_the_one_by_hand() -> None:
     assert "| without a lesion: below 1 mL | 0.50 [0.00, 1.00] (n = 2) |" in table
     assert "| interval's median width above 10 mL | 50% (n = 1) |" in table
     assert "| interval holds the truth | 0.50 " in table
-    assert as_csv(rows).splitlines()[1] == "a,infarct,20.000,18.000,0.800,15.000,25.000"
+    assert as_csv(rows).splitlines()[1] == "a,heads,infarct,20.000,18.000,0.800,15.000,25.000"
+
+
+def test_one_folder_is_reported_on_by_what_all_chose() -> None:
+    rows = [
+        Judged("a", "real", "infarct", 20.0, 18.0, 0.8, 15.0, 25.0),
+        Judged("b", "made", "infarct", 4.0, 0.0, 0.0, 0.0, 2.0),
+    ]
+    assert of_group(rows, "real") == rows[:1]
+    with pytest.raises(InputError, match="no answers on scans of 'unreal'; there are: made, real"):
+        of_group(rows, "unreal")
 
 
 def test_one_fold_or_an_unknown_estimation_is_refused() -> None:

@@ -69,9 +69,13 @@ def patients(
 
 @app.command()
 def crossfitted(
-    answers: Annotated[list[Path], typer.Argument(metavar="ANSWERS...", help="One file a fold.")],
+    answers: Annotated[
+        list[Path], typer.Argument(metavar="ANSWERS...", help="A file a fold, or a folder of them.")
+    ],
     out: Out,
     estimation: Annotated[str, typer.Option(help="PRESET/METHOD.")] = "fast/sal",
+    spare: Annotated[float | None, typer.Option(help="As in calibrate.")] = None,
+    group: Annotated[str, typer.Option(help="Report on the scans of this folder alone.")] = "",
 ) -> None:
     """Figures on the scans' own grids of the models of several folds: OUT/scans.csv and figures.md.
 
@@ -80,9 +84,13 @@ def crossfitted(
     """
     from strokediff.benchmark.reports import crossfitted as report
     from strokediff.segmentation.calibrate.answers import Sheet
+    from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Sparing
     from strokediff.util.files import write_text
 
-    rows = report.judged([Sheet.read([path]) for path in answers], estimation)
+    rule = NEARLY_BEST_DICE if spare is None else Sparing(spare)
+    folds = [[*sorted(path.glob("*.json"))] if path.is_dir() else [path] for path in answers]
+    rows = report.judged([Sheet.read(own) for own in folds], estimation, rule)
+    rows = report.of_group(rows, group) if group else rows
     lines = report.summary(rows)
     write_text(out / "scans.csv", report.as_csv(rows))
     write_text(out / "figures.md", "\n".join(lines) + "\n")

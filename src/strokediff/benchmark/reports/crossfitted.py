@@ -17,13 +17,12 @@ from strokediff.errors import InputError
 from strokediff.evaluation.bootstrap import bootstrap
 from strokediff.evaluation.summary import volume_correlation
 from strokediff.segmentation.calibrate.answers import Answer, Sheet
-from strokediff.segmentation.calibrate.decisions import place_of
+from strokediff.segmentation.calibrate.decisions import NOTHING_ML, place_of
+from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Rule
 from strokediff.segmentation.calibrate.tune import TunedMethod, tune
 from strokediff.segmentation.intervals import Measured
 
 LARGE_ML = 10.0
-NOTHING_ML = 1.0
-"""Found below this counts as nothing found."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Judged:
     """One kind of lesion of one scan, at the decision and in the interval that others chose."""
 
     scan: str
+    group: str
     kind: str
     true_ml: float
     found_ml: float
@@ -44,8 +44,10 @@ class Judged:
         return self.low_ml <= self.true_ml <= self.high_ml
 
 
-def judged(folds: Sequence[Sheet], key: str) -> list[Judged]:
+def judged(folds: Sequence[Sheet], key: str, rule: Rule = NEARLY_BEST_DICE) -> list[Judged]:
     """Every scan of all folds for the estimation `key` ("fast/avg"), a row a kind.
+
+    The decisions are the `rule`'s.
 
     Raises `InputError` for fewer than two folds, or an estimation that they do not have.
     """
@@ -56,7 +58,7 @@ def judged(folds: Sequence[Sheet], key: str) -> list[Judged]:
     rows = []
     for k, fold in enumerate(folds):
         others = [a for j, other in enumerate(folds) if j != k for a in other.answers]
-        chosen = tune(Sheet(kinds=fold.kinds, answers=tuple(others)), "other folds")[key]
+        chosen = tune(Sheet(kinds=fold.kinds, answers=tuple(others)), "other folds", rule=rule)[key]
         rows += [row for one in fold.answers for row in _judged(one, key, chosen)]
     return rows
 
@@ -68,8 +70,19 @@ def _judged(one: Answer, key: str, chosen: TunedMethod) -> list[Judged]:
         found = Measured(own.volume_ml[i][j], own.doubt_ml)
         low, high = chosen.calibrations[kind].interval_ml(found)
         dice = own.dice[i][j]
-        rows.append(Judged(one.scan, kind, own.true_ml, found.volume_ml, dice, low, high))
+        rows.append(
+            Judged(one.scan, one.group, kind, own.true_ml, found.volume_ml, dice, low, high)
+        )
     return rows
+
+
+def of_group(rows: Sequence[Judged], group: str) -> list[Judged]:
+    """The rows of one folder of scans; `InputError` if there are none."""
+    found = [row for row in rows if row.group == group]
+    if not found:
+        known = ", ".join(sorted({row.group for row in rows}))
+        raise InputError(f"no answers on scans of '{group}'; there are: {known}.")
+    return found
 
 
 def as_csv(rows: Sequence[Judged]) -> str:

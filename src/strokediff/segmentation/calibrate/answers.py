@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from strokediff.errors import InputError
-from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS, Scores
+from strokediff.segmentation.calibrate.decisions import LEAST_ML, THRESHOLDS, Scores, scored
 from strokediff.util.files import write_json
 from strokediff.util.jsonfile import read_json
 from strokediff.util.kinds import Kinds
@@ -49,10 +49,8 @@ class OfKind(_Frozen):
 
     @property
     def scores(self) -> Scores:
-        """Dice and VDP at every decision; VDP is NaN where the truth is empty."""
-        volume = np.array(self.volume_ml)
-        vdp = np.abs(volume - self.true_ml) / self.true_ml if self.true_ml else volume * np.nan
-        return np.stack([np.array(self.dice), vdp], axis=-1)
+        """What the decision is chosen by."""
+        return scored(np.array(self.dice), np.array(self.volume_ml), self.true_ml)
 
 
 class OfMethod(_Frozen):

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct.lesions import Lesions
 from strokediff.ct.volume import CT
+from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Means, Rule
 from strokediff.segmentation.decision import Decision
 
 THRESHOLDS = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8)
 LEAST_ML = (0.0, 0.2, 0.5, 1.0, 2.0)
-NEARLY_BEST = 0.01
+NOTHING_ML = 1.0
+"""Marked below this counts as nothing marked."""
 
 Scores = NDArray[np.float64]
-"""(threshold, least lesion, 2): Dice and VDP of one patient at every decision."""
+"""(threshold, least lesion, 3) of one scan at every decision: Dice; VDP, NaN without a lesion;
+whether less than `NOTHING_ML` is marked, NaN with one."""
 Found = NDArray[np.float64]
 """(threshold, least lesion, 2): Dice and volume, mL."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A decision with the mean Dice and VDP that it has on the patients."""
+    """A decision with what it has on the patients.
+
+    Mean Dice, an empty mask without a lesion counting as 1; mean Dice and VDP of those with one;
+    how many of those without one have less than 1 mL marked. None where there are none such.
+    """
 
     decision: Decision
     dice: float
-    vdp: float
+    vdp: float | None
+    dice_with: float | None
+    spared: float | None
 
 
 def found_at(volume: CT, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.bool_]) -> Found:
@@ -53,38 +62,41 @@ def found_at(volume: CT, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.b
 
 
 def scores(volume: CT, masks: Sequence[NDArray[np.bool_]], truth: NDArray[np.bool_]) -> Scores:
-    """Dice and VDP at every threshold and least volume; VDP is NaN where the truth is empty."""
+    """The scores of masks found at each of `THRESHOLDS`."""
     out = found_at(volume, masks, truth)
-    true_ml = volume.mask_volume_mm3(truth) / 1000
-    off = np.abs(out[..., 1] - true_ml)
-    out[..., 1] = off / true_ml if true_ml else math.nan
-    return out
+    return scored(out[..., 0], out[..., 1], volume.mask_volume_mm3(truth) / 1000)
 
 
-def choose(found: Sequence[Scores], groups: Sequence[str]) -> Scored:
-    """Least mean VDP among those with a mean Dice within 0.01 of the best.
+def scored(dice: Scores, volume_ml: Scores, true_ml: float) -> Scores:
+    """The scores of Dice and volume at every decision, (threshold, least lesion) each."""
+    none = np.full_like(dice, math.nan)
+    if true_ml:
+        return np.stack([dice, np.abs(volume_ml - true_ml) / true_ml, none], axis=-1)
+    return np.stack([dice, none, (volume_ml < NOTHING_ML).astype(float)], axis=-1)
 
-    Every group of patients (folder of scans) counts the same, however many are in it; one of which
-    no patient has a lesion counts in Dice alone. Where nobody has one, VDP is 0.
+
+def choose(found: Sequence[Scores], groups: Sequence[str], rule: Rule = NEARLY_BEST_DICE) -> Scored:
+    """The decision that the rule takes by the means over patients.
+
+    Every group of patients (folder of scans) counts the same, however many are in it.
     """
-    dice, vdp = _means(found, groups)
-    good = np.where(dice >= dice.max() - NEARLY_BEST, vdp, np.inf)
-    return _at(dice, vdp, *np.unravel_index(int(np.argmin(good)), good.shape))
+    means = _means(found, groups)
+    return _at(means, *rule.place(means))
 
 
 def undecided(found: Sequence[Scores], groups: Sequence[str]) -> Scored:
     """What an untuned model has: lesion from a probability of one half on, of any size."""
-    return _at(*_means(found, groups), THRESHOLDS.index(0.0), LEAST_ML.index(0.0))
+    return _at(_means(found, groups), THRESHOLDS.index(0.0), LEAST_ML.index(0.0))
 
 
-def _means(found: Sequence[Scores], groups: Sequence[str]) -> tuple[Scores, Scores]:
-    """Mean Dice and mean VDP over groups, (threshold, least lesion) each."""
+def _means(found: Sequence[Scores], groups: Sequence[str]) -> Means:
+    """Means over groups of the means over a group's patients."""
     parts = []
     for group in sorted(set(groups)):
         own = np.array([s for s, g in zip(found, groups, strict=True) if g == group])
-        parts.append(_mean(own))
-    dice, vdp = np.moveaxis(_mean(np.array(parts)), -1, 0)
-    return dice, np.nan_to_num(vdp)
+        with_one = np.where(np.isnan(own[..., 1]), np.nan, own[..., 0])
+        parts.append(_mean(np.concatenate([own, with_one[..., None]], axis=-1)))
+    return Means(*np.moveaxis(_mean(np.array(parts)), -1, 0))
 
 
 def _mean(values: Scores) -> Scores:
@@ -99,6 +111,8 @@ def place_of(decision: Decision) -> tuple[int, int]:
     return THRESHOLDS.index(decision.threshold), LEAST_ML.index(decision.least_lesion_ml)
 
 
-def _at(dice: Scores, vdp: Scores, i: np.intp | int, j: np.intp | int) -> Scored:
+def _at(means: Means, i: int, j: int) -> Scored:
     decision = Decision(threshold=THRESHOLDS[i], least_lesion_ml=LEAST_ML[j])
-    return Scored(decision, float(dice[i, j]), float(vdp[i, j]))
+    own = {f.name: float(getattr(means, f.name)[i, j]) for f in fields(means)}
+    known = {name: None if math.isnan(value) else value for name, value in own.items()}
+    return Scored(decision, own["dice"], known["vdp"], known["dice_with"], known["spared"])

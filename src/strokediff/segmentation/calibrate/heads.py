@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,11 @@ from torch import Tensor
 from strokediff.cohort.labelled import LabelledScan
 from strokediff.cohort.masks import MaskReader
 from strokediff.ct.brain import extract_brain
+from strokediff.ct.grid import GridConfig
 from strokediff.ct.nifti.images import read_nifti
+from strokediff.ct.surroundings import Surroundings
 from strokediff.inference.estimation import Estimation
+from strokediff.inference.estimator import Slices
 from strokediff.inference.fusion import estimate_each
 from strokediff.segmentation.calibrate.answers import Answer, OfKind, OfMethod
 from strokediff.segmentation.calibrate.decisions import THRESHOLDS, found_at
@@ -26,24 +31,67 @@ from strokediff.segmentation.trust.features import measure_features
 from strokediff.segmentation.uncertainty import entropy, probability
 
 
-def answer(
-    scan: LabelledScan,
-    patient: str,
-    masks: MaskReader,
-    model: Model,
-    estimations: Sequence[Estimation],
-) -> Answer:
-    """What the model finds in the scan by each estimation, beside the truth that `masks` reads."""
+class Asked(Protocol):
+    """Who answers: a model of ours, or a network of others."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The label's channels."""
+        ...
+
+    @property
+    def grid(self) -> GridConfig:
+        """Of the slices that it is shown."""
+        ...
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What it is shown beside each."""
+        ...
+
+    def labels(self, slices: Slices) -> Mapping[str, Tensor]:
+        """y_0 (S, K, H, W) of the slices, by the estimation's key or the method's name."""
+        ...
+
+
+@dataclass(frozen=True)
+class AskedModel:
+    """A model by some of its estimations."""
+
+    model: Model
+    estimations: Sequence[Estimation]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The model's."""
+        return self.model.kinds
+
+    @property
+    def grid(self) -> GridConfig:
+        """The model's."""
+        return self.model.grid
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """The model's."""
+        return self.model.surroundings
+
+    def labels(self, slices: Slices) -> Mapping[str, Tensor]:
+        """By `Estimation.key`."""
+        estimators = {e.key: e.estimator(self.model.process.T) for e in self.estimations}
+        with self.model.estimating() as context:
+            found = estimate_each(estimators, slices, context)
+        return {key: timed.estimate.y_0 for key, timed in found.items()}
+
+
+def answer(scan: LabelledScan, patient: str, masks: MaskReader, asked: Asked) -> Answer:
+    """What is found in the scan by each estimation, beside the truth that `masks` reads."""
     ct = read_nifti(scan.image)
-    truth = masks.on(scan.label, ct)
+    truth = dict(zip(asked.kinds, masks.on(scan.label, ct), strict=True))
     brain = extract_brain(ct)
-    place = Scan(ct, brain, model.grid, model.surroundings, case_seed(0, ct))
-    T = model.process.T
-    with model.estimating() as context:
-        found = estimate_each({e.key: e.estimator(T) for e in estimations}, place.slices, context)
+    place = Scan(ct, brain, asked.grid, asked.surroundings, case_seed(0, ct))
     methods = {
-        key: _of_method(place, timed.estimate.y_0, dict(zip(model.kinds, truth, strict=True)))
-        for key, timed in found.items()
+        key: _of_method(place, y_0, truth) for key, y_0 in asked.labels(place.slices).items()
     }
     features = measure_features(Examined(ct, brain))
     return Answer(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from strokediff.cohort.labelled import LabelledScan
 from strokediff.cohort.masks import MaskReader, chosen_kinds
 from strokediff.cohort.sources import Sources
 from strokediff.errors import InputError, UsageError
@@ -14,7 +15,8 @@ from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import METHODS, Estimation
 from strokediff.segmentation.calibrate.answers import Sheet
 from strokediff.segmentation.calibrate.checkpoint import patients_of, write_chosen
-from strokediff.segmentation.calibrate.heads import answer
+from strokediff.segmentation.calibrate.heads import Asked, AskedModel, answer
+from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Rule
 from strokediff.segmentation.calibrate.table import intervals_from
 from strokediff.segmentation.calibrate.tune import TunedMethod, tune
 from strokediff.segmentation.chosen import POPULATION, as_kept
@@ -38,6 +40,7 @@ def calibrate(
     estimations: Sequence[Estimation] = ALL,
     *,
     population: str = "patients",
+    rule: Rule = NEARLY_BEST_DICE,
     compute: Compute = ON_CPU,
     begun: Begun = lambda patients: None,
     on_head: OnHead = lambda name: None,
@@ -46,9 +49,9 @@ def calibrate(
 
     The validation patients of the checkpoint `model` (split.json), found in `data`, the folder
     that its cohort was prepared from, go through what `segment` does. For every kind of lesion the
-    decision is, of those with nearly the best mean Dice, the one with the least volume error; the
-    interval is of volumes at decisions that other patients chose. Test patients are not read.
-    `out` becomes a model as any other.
+    decision is the `rule`'s: of those with nearly the best mean Dice the one with the least volume
+    error, or see `Sparing`; the interval is of volumes at decisions that other patients chose.
+    Test patients are not read. `out` becomes a model as any other.
 
     `population` says in reports who the patients are. `begun` is called with the scans of each
     patient, `on_head` after each scan. Returns what was chosen by `Estimation.key`. Raises
@@ -66,7 +69,7 @@ def calibrate(
         # Let go of before the folder is put in place: Windows renames none that holds an open file.
         with sole(Path(out), "calibrate"):
             sheet = answers(model, data, estimations, compute=compute, begun=begun, on_head=on_head)
-            tuned = _tuned(Path(model), sheet, population)
+            tuned = _tuned(Path(model), sheet, population, rule)
         _write(Path(model), Path(out), tuned, _known(sheet, population))
     return tuned
 
@@ -92,17 +95,28 @@ def answers(
     >>> [one.scan for one in sheet.answers] == open_cohort("cohort").split["test"]
     True
     """
-    source = Path(data)
-    patients = patients_of(Path(model), source, split)
-    loaded = load_model(Path(model), compute)
-    readers = _readers(source, {s.folder for own in patients.values() for s in own}, loaded.kinds)
+    patients = patients_of(Path(model), Path(data), split)
+    asked = AskedModel(load_model(Path(model), compute), estimations)
+    return ask(asked, Path(data), patients, begun=begun, on_head=on_head)
+
+
+def ask(
+    asked: Asked,
+    source: Path,
+    patients: Mapping[str, Sequence[LabelledScan]],
+    *,
+    begun: Begun = lambda patients: None,
+    on_head: OnHead = lambda name: None,
+) -> Sheet:
+    """What is answered on the scans of each patient, which lie in `source`; raises as `answers`."""
+    readers = _readers(source, {s.folder for own in patients.values() for s in own}, asked.kinds)
     begun([[scan.name for scan in scans] for scans in patients.values()])
     found = []
     for patient, scans in patients.items():
         for scan in scans:
-            found.append(answer(scan, patient, readers[scan.folder], loaded, estimations))
+            found.append(answer(scan, patient, readers[scan.folder], asked))
             on_head(scan.name)
-    return Sheet(kinds=loaded.kinds, answers=tuple(found))
+    return Sheet(kinds=asked.kinds, answers=tuple(found))
 
 
 def calibrate_from(
@@ -113,6 +127,7 @@ def calibrate_from(
     *,
     kinds: Sequence[str] = (),
     population: str = "patients",
+    rule: Rule = NEARLY_BEST_DICE,
 ) -> Mapping[str, TunedMethod]:
     """As `calibrate`, from sheets of answers (.json) that were written before: see `answers`.
 
@@ -142,30 +157,32 @@ def calibrate_from(
                 f"{paths[0]}: a table of volumes is of one method. Name it: --methods sal, say."
             )
         found = intervals_from(paths[0], own, population=population)
+        found = {kind: interval for kind, interval in found.items() if kind in (kinds or found)}
         tuned, known = {estimations[0].key: TunedMethod({}, found)}, {}
     elif set(endings) == {".json"}:
         sheet = Sheet.read(paths)
-        tuned, known = dict(_tuned(source, sheet, population)), _known(sheet, population)
+        tuned = dict(_tuned(source, sheet, population, rule, kinds))
+        known = {} if kinds else _known(sheet, population)
     else:
         raise UsageError(
             "expected sheets of answers (.json), or one table of volumes (.csv), got "
             f"{', '.join(path.name for path in paths) or 'none'}."
         )
-    if kinds:
-        tuned, known = {key: one.only(kinds) for key, one in tuned.items()}, {}
     with _into(place):
         _write(source, place, tuned, known)
     return tuned
 
 
-def _tuned(model: Path, sheet: Sheet, population: str) -> Mapping[str, TunedMethod]:
+def _tuned(
+    model: Path, sheet: Sheet, population: str, rule: Rule, only: Sequence[str] = ()
+) -> Mapping[str, TunedMethod]:
     kinds = read_config(model).training.network.kinds
     if sheet.kinds != kinds:
         raise InputError(
             f"{model}: tells {', '.join(kinds)} apart, the answers {', '.join(sheet.kinds)}. Give "
             "answers of the same kinds of lesion."
         )
-    return tune(sheet, population)
+    return tune(sheet, population, rule=rule, kinds=only)
 
 
 def _known(sheet: Sheet, name: str) -> dict[str, Any]:

@@ -13,13 +13,8 @@ from dataclasses import dataclass
 from strokediff.errors import InputError
 from strokediff.segmentation.binned import BinnedCalibration, binned_conformal
 from strokediff.segmentation.calibrate.answers import Answer, Sheet
-from strokediff.segmentation.calibrate.decisions import (
-    Scored,
-    Scores,
-    choose,
-    place_of,
-    undecided,
-)
+from strokediff.segmentation.calibrate.decisions import Scored, choose, place_of, undecided
+from strokediff.segmentation.calibrate.rules import NEARLY_BEST_DICE, Rule
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Measured
 from strokediff.util.kinds import LESION
@@ -49,18 +44,19 @@ class TunedMethod:
     kinds: Mapping[str, Tuned]
     calibrations: Mapping[str, BinnedCalibration]
 
-    def only(self, kinds: Sequence[str]) -> TunedMethod:
-        """What was chosen for these kinds of lesion."""
-        return TunedMethod(
-            {kind: own for kind, own in self.kinds.items() if kind in kinds},
-            {kind: own for kind, own in self.calibrations.items() if kind in kinds},
-        )
 
+def tune(
+    sheet: Sheet,
+    population: str,
+    *,
+    kinds: Sequence[str] = (),
+    rule: Rule = NEARLY_BEST_DICE,
+    level: float = LEVEL,
+) -> Mapping[str, TunedMethod]:
+    """Decisions by the rule and intervals of every estimation on the sheet, by its key.
 
-def tune(sheet: Sheet, population: str, level: float = LEVEL) -> Mapping[str, TunedMethod]:
-    """Decisions and intervals of every estimation on the sheet, by its key.
-
-    Raises `InputError` for fewer than two patients.
+    Of these `kinds` of lesion, or of all and of all joined. Raises `InputError` for fewer than two
+    patients, or too few for the rule.
 
     >>> from strokediff.segmentation.calibrate.answers import OfKind, OfMethod
     >>> table = [[1.0] * 5] * 9
@@ -77,57 +73,68 @@ def tune(sheet: Sheet, population: str, level: float = LEVEL) -> Mapping[str, Tu
             "the decision by and one to measure its error on. Prepare the cohort with a larger "
             "--val and train, or give the answers of more folds."
         )
-    return {key: _tuned(sheet, key, population, level) for key in sheet.methods}
+    own = tuple(kinds) or sheet.kinds
+    found = {}
+    for key in sheet.methods:
+        method = _Method(key, own, rule)
+        intervals = {
+            kind: binned_conformal([f for f, _ in pairs], [t for _, t in pairs], level, population)
+            for kind, pairs in method.judged(sheet).items()
+            if kind in own or len(own) == len(sheet.kinds)
+        }
+        found[key] = TunedMethod(method.decided(sheet.answers), intervals)
+    return found
 
 
-def _tuned(sheet: Sheet, key: str, population: str, level: float) -> TunedMethod:
-    people, every = sheet.patients, sheet.answers
-    count = min(FOLDS, len(people))
-    folds = [[a for own in people[k::count] for a in own] for k in range(count)]
-    found: dict[str, list[Measured]] = {kind: [] for kind in (*sheet.kinds, LESION)}
-    true_ml: dict[str, list[float]] = {kind: [] for kind in found}
-    for k, fold in enumerate(folds):
-        others = [a for j, other in enumerate(folds) if j != k for a in other]
-        decisions = {kind: _choose(others, key, kind).decision for kind in sheet.kinds}
-        for one in fold:
-            for kind, (measured, truth) in _measured(one, key, decisions).items():
-                found[kind].append(measured)
-                true_ml[kind].append(truth)
-    intervals = {
-        kind: binned_conformal(found[kind], true_ml[kind], level, population) for kind in found
-    }
-    kinds = {
-        kind: Tuned(undecided(_scores(every, key, kind), _groups(every)), _choose(every, key, kind))
-        for kind in sheet.kinds
-    }
-    return TunedMethod(kinds, intervals)
+@dataclass(frozen=True)
+class _Method:
+    """One estimation of kinds of lesion, decided on by a rule."""
 
+    key: str
+    kinds: Sequence[str]
+    rule: Rule
 
-def _measured(
-    one: Answer, key: str, decisions: Mapping[str, Decision]
-) -> dict[str, tuple[Measured, float]]:
-    """Found and true volumes by kind, and of all joined.
+    def judged(self, sheet: Sheet) -> dict[str, list[tuple[Measured, float]]]:
+        """Found and true volumes by kind and joined, at decisions that others chose."""
+        people = sheet.patients
+        count = min(FOLDS, len(people))
+        folds = [[a for own in people[k::count] for a in own] for k in range(count)]
+        found: dict[str, list[tuple[Measured, float]]] = {}
+        for k, fold in enumerate(folds):
+            others = [a for j, other in enumerate(folds) if j != k for a in other]
+            decisions = {kind: own.after.decision for kind, own in self.decided(others).items()}
+            for one in fold:
+                for kind, pair in self._measured(one, decisions).items():
+                    found.setdefault(kind, []).append(pair)
+        return found
 
-    That is the sum of the kinds: a voxel that two claim, of which the more probable has it in the
-    end, counts twice here.
-    """
-    method = one.methods[key]
-    out, total = {}, 0.0
-    for kind, own in method.kinds.items():
-        i, j = place_of(decisions[kind])
-        volume_ml = own.volume_ml[i][j]
-        out[kind] = Measured(volume_ml, own.doubt_ml), own.true_ml
-        total += volume_ml
-    return {LESION: (Measured(total, method.doubt_ml), method.true_ml), **out}
+    def decided(self, answers: Sequence[Answer]) -> dict[str, Tuned]:
+        """What the rule takes for each kind."""
+        groups = [one.group for one in answers]
+        out = {}
+        for kind in self.kinds:
+            scores = [one.methods[self.key].kinds[kind].scores for one in answers]
+            try:
+                after = choose(scores, groups, self.rule)
+            except InputError as error:
+                raise InputError(f"{kind}: {error}") from None
+            out[kind] = Tuned(undecided(scores, groups), after)
+        return out
 
+    def _measured(
+        self, one: Answer, decisions: Mapping[str, Decision]
+    ) -> dict[str, tuple[Measured, float]]:
+        """Found and true volumes by kind, and of all joined.
 
-def _choose(answers: Sequence[Answer], key: str, kind: str) -> Scored:
-    return choose(_scores(answers, key, kind), _groups(answers))
-
-
-def _scores(answers: Sequence[Answer], key: str, kind: str) -> list[Scores]:
-    return [one.methods[key].kinds[kind].scores for one in answers]
-
-
-def _groups(answers: Sequence[Answer]) -> list[str]:
-    return [one.group for one in answers]
+        That is the sum of the kinds: a voxel that two claim, of which the more probable has it in
+        the end, counts twice here.
+        """
+        method = one.methods[self.key]
+        out, total = {}, 0.0
+        for kind, decision in decisions.items():
+            own = method.kinds[kind]
+            i, j = place_of(decision)
+            volume_ml = own.volume_ml[i][j]
+            out[kind] = Measured(volume_ml, own.doubt_ml), own.true_ml
+            total += volume_ml
+        return {LESION: (Measured(total, method.doubt_ml), method.true_ml), **out}
