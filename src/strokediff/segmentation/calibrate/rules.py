@@ -42,6 +42,10 @@ class NearlyBestDice:
     """Least mean VDP among those with a mean Dice within `within` of the best.
 
     An empty mask without a lesion is a Dice of 1; where nobody has a lesion every VDP is the same.
+
+    >>> tuned = calibrate("model", "scans", "near", rule=NearlyBestDice(within=0.02))
+    >>> tuned["fast/avg"].kinds["lesion"].after.vdp < 1
+    True
     """
 
     within: float = 0.01
@@ -62,6 +66,10 @@ class Sparing:
     Spared is who has less than 1 mL marked. Where no decision spares so many, it is among those
     that spare most. Raises `UsageError` for a share outside (0, 1], `InputError` where nobody has
     a lesion, or everybody.
+
+    >>> calibrate("model", "scans", "spares", rule=Sparing(0.85))
+    Traceback (most recent call last):
+    strokediff.errors.InputError: lesion: no patient without a lesion of this kind: ...
     """
 
     share: float = 0.85
