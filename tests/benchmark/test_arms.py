@@ -14,15 +14,19 @@ from strokediff.benchmark.suites import SUITES
 from strokediff.cohort.store import Cohort
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
-from strokediff.training.checkpoint import read_checkpoint
-from strokediff.training.start import SEES
+from strokediff.inference.algorithm1 import Algorithm1, variance_as_printed
+from strokediff.inference.compute import ON_CPU
+from strokediff.inference.estimation import METHODS
+from strokediff.inference.fusion import Fused
+from strokediff.inference.repeated import Repeated
+from strokediff.inference.salient import Salient
+from strokediff.prediction.diffusion import DiffusionPredictor
+from strokediff.training.checkpoint import read_checkpoint, write_checkpoint
+from strokediff.training.start import SEES, StartModel
 from strokediff.weights import model_path
 
 REAL, PHANTOMS = SUITES["phe-sich"], SUITES["phantom-infarct"]
 SMALL, FULL = BUDGETS["small"], BUDGETS["full"]
-
-
-PRINTED = {"sdpm-printed", "sadpm-printed"}
 
 
 def test_a_model_of_phantoms_has_no_place_among_phantoms_or_on_another_grid() -> None:
@@ -31,21 +35,56 @@ def test_a_model_of_phantoms_has_no_place_among_phantoms_or_on_another_grid() ->
     for suite, budget in ((PHANTOMS, SMALL), (REAL, FULL)):
         names = {arm.name for arm in arms([], suite, budget)}
         tuned = {name for name, arm in ARMS.items() if isinstance(arm, FineTunedArm)}
-        assert names == {*there} - tuned - (PRINTED if budget is FULL else set())
+        assert names == {*there} - tuned
         with pytest.raises(UsageError, match="'sdpm-phantoms' has no place in suite"):
             arms(["unet", "sdpm-phantoms"], suite, budget)
 
 
 def test_as_printed_the_training_is_that_of_the_preset_of_the_papers(tmp_path: Path) -> None:
-    """But for what a budget fixes for everybody: size of the network, rate, length, batch."""
+    """But for what a budget fixes for everybody: width and depth of the network, length, batch."""
     cohort = Cohort(tmp_path, GridConfig(), {"train": []}, {}, {})
     run = ARMS["sdpm-printed"].run(tmp_path / "run", cohort, SMALL, seed=0, device="cpu")
     printed, paper = run.config, FULL.training(0)
-    for field in ("T", "loss", "time_sampler", "noise_loss", "ema", "clip_norm", "augmentation"):
+    for field in (
+        "T",
+        "loss",
+        "time_sampler",
+        "noise_loss",
+        "ema",
+        "clip_norm",
+        "augmentation",
+        "lr",
+    ):
         assert getattr(printed, field) == getattr(paper, field)
-    for field in ("label_form", "pooling", "neighbours", "mirror", "patch"):
-        assert getattr(printed.network, field) == getattr(paper.network, field)
+    own = printed.network.model_dump(exclude={"base", "multipliers", "kinds"})
+    assert own == paper.network.model_dump(exclude={"base", "multipliers", "kinds"})
     assert printed.network.base == SMALL.training(0).network.base
+
+
+def test_as_printed_the_estimates_are_the_papers_samplers_of_fewer_draws(tmp_path: Path) -> None:
+    """At a budget of 2,000 evaluations 8 draws of each in place of 100 and 50; at full all."""
+    cohort = Cohort(tmp_path, GridConfig(), {"train": []}, {}, {})
+    run = ARMS["sdpm-printed"].run(tmp_path / "run", cohort, SMALL, seed=0, device="cpu")
+    start = StartModel.of("phantom-stroke")
+    (tmp_path / "model").mkdir()
+    write_checkpoint(
+        tmp_path / "model",
+        start.config.model_copy(update={"training": run.config}),
+        run.module.state_dict(), split={}, metrics={},
+    )  # fmt: skip
+    for budget, sal, infer in ((SMALL, 8, 8), (FULL, 100, 50)):
+        predictor = ARMS["sdpm-printed"].predictor(tmp_path / "model", ON_CPU, budget)
+        assert isinstance(predictor, DiffusionPredictor)
+        made = {e.method: e.estimator(T=500) for e in predictor.estimations}
+        assert {*made} == {*METHODS}
+        assert made["sal"] == Repeated(Salient(250), sal)
+        chain, fused = made["infer"], made["all"]
+        assert isinstance(chain, Repeated) and isinstance(chain.sampler, Algorithm1)
+        assert (chain.repeats, chain.sampler.T_i, chain.sampler.stride) == (infer, 250, 1)
+        assert chain.sampler.transition_scale is variance_as_printed
+        assert isinstance(fused, Fused)
+        parts = [part.repeats for part in fused.parts if isinstance(part, Repeated)]
+        assert parts == [1, sal, infer]
 
 
 def test_it_starts_at_the_models_weights_at_the_budgets_cost(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from strokediff.inference.algorithm1 import (
     UniformScale,
     own,
     standard_deviation,
+    variance_as_printed,
     white,
 )
 from strokediff.inference.direct import Direct
@@ -29,6 +30,17 @@ def test_paper_settings() -> None:
     assert isinstance(markov.sampler.label_scale, UniformScale)
     assert markov.sampler.transition is white
     assert markov.sampler.transition_scale is standard_deviation
+
+
+def test_printed_is_the_papers_with_the_variance_as_the_factor_of_the_noise() -> None:
+    for method in ("avg", "matched", "sal"):
+        own = Estimation(method, "printed").estimator(T=500)
+        assert own == Estimation(method, "paper").estimator(T=500)
+    markov = Estimation("infer", "printed").estimator(T=500)
+    assert isinstance(markov, Repeated) and isinstance(markov.sampler, Algorithm1)
+    assert (markov.sampler.T_i, markov.sampler.stride, markov.repeats) == (250, 1, 50)
+    assert isinstance(markov.sampler.label_scale, UniformScale)
+    assert markov.sampler.transition_scale is variance_as_printed
 
 
 def test_paper_evaluations_a_slice() -> None:
@@ -118,7 +130,7 @@ def test_options_that_say_nothing_to_a_method_are_refused() -> None:
 def test_unknown_names_are_refused_with_the_choices() -> None:
     with pytest.raises(UsageError, match="no method 'mean'; expected one of: avg, matched, sal"):
         Estimation("mean").estimator(T=500)
-    with pytest.raises(UsageError, match="no preset 'slow'; expected one of: paper, fast"):
+    with pytest.raises(UsageError, match="no preset 'slow'; expected one of: paper, printed, fast"):
         Estimation("avg", "slow").estimator(T=500)
     with pytest.raises(UsageError, match="no transition noise 'x'; expected one of: isotropic, o"):
         Estimation("avg", transition="x").estimator(T=500)

@@ -11,8 +11,10 @@ from strokediff.core.process import SynchronousProcess
 from strokediff.inference.algorithm1 import (
     Algorithm1,
     FixedScale,
+    TransitionScale,
     UniformScale,
     own,
+    standard_deviation,
     variance_as_printed,
 )
 from strokediff.inference.direct import Direct
@@ -92,22 +94,24 @@ def test_a_slice_does_not_depend_on_its_company(
         assert torch.equal(estimator.estimate(alone, context).y_0[0], together[i])
 
 
+@pytest.mark.parametrize("scale", [standard_deviation, variance_as_printed])
 def test_label_scale_below_one_adds_the_noise_that_the_closed_form_says(
-    process: SynchronousProcess,
+    process: SynchronousProcess, scale: TransitionScale
 ) -> None:
     """With an oracle and d < 1 the label misses (1 - d) of every transition.
 
-    y_0_hat - y_0 = sum_t (d - 1) sqrt(var_t / abar[t-1]) eps_t over t = 2..T_i: mean 0.
+    y_0_hat - y_0 = sum_t (d - 1) scale(var_t) eps_t / sqrt(abar[t-1]) over t = 2..T_i: mean 0. By
+    the printed variance in place of its root that is less, as var_t < 1.
     """
     d, T_i, n = 0.4, 20, 4000
     one = torch.ones(n, 1, 1, 1)
     slices = Slices(0.3 * one, one, list(range(n)), seed=1)
     context = Context(Oracle(process, slices.x_0, one), process, IsotropicNoise())
-    chain = Algorithm1(T_i, label_scale=FixedScale(d))
+    chain = Algorithm1(T_i, label_scale=FixedScale(d), transition_scale=scale)
     error = chain.draw(slices, context).flatten() - 1.0
     s, t = process.schedule, torch.arange(2, T_i + 1)
     variance = s.beta[t] * s.gamma[t - 1] / s.gamma[t]
-    expected = ((1 - d) ** 2 * variance / s.alpha_bar[t - 1]).sum().sqrt()
+    expected = ((1 - d) ** 2 * scale(variance) ** 2 / s.alpha_bar[t - 1]).sum().sqrt()
     assert float(error.mean()) == pytest.approx(0.0, abs=5 * float(expected) / n**0.5)
     assert float(error.std()) == pytest.approx(float(expected), rel=5 / (2 * n) ** 0.5)
 

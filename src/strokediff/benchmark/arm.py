@@ -41,8 +41,8 @@ class Arm(Protocol):
         """The training in `folder`, ready to start or to go on."""
         ...
 
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
-        """The trained method."""
+    def predictor(self, checkpoint: Path, compute: Compute, budget: Budget) -> Predictor:
+        """The trained method, at the draws that the budget allows."""
         ...
 
 

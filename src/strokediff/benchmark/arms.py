@@ -17,7 +17,7 @@ from strokediff.benchmark.suites import Suite
 from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.inference.compute import Compute
-from strokediff.inference.estimation import METHODS, Estimation
+from strokediff.inference.estimation import METHODS, NO_DRAWS, Estimation, Limits
 from strokediff.prediction.diffusion import DiffusionPredictor
 from strokediff.prediction.prediction import Predictor
 from strokediff.segmentation.model import load_model
@@ -39,7 +39,7 @@ ESTIMATES = {
 class _SynchronousArm:
     """One network of images and labels, whose estimates are rows of their own.
 
-    `settings` change the preset, as `train --set` takes them.
+    `settings` change the preset, as `train --set` takes them; `samplers` is the estimates' preset.
     """
 
     name: str
@@ -47,6 +47,7 @@ class _SynchronousArm:
     methods: Sequence[str] = METHODS
     ours: bool = True
     settings: Sequence[str] = ()
+    samplers: str = "fast"
 
     @property
     def rows(self) -> Mapping[str, str]:
@@ -55,9 +56,11 @@ class _SynchronousArm:
             return {self.methods[0]: self.title}
         return {method: f"{self.title} {ESTIMATES[method]}" for method in self.methods}
 
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
-        """All estimates at the preset `fast`."""
-        estimations = [Estimation(method) for method in self.methods]
+    def predictor(self, checkpoint: Path, compute: Compute, budget: Budget) -> Predictor:
+        """All estimates by the samplers' preset, of the papers' as many draws as allowed."""
+        estimations = [Estimation(method, self.samplers) for method in self.methods]
+        if self.samplers != "fast" and budget.most_evaluations:
+            estimations = [_within(own, budget.most_evaluations) for own in estimations]
         return DiffusionPredictor(load_model(checkpoint, compute), estimations)
 
 
@@ -68,9 +71,10 @@ class DiffusionArm(_SynchronousArm):
     noise: NoiseConfig = field(default_factory=NoiseConfig)
 
     def fits(self, suite: Suite, budget: Budget) -> bool:
-        """Where its settings are not the budget's own: it would be another arm again."""
+        """Where settings or samplers are not the budget's own: it would be another arm again."""
         own = budget.training(0)
-        return not self.settings or with_settings(own, self.settings) != own
+        differs = self.samplers != "fast" or with_settings(own, self.settings) != own
+        return differs or not self.settings
 
     def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
         """The training in `folder`."""
@@ -128,9 +132,20 @@ class FineTunedArm(_SynchronousArm):
         return StartModel.of(self.start)
 
 
+def _within(estimation: Estimation, most: int) -> Estimation:
+    """So many evaluations for every part that draws; in `all` the parts are those of the others."""
+    if estimation.method in NO_DRAWS:
+        return estimation
+    whole = 1 + 2 * most if estimation.method == "all" else most
+    return replace(estimation, limits=Limits(max_evaluations=whole))
+
+
 PRINTED_NOISE = NoiseConfig(name="fourier", D=3000)
 _PRINTED = (
     "time_sampler=uniform",
+    "lr=0.0001",
+    "network.noise_base=null",
+    "network.linear_attention=true",
     "network.label_form=noisy",
     "loss.label_likelihood=gaussian",
     "loss.label_reading=sigmoid",
@@ -139,7 +154,8 @@ _PRINTED = (
     "loss.dice=1",
     "loss.dice_window=0.5",
 )
-"""What the presets of small grids have changed of the papers' training, changed back."""
+"""What the presets of small grids have changed of the papers' network and training, changed back;
+width, depth, grid, steps and batch stay the budget's."""
 
 _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
@@ -155,8 +171,14 @@ _ALL: tuple[Arm, ...] = (
     DiffusionArm("sdpm", "SDPM"),
     FineTunedArm("sdpm-phantoms", "SDPM from phantoms", settings=("network.neighbours=1",)),
     DiffusionArm("sadpm", "SADPM", noise=PRINTED_NOISE),
-    DiffusionArm("sdpm-printed", "SDPM as printed", settings=_PRINTED),
-    DiffusionArm("sadpm-printed", "SADPM as printed", noise=PRINTED_NOISE, settings=_PRINTED),
+    DiffusionArm("sdpm-printed", "SDPM as printed", settings=_PRINTED, samplers="printed"),
+    DiffusionArm(
+        "sadpm-printed",
+        "SADPM as printed",
+        settings=_PRINTED,
+        samplers="printed",
+        noise=PRINTED_NOISE,
+    ),
     DiffusionArm(
         "sadpm-max",
         f"SADPM, max pooling {ESTIMATES['avg']}",

@@ -99,7 +99,7 @@ class CrossedArm:
         module, task = self._built(config, cohort.grid.size)
         return Run(folder, cohort, config, task, module, name=self.name, device=device)
 
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute, budget: Budget) -> Predictor:
         """The trained network."""
         found = read_checkpoint(checkpoint)
         module, task = self._built(found.config.training, found.config.grid.size)

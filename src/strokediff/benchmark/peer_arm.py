@@ -77,6 +77,6 @@ class PeerArm:
         name = f"{self.name}{PRETRAINED}"
         return replace(run, config=config, name=name, started_from=start.about)
 
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute, budget: Budget) -> Predictor:
         """The trained network."""
         return load_peer(checkpoint, compute)

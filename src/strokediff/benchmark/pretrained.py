@@ -67,9 +67,9 @@ class PretrainedArm:
             start.check_unseen(cohort.split["test"])
         return self.base.begun(start, folder, cohort, budget, seed, device)
 
-    def predictor(self, checkpoint: Path, compute: Compute) -> Predictor:
+    def predictor(self, checkpoint: Path, compute: Compute, budget: Budget) -> Predictor:
         """The trained method."""
-        return self.base.predictor(checkpoint, compute)
+        return self.base.predictor(checkpoint, compute, budget)
 
     def _started(self, budget: Budget, seed: int) -> Start:
         start = self.start(seed)

@@ -186,7 +186,7 @@ class Benchmark:
         minutes = training["seconds"] / 60
         self.tell(f"{arm.name} seed {seed}: trained, {minutes:.1f} min on {training['machine']}")
         names, out = cohort.split["test"], self.predictions(arm, seed)
-        predictor = arm.predictor(folder / "model", Compute.of(self.device))
+        predictor = arm.predictor(folder / "model", Compute.of(self.device), self.budget)
         done = iter(range(1, len(names) + 1))
 
         def on_patient(name: str) -> None:

@@ -60,7 +60,7 @@ def calibrate(
             "with most Dice on those with one. For cohorts of which most have none.",
         ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
+    preset: Annotated[str, typer.Option(help="fast, paper, or printed.")] = "fast",
     population: Annotated[
         str, typer.Option(help="Who the patients are, for the reports: 'phantoms', say.")
     ] = "patients",

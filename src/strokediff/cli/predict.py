@@ -30,7 +30,7 @@ def predict(
     method: Annotated[
         str, typer.Option(help="avg, matched, sal, infer or all (ours); others have their own.")
     ] = "sal",
-    preset: Annotated[str, typer.Option(help="fast, or paper as printed.")] = "fast",
+    preset: Annotated[str, typer.Option(help="fast, paper, or printed.")] = "fast",
     cut: Annotated[
         float | None,
         typer.Option(metavar="P", help="Lesion from this probability on (SDPM, SADPM)."),
