@@ -76,6 +76,9 @@ if TYPE_CHECKING:
     from strokediff.noise.isotropic import IsotropicNoise as IsotropicNoise
     from strokediff.noise.low_rank import LowRankNoise as LowRankNoise
     from strokediff.noise.scanner import ScannerNoise as ScannerNoise
+    from strokediff.noise.standardised import (
+        StandardisedFourierNoise as StandardisedFourierNoise,
+    )
     from strokediff.noise.store import load_noise as load_noise
     from strokediff.noise.store import save_noise as save_noise
     from strokediff.phantom.cohort import write_cohort as write_cohort
@@ -173,6 +176,7 @@ _HOMES = {
     "NoiseModel": "noise.base",
     "IsotropicNoise": "noise.isotropic",
     "FourierNoise": "noise.fourier",
+    "StandardisedFourierNoise": "noise.standardised",
     "CalibratedFourierNoise": "noise.calibrated",
     "LowRankNoise": "noise.low_rank",
     "ScannerNoise": "noise.scanner",

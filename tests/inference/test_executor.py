@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from strokediff.core.schedule import sigmoid_schedule
-from strokediff.inference.executor import denoiser_on, seconds_a_row
+from strokediff.inference.executor import ChunkedDenoiser, denoiser_on, seconds_a_row
 from strokediff.networks.config import NetworkConfig
 from strokediff.networks.two_stream import TwoStreamUNet
 
@@ -41,6 +41,17 @@ def test_it_is_the_network_itself(network: TwoStreamUNet) -> None:
     with denoiser_on(network, torch.device("cpu")) as run, torch.inference_mode():
         for ours, direct in zip(run(x, t), network(x, t), strict=True):
             torch.testing.assert_close(ours, direct, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("side", "cpu", "gpu"), [(96, 4, 64), (192, 4, 64), (256, 2, 36), (448, 1, 11), (4000, 1, 1)]
+)
+def test_a_chunk_of_large_slices_has_the_pixels_of_one_of_small_ones(
+    side: int, cpu: int, gpu: int
+) -> None:
+    x = torch.empty(1, 1, 1, 1).expand(9, 3, side, side)
+    for device, size in (("cpu", cpu), ("meta", gpu)):
+        assert ChunkedDenoiser(lambda x, t: (x, x), torch.device(device), None).chunk(x) == size
 
 
 def test_the_thread_setting_is_given_back(network: TwoStreamUNet) -> None:

@@ -46,6 +46,19 @@ def test_shapes_and_gradients_reach_every_weight(config: NetworkConfig) -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS)
+def test_features_computed_again_give_the_same_gradients_bitwise(config: NetworkConfig) -> None:
+    net, x = build(config).train(), seen(config, 2)
+    found = []
+    for again in (False, True):
+        net.recompute = again
+        net.zero_grad()
+        eps_hat, y_t_hat = net(x, torch.tensor([0, 400]))
+        (eps_hat.square().sum() + y_t_hat.square().sum()).backward()
+        found.append([eps_hat, y_t_hat, *(p.grad for p in net.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
 def test_the_encoder_is_computed_once(config: NetworkConfig) -> None:
     net, calls = build(config), []
     net.encoder.register_forward_hook(lambda *_: calls.append(1))

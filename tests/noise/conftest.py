@@ -19,6 +19,7 @@ SHAPE = (1, SIDE, SIDE)
 SETTINGS: dict[str, dict[str, Any]] = {
     "isotropic": {},
     "fourier": {"D": 200},
+    "fourier-standardised": {"D": 200},
     "calibrated": {"D": 96, "rank": 24, "shrinkage": 0.05},
     "low-rank": {"rank": 24, "shrinkage": 0.3},
     "scanner": {"shrinkage": 0.2},

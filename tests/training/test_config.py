@@ -9,6 +9,7 @@ from strokediff.networks.config import NetworkConfig
 from strokediff.training.config import (
     TRAINING_PRESETS,
     TrainingConfig,
+    changed,
     training_preset,
     with_settings,
 )
@@ -42,9 +43,9 @@ def test_settings_reach_every_level() -> None:
     ("setting", "said"),
     [
         ("network.mirrors=true", r"network\.FIELD is one of: base, .*mirror"),
-        ("net.mirror=true", r"; FIELD is one of: T, augment"),
+        ("net.mirror=true", r"; FIELD is one of: T, accumulate, augment"),
         ("mirror", "expected FIELD=VALUE"),
-        ("steps.more=1", r"; FIELD is one of: T, augment"),
+        ("steps.more=1", r"; FIELD is one of: T, accumulate, augment"),
         ("network.mirror=perhaps", r"network\.mirror = 'perhaps': .*boolean"),
         ("network.label_form=noisy", "^configuration: .*'linear' needs a label in"),
         ("checkpoint_every=0", "checkpoint_every = 0: .*greater than or equal to 1"),
@@ -75,3 +76,12 @@ def test_a_configuration_of_before_means_what_it_meant(said: dict[str, bool], me
     content = {**training_preset("tiny").training.model_dump(), **said}
     content.pop("augmentation")
     assert TrainingConfig(**content).augmentation == meant
+
+
+def test_a_batch_is_accumulated_in_parts_of_one_size() -> None:
+    tiny = training_preset("tiny").training
+    with pytest.raises(UsageError, match="batch_size 16 cannot be accumulated in 5 parts"):
+        changed(tiny, accumulate=5)
+    assert changed(tiny, accumulate=8).accumulate == 8
+    paper = training_preset("paper").training
+    assert (paper.batch_size, paper.accumulate, paper.gradient_checkpointing) == (8, 4, True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +17,7 @@ from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig
 from strokediff.training.loop import Run, StepReport, learning_rate
 from strokediff.training.resume import checkpoints
+from strokediff.training.validation import Validation
 
 
 def run_in(folder: Path, cohort: Cohort, config: TrainingConfig, workers: int = 0) -> Run:
@@ -85,7 +88,7 @@ def test_a_failure_while_saving_leaves_the_checkpoint_before_it(
         if checkpoints(run.folder):
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("strokediff.training.loop.save_state", full_disk)
+    monkeypatch.setattr("strokediff.training.keep.save_state", full_disk)
     with pytest.raises((OSError, UsageError), match="No space left"):
         train(run)
     assert [p.name for p in checkpoints(run.folder)] == ["step-0000002"]
@@ -106,6 +109,67 @@ def test_a_training_that_diverges_says_so(
     wild = config.model_copy(update={"lr": 1e30})
     with pytest.raises(UsageError, match=r"run: diverged, .* step \d+ .*lower rate \(--set lr="):
         train(run_in(tmp_path / "run", cohort, wild))
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig
+) -> None:
+    """But for Dice, which is over a part; features computed again change nothing at all."""
+    plain = config.model_copy(
+        update={"loss": config.loss.model_copy(update={"dice": 0.0}), "batch_size": 4, "steps": 1}
+    )
+    found = {}
+    for name, own in (
+        ("whole", {}),
+        ("parts", {"accumulate": 4}),
+        ("again", {"gradient_checkpointing": True}),
+    ):
+        run = run_in(tmp_path / name, cohort, plain.model_copy(update=own))
+        train(run)
+        found[name] = {k: p.grad for k, p in run.module.named_parameters() if p.grad is not None}
+    for key, gradient in found["whole"].items():
+        torch.testing.assert_close(found["parts"][key], gradient, rtol=1e-3, atol=1e-6)
+        assert torch.equal(found["again"][key], gradient)
+
+
+def test_accumulated_training_resumes_bit_for_bit(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig
+) -> None:
+    frugal = config.model_copy(update={"accumulate": 2, "gradient_checkpointing": True})
+    whole = train(run_in(tmp_path / "whole", cohort, frugal))
+    train(run_in(tmp_path / "cut", cohort, frugal), stop_after=3)
+    rest = train(run_in(tmp_path / "cut", cohort, frugal), resume=True)
+    assert [r.losses for r in rest] == [r.losses for r in whole[2:]]
+    one, other = (read_checkpoint(tmp_path / name / "model") for name in ("whole", "cut"))
+    assert one.config.sha256 == other.config.sha256
+
+
+def test_the_best_model_of_the_validations_is_kept_beside_the_last(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = iter([0.3, 0.6, 0.6, 0.5, 0.6, 0.5])
+
+    def scored(*_: object) -> Validation:
+        return Validation({"dice": next(dice)}, np.zeros((0, 0), np.float32))
+
+    monkeypatch.setattr("strokediff.training.loop.validate", scored)
+    every = config.model_copy(update={"validate_every": 1, "checkpoint_every": 1, "steps": 4})
+    train(run_in(tmp_path / "run", cohort, every), stop_after=3)
+    best = read_checkpoint(tmp_path / "run" / "best")
+    assert best.config.step == 2  # the first of equals
+    train(run_in(tmp_path / "run", cohort, every), resume=True)
+    assert read_checkpoint(tmp_path / "run" / "best").config.step == 2
+    assert [f["dice"] for f in best.metrics["validation"]] == [0.3, 0.6]
+    assert read_checkpoint(tmp_path / "run" / "model").config.step == 4
+
+
+def test_without_validation_patients_there_is_no_best(
+    tmp_path: Path, cohort: Cohort, config: TrainingConfig
+) -> None:
+    alone = replace(cohort, split={**cohort.split, "val": []})
+    reports = train(run_in(tmp_path / "run", alone, config))
+    assert all(report.validation is None for report in reports)
+    assert not (tmp_path / "run" / "best").exists()
 
 
 def test_the_loss_falls(tmp_path: Path, cohort: Cohort, config: TrainingConfig) -> None:

@@ -128,7 +128,11 @@ def test_the_margin_is_a_share_of_the_grid(cohort: Cohort, config: TrainingConfi
     ("noise", "loss", "message"),
     [
         ({"shrinkage": 0.5}, "mse", "'isotropic' has no setting 'shrinkage'.*calibrated, low-rank"),
-        ({"name": "low-rank", "D": 5}, "mse", "'low-rank' has no setting 'D'.*fourier, calibrated"),
+        (
+            {"name": "low-rank", "D": 5},
+            "mse",
+            "'low-rank' has no setting 'D'.*fourier, fourier-standardised, calibrated",
+        ),
         ({"name": "fourier"}, "mahalanobis", "cannot be whitened.*isotropic, calibrated, low-rank"),
     ],
 )

@@ -39,7 +39,10 @@ def fit(
     cohort: CohortPath,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the fitted model.")],
     model: Annotated[
-        str, typer.Option(help="isotropic, fourier, calibrated, low-rank or scanner.")
+        str,
+        typer.Option(
+            help="isotropic, fourier, fourier-standardised, calibrated, low-rank or scanner."
+        ),
     ],
     features: Features = None,
     rank: Rank = None,

@@ -28,7 +28,8 @@ def train(
     noise: Annotated[
         str | None,
         typer.Option(
-            help="isotropic (SDPM), fourier, calibrated or low-rank (SADPM), scanner.",
+            help="isotropic (SDPM), fourier, fourier-standardised, calibrated or "
+            "low-rank (SADPM), scanner.",
             show_default="isotropic",
         ),
     ] = None,

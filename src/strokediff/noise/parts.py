@@ -1,6 +1,6 @@
 """What the file of a noise model holds: which tensors, of which shapes, with which settings.
 
-Dimensions: D features, k components, p pixels of the brain, H x W pixels. Fourier noise makes its
+Dimensions: D features, k components, p pixels of the brain, H x W pixels. Fourier noises make their
 D x H W frequencies again from a seed, so a small file could ask for any amount of memory.
 """
 
@@ -19,15 +19,17 @@ from strokediff.errors import InputError
 MAX_FREQUENCIES = 2**30
 """D H W at most: 4 GB of float32. The papers' 3000 features on a grid of 448 are 2.4 GB."""
 
+_FOURIER = {"b": "D", "L": "DD", "support": "HW"}
 _FACTOR = {"basis": "pk", "brain": "HW", "support": "HW"}
 SHAPES: dict[str, dict[str, str]] = {
     "isotropic": {},
-    "fourier": {"b": "D", "L": "DD", "support": "HW"},
+    "fourier": _FOURIER,
+    "fourier-standardised": _FOURIER,
     "calibrated": {**_FACTOR, "L": "DD", "mean_z": "D", "mean_q": "D", "back": "kD"},
     "low-rank": _FACTOR,
     "scanner": {"cutoff": ""},
 }
-OPTIONAL = {"fourier": {"W": "Dd"}}
+OPTIONAL = {"fourier": {"W": "Dd"}, "fourier-standardised": {"W": "Dd"}}
 MASKS = ("brain", "support")
 
 
@@ -61,7 +63,7 @@ def _wrong_settings(name: str, settings: Mapping[str, Any]) -> str:
     except ValidationError as error:
         first = error.errors()[0]
         return f"setting {'.'.join(map(str, first['loc']))[:50]!r}: {first['msg']}"
-    return "'seed' is missing" if name == "fourier" and "seed" not in settings else ""
+    return "'seed' is missing" if name in OPTIONAL and "seed" not in settings else ""
 
 
 def _wrong_tensors(name: str, tensors: Mapping[str, Tensor]) -> str:
@@ -82,6 +84,6 @@ def _wrong_tensors(name: str, tensors: Mapping[str, Tensor]) -> str:
             for letter, size in zip(letters, value.shape, strict=True):
                 if size < (letter != "p") or known.setdefault(letter, size) != size:
                     return f"'{key}' is {' x '.join(map(str, value.shape))}"
-    if known.get("D", 0) * known.get("d", 0) > MAX_FREQUENCIES and name == "fourier":
+    if known.get("D", 0) * known.get("d", 0) > MAX_FREQUENCIES and name in OPTIONAL:
         return f"{known['D']} x {known['d']} frequencies, at most {MAX_FREQUENCIES}"
     return ""

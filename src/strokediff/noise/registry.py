@@ -12,10 +12,12 @@ from strokediff.noise.fourier import FourierNoise
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.noise.low_rank import LowRankNoise
 from strokediff.noise.scanner import ScannerNoise
+from strokediff.noise.standardised import StandardisedFourierNoise
 
 NoiseFamily = (
     type[IsotropicNoise]
     | type[FourierNoise]
+    | type[StandardisedFourierNoise]
     | type[CalibratedFourierNoise]
     | type[LowRankNoise]
     | type[ScannerNoise]
@@ -24,6 +26,7 @@ NoiseFamily = (
 NOISE_MODELS: dict[str, NoiseFamily] = {
     "isotropic": IsotropicNoise,
     "fourier": FourierNoise,
+    "fourier-standardised": StandardisedFourierNoise,
     "calibrated": CalibratedFourierNoise,
     "low-rank": LowRankNoise,
     "scanner": ScannerNoise,

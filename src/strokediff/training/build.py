@@ -36,6 +36,7 @@ def build_network(config: TrainingConfig, size: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = TwoStreamUNet(config.network, schedule_of(config), size)
+    network.recompute = config.gradient_checkpointing
     placed: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
 

@@ -52,6 +52,9 @@ class TrainingConfig(BaseModel):
 
     `noise_loss` is the norm of eps_hat - eps in L_d2: squared, or that of the noise's covariance.
     `schedule` is a sigmoid curve on alpha_bar, or on beta ("sigmoid-beta").
+    A batch goes through the network in `accumulate` parts, whose gradients are added up, and with
+    `gradient_checkpointing` its features are computed again on the way back: less memory, the same
+    gradients to rounding but for Dice, which is over a part.
     `start` is the sha256 of the weights that the run starts from, "" for random ones.
     `augmentation` varies the slices: "none", "plain" as the papers do, or "scanners" as heads and
     scanners differ. `source_shares` weights the folders that the scans came from; {} draws every
@@ -73,6 +76,8 @@ class TrainingConfig(BaseModel):
     time_sampler: Literal["uniform", "power", "clean-mixture", "clean"] = "uniform"
     steps: int = Field(20_000, ge=1, le=10**9)
     batch_size: int = Field(16, ge=1, le=2**16)
+    accumulate: int = Field(1, ge=1, le=2**16)
+    gradient_checkpointing: bool = False
     lr: float = Field(1e-4, ge=0)
     lr_min: float = Field(6e-5, ge=0)
     ema: float = Field(0.995, ge=0, lt=1)
@@ -95,6 +100,15 @@ class TrainingConfig(BaseModel):
             return content
         rest = {key: value for key, value in content.items() if key != "augment"}
         return {"augmentation": "plain" if content["augment"] else "none", **rest}
+
+    @model_validator(mode="after")
+    def _parts_are_of_one_size(self) -> TrainingConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be accumulated in {self.accumulate} parts of "
+                "the same size: choose one that divides it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _label_fits_its_reading(self) -> TrainingConfig:
@@ -186,7 +200,13 @@ TRAINING_PRESETS = {
     "paper": TrainingPreset(
         size=448,
         spacing_mm=0.45,
-        training=TrainingConfig(network=_PAPER, steps=200_000, batch_size=8),
+        training=TrainingConfig(
+            network=_PAPER,
+            steps=200_000,
+            batch_size=8,
+            accumulate=4,
+            gradient_checkpointing=True,
+        ),
     ),
 }
 

@@ -7,38 +7,28 @@ uninterrupted one bit for bit.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.training.build import surroundings_of
-from strokediff.training.checkpoint import (
-    CheckpointConfig,
-    read_checkpoint,
-    write_checkpoint,
-)
+from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.config import TrainingConfig
-from strokediff.training.noise import write_noise
+from strokediff.training.keep import Keeper
 from strokediff.training.resume import check_own, checkpoints, history_of
 from strokediff.training.samples import SampleNumbers, TrainingSamples
-from strokediff.training.start import STARTED_FROM
-from strokediff.training.state import Average, load_state, save_state
+from strokediff.training.state import Average, load_state
 from strokediff.training.tasks import Task
 from strokediff.training.trouble import explained
 from strokediff.training.validation import Validation, validate
 from strokediff.training.weights import check_weights
 from strokediff.util.extras import require
-from strokediff.util.files import atomic_directory
-
-KEEP = 2
-"""Checkpoints to keep: the newest, and the one before it in case the disk failed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +43,8 @@ class StepReport:
 
 @dataclass
 class Run:
-    """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end.
+    """A training run in a folder: checkpoints/step-NNNNNNN while it goes on, model at the end,
+    best beside it where there are validation patients.
 
     `scale` is the width of a network that `config` does not describe. `started_from` says whose
     weights `module` has, if it is not untrained.
@@ -101,19 +92,27 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = lr
             optimizer.zero_grad(set_to_none=True)
-            losses = self.task.losses(module, batch)
-            fabric.backward(losses["loss"])
+            losses = self._backward(fabric, module, batch)
             self._clip(fabric, module, optimizer, step)
             optimizer.step()
             done = step + 1
             average.update(self.module, done)
-            validation = self._validation(average, done, fabric.device)
-            yield StepReport(
-                done, lr, {k: float(v.detach()) for k, v in losses.items()}, validation
-            )
+            validation = self._validation(average, done, fabric)
+            yield StepReport(done, lr, losses, validation)
             if done % self.config.checkpoint_every == 0 or done == self.config.steps:
                 self._checkpoint(done, optimizer, average)
-        self._export(average)
+        self._keeper.last(average.weights, self.history)
+
+    def _backward(self, fabric: Any, module: Any, batch: dict[str, Any]) -> dict[str, float]:
+        """Gradients of the batch, part by part where they are accumulated; its mean losses."""
+        parts = parts_of(batch, self.config.accumulate)
+        found: dict[str, float] = {}
+        for part in parts:
+            losses = self.task.losses(module, part)
+            fabric.backward(losses["loss"] / len(parts))
+            for key, value in losses.items():
+                found[key] = found.get(key, 0.0) + float(value.detach()) / len(parts)
+        return found
 
     def _clip(self, fabric: Any, module: Any, optimizer: Any, step: int) -> None:
         """Clip the gradients; `UsageError` if the training has diverged."""
@@ -198,58 +197,39 @@ class Run:
         self.history[:] = history_of(kept)
         return load_state(found[-1] / "state", self.module, optimizer)
 
-    def _validation(self, average: Average, done: int, device: torch.device) -> Validation | None:
+    def _validation(self, average: Average, done: int, fabric: Any) -> Validation | None:
         due = done % self.config.validate_every == 0 or done == self.config.steps
         if not due or not self.cohort.split["val"]:
             return None
         raw = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.module.load_state_dict(average.weights)
         around = surroundings_of(self.config.network)
-        result = validate(self.task, self.module, self.cohort, device, around)
+        with fabric.autocast():
+            result = validate(self.task, self.module, self.cohort, fabric.device, around)
         self.module.load_state_dict(raw)
         self.history.append({"step": done, **result.figures})
+        self._keeper.best(done, average.weights, self.history)
         return result
-
-    def _config(self, step: int) -> CheckpointConfig:
-        return CheckpointConfig(
-            name=self.name,
-            method=self.task.method,
-            scale=self.scale,
-            noise=self.task.noise.name if self.task.noise else "none",
-            grid=self.cohort.grid,
-            training=self.config,
-            trained_on=self._trained_on(),
-            step=step,
-        )
-
-    def _trained_on(self) -> str:
-        own = str(self.cohort.origin.get("description") or "unnamed cohort")
-        return f"{own}{STARTED_FROM}{self.started_from}" if self.started_from else own
-
-    def _write(self, folder: Path, step: int, weights: dict[str, Tensor]) -> None:
-        write_checkpoint(
-            folder,
-            self._config(step),
-            {k: v.cpu() for k, v in weights.items()},
-            split=self.cohort.split,
-            metrics={"validation": self.history},
-        )
-        write_noise(folder, self.task.noise)
 
     def _checkpoint(self, step: int, optimizer: Any, average: Average) -> None:
         values = (*self.module.state_dict().values(), *average.weights.values())
         if not all(bool(v.isfinite().all()) for v in values if v.is_floating_point()):
             raise self._diverged("weights", step)
-        place = self.folder / "checkpoints"
-        with atomic_directory(place / f"step-{step:07d}") as folder:
-            self._write(folder, step, average.weights)
-            save_state(folder / "state", step, self.module, optimizer)
-        for old in checkpoints(self.folder)[:-KEEP]:
-            shutil.rmtree(old)
+        self._keeper.checkpoint(step, self.module, optimizer, average.weights, self.history)
 
-    def _export(self, average: Average) -> None:
-        with atomic_directory(self.folder / "model") as folder:
-            self._write(folder, self.config.steps, average.weights)
+    @property
+    def _keeper(self) -> Keeper:
+        own = self.name, self.scale, self.started_from
+        return Keeper(self.folder, self.cohort, self.config, self.task, *own)
+
+
+def parts_of(batch: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """The batch in `count` parts of the same size, sample after sample."""
+    size = len(batch["number"]) // count
+    return [
+        {key: values[i * size : (i + 1) * size] for key, values in batch.items()}
+        for i in range(count)
+    ]
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:

@@ -9,6 +9,7 @@ from strokediff.cohort.store import Cohort
 from strokediff.errors import UsageError
 from strokediff.training.build import build_network, build_task
 from strokediff.training.config import TrainingConfig, training_preset
+from strokediff.training.keep import BEST
 from strokediff.training.loop import Run, StepReport
 from strokediff.training.resume import checkpoints, noise_of_run
 from strokediff.training.start import StartModel
@@ -18,7 +19,7 @@ from strokediff.util.kinds import JOINED
 from strokediff.util.locks import sole
 
 DEFAULT_PRESET = "tiny"
-RUN_FILES = ("checkpoints", "logs", "model", "clock.json")
+RUN_FILES = ("checkpoints", "logs", BEST, "model", "clock.json")
 """What lies in a run's folder."""
 
 

@@ -14,7 +14,8 @@ from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.evaluation.metrics import Confusion
 from strokediff.training.tasks import Task
 
-BATCH = 32
+PIXELS = 32 * 96**2
+"""Of the slices that go through the network at once: 32 of the preset `tiny`, one of `paper`."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def network_sees(
 
 
 def _batches(x: Tensor, m: Tensor) -> list[tuple[Tensor, Tensor]]:
-    return [(x[i : i + BATCH], m[i : i + BATCH]) for i in range(0, len(x), BATCH)]
+    size = max(1, PIXELS // x[0, 0].numel())
+    return [(x[i : i + size], m[i : i + size]) for i in range(0, len(x), size)]
 
 
 def _label(task: Task, module: nn.Module, x: Tensor, m: Tensor, device: torch.device) -> Tensor:

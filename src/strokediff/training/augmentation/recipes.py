@@ -73,12 +73,12 @@ class Plain:
     name: ClassVar[str] = "plain"
 
     def draw(self, rng: Rng, grid: GridConfig) -> Drawn:
-        """Up to 15 degrees, 12 % along rows and columns, 2 pixels, 10 % contrast and 0.08 of x."""
+        """Up to 15 degrees, 12 % along rows and columns, 4 mm, 10 % contrast and 0.08 of x."""
         steps: list[Step] = [*_edge(rng)]
         flip = bool(rng.random() < 0.5)
         if rng.random() < 0.8:
             scale = 1 / (1 + rng.uniform(-0.12, 0.12, 2))
-            shift_mm = scale * rng.uniform(-2, 2, 2) * grid.spacing_mm
+            shift_mm = scale * rng.uniform(-4, 4, 2)
             turn = float(rng.uniform(-15, 15))
             steps.append(Pose(turn, _pair(scale), _pair(shift_mm), flip))
         elif flip:
