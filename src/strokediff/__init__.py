@@ -84,6 +84,8 @@ if TYPE_CHECKING:
     from strokediff.phantom.cohort import write_cohort as write_cohort
     from strokediff.phantom.make import Phantom as Phantom
     from strokediff.phantom.make import make_phantom as make_phantom
+    from strokediff.prediction.ensemble import Ensemble as Ensemble
+    from strokediff.prediction.ensemble import load_ensemble as load_ensemble
     from strokediff.prediction.predict import Predicted as Predicted
     from strokediff.prediction.predict import predict as predict
     from strokediff.prediction.scoring import Evaluation as Evaluation
@@ -114,6 +116,8 @@ _HOMES = {
     # Segment a scan.
     "load": "segmentation.segmenter",
     "Segmenter": "segmentation.segmenter",
+    "load_ensemble": "prediction.ensemble",
+    "Ensemble": "prediction.ensemble",
     "read_ct": "ct.read",
     "CT": "ct.volume",
     "Segmentation": "segmentation.result",

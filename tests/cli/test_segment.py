@@ -50,7 +50,8 @@ FILES = {
 @pytest.fixture
 def segment(run: Run, checkpoint: Path, tmp_path: Path) -> Segment:
     def call(source: Path, *options: object, out: str = "out") -> tuple[int, Path]:
-        arguments = ["-o", tmp_path / out, "--model", checkpoint, "--quiet", *options]
+        model = () if "--model" in options else ("--model", checkpoint)
+        arguments = ["-o", tmp_path / out, *model, "--quiet", *options]
         return run("segment", source, *arguments), tmp_path / out
 
     return call
@@ -260,7 +261,7 @@ def test_a_long_run_says_first_how_long_it_takes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("strokediff.segmentation.pipeline.LONG", 10)
+    monkeypatch.setattr("strokediff.segmentation.model.LONG", 10)
     assert run("segment", scan, "-o", tmp_path / "out", "--model", checkpoint) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "network evaluations, about 0 h 01 min on cpu" in said

@@ -48,7 +48,7 @@ def demo(
     refuse_others(out / SERIES, _names(), "phantom patient")
     with atomic_directory(out / SERIES) as folder:  # never slices of two patients
         write_dicom_series(patient, folder)
-    record = segment_shown(out / SERIES, out, model=model, quiet=quiet)[0].record
+    record = segment_shown(out / SERIES, out, model=[model], quiet=quiet)[0].record
     assert record is not None  # what fails is raised
     written = read_labels(out / "lesion_mask.nii.gz")
     mask = canonical(written.array > 0, written.affine)  # the phantom's axes are closest to RAS+

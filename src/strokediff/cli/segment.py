@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,13 @@ def segment(
         typer.Argument(metavar="INPUT", help="NIfTI file, DICOM folder, or folder of patients."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
-    model: Annotated[str, typer.Option(help="Bundled model or checkpoint folder.")] = DEFAULT,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bundled model or checkpoint folder; repeated, the mean of their probabilities.",
+            show_default=DEFAULT,
+        ),
+    ] = None,
     method: Annotated[str, typer.Option(help="avg, matched, sal, infer or all.")] = "sal",
     preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
     transition: Annotated[
@@ -81,7 +87,7 @@ def segment(
         source,
         out,
         Estimation(method, preset, transition, fusion, limits, cut),
-        model=model,
+        model=model or [DEFAULT],
         quiet=quiet,
         computed={
             "device": device,
@@ -104,20 +110,20 @@ def segment_shown(
     out: Path,
     estimation: Estimation | None = None,
     *,
-    model: str,
+    model: Sequence[str],
     quiet: bool,
     computed: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> list[Outcome]:
     """`segment_folder` behind a progress bar, with a line a patient; raises what failed.
 
-    `computed` is how `load` loads the model, `settings` are those of `segment_folder`.
+    `computed` is how `load_ensemble` loads the models, `settings` are those of `segment_folder`.
     """
     from strokediff.cli.progress import print_line, progress_bar
+    from strokediff.prediction.ensemble import load_ensemble
     from strokediff.segmentation.patients import segment_folder
-    from strokediff.segmentation.segmenter import load
 
-    loaded = load(model, **(computed or {}))
+    loaded = load_ensemble(model, **(computed or {}))
     outcomes: list[Outcome] = []
     patients = 1
     with progress_bar(quiet) as bar:

@@ -89,9 +89,14 @@ class SliceGrid:
 
     def image(self, hu: NDArray[np.float32]) -> NetworkSlices:
         """Window, resample inside the mask, and set everything outside to 0."""
-        weighted = self._resample(self.config.windowed(hu) * self.brain)
-        x = weighted / np.maximum(self._resample(self.brain), COVERED)
-        return NetworkSlices((x * self._m).astype(np.float32), self._m.astype(np.float32))
+        x = self.sampled(self.config.windowed(hu))
+        return NetworkSlices(x, self._m.astype(np.float32))
+
+    def sampled(self, values: NDArray[np.float32], elsewhere: float = 0.0) -> NDArray[np.float32]:
+        """Any values (X, Y, Z), resampled inside the mask: (Z, size, size); `elsewhere` outside."""
+        weighted = self._resample(values * self.brain)
+        inside = weighted / np.maximum(self._resample(self.brain), COVERED)
+        return np.where(self._m, inside, elsewhere).astype(np.float32)
 
     def image_with_rim(self, hu: NDArray[np.float32], rim_mm: float) -> NDArray[np.float32]:
         """As `image`, and beyond the mask, for `rim_mm` in the plane, what really lies there."""

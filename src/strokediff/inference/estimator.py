@@ -87,7 +87,9 @@ class Slices:
 class LabelEstimate:
     """y_0_hat (S, K, H, W) in [-1, 1], and the tally of the draws it came from.
 
-    `evaluations` are those of the network over all slices and draws.
+    `evaluations` are those of the network over all slices and draws. `between_ml2` is the variance
+    of the volume between whole answers, by kind and joined (A,), where the draws of a head's slices
+    are not independent: they are of the same models.
 
     >>> process, y_0 = SynchronousProcess(sigmoid_schedule(T=50)), torch.eye(4)[None, None]
     >>> slices = Slices(torch.zeros_like(y_0), torch.ones_like(y_0), keys=[0], seed=0)
@@ -100,6 +102,7 @@ class LabelEstimate:
     y_0: Tensor
     tally: Tally
     evaluations: int
+    between_ml2: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ class ModelCard(_Frozen):
     steps: int
     sha256: str = Field(description="Of the weights.")
     strokediff: str = Field(description="The version that trained it.")
+    members: tuple[str, ...] = Field((), description="Of an ensemble: each model's sha256.")
     statements: dict[str, str] = Field(
         default_factory=dict,
         description='What it does and does not on real patients, by kind or for all ("lesion").',

@@ -167,14 +167,13 @@ def _interval(
     calibration = model.calibrations.get(estimation.key, {}).get(kind)
     if calibration is not None:
         return calibration.interval_ml(measured), calibration.kind
+    at = -1 if kind == LESION else model.kinds.index(kind)
     draws, pixel_ml = estimate.tally.counts, place.slices.pixel_ml
+    if estimate.between_ml2 is not None:
+        ends = spread_ml(measured.volume_ml, float(estimate.between_ml2[at]))
+        return ends, f"90% spread of {int(draws.max())} models, not calibrated"
     if pixel_ml is None or not len(draws) or int(draws.min()) < 2:
         return None, "none: one draw and no calibration for this preset and method"
-    tally = estimate.tally
-    variance = (
-        tally.joined_area_variance
-        if kind == LESION
-        else tally.area_variance[:, model.kinds.index(kind)]
-    )
+    variance = estimate.tally.every_area_variance[:, at]
     low, high = spread_ml(measured.volume_ml, float((variance * pixel_ml.double() ** 2).sum()))
     return (low, high), f"90% spread of {int(draws.min())} draws or more a slice, not calibrated"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,9 @@ from strokediff.ct.surroundings import ALONE, Surroundings
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import ON_CPU, Compute
 from strokediff.inference.estimation import Estimation
-from strokediff.inference.estimator import Context
+from strokediff.inference.estimator import Context, LabelEstimate
+from strokediff.inference.executor import seconds_a_row
+from strokediff.inference.tally import NoStore, Store
 from strokediff.noise.base import NoiseModel
 from strokediff.result.record import ModelCard
 from strokediff.segmentation.chosen import (
@@ -27,12 +29,24 @@ from strokediff.segmentation.chosen import (
     read_statements,
 )
 from strokediff.segmentation.decision import Decision
+from strokediff.segmentation.place import Scan
 from strokediff.segmentation.trust.population import Population
 from strokediff.training.build import build_network, build_task, outline_network, surroundings_of
 from strokediff.training.checkpoint import Checkpoint, read_checkpoint
 from strokediff.training.noise import read_noise
 from strokediff.training.weights import check_weights, load_weights
 from strokediff.util.kinds import JOINED
+from strokediff.version import __version__
+
+LONG = 20_000
+"""Network evaluations from which on it is worth to say how long they will take."""
+
+Advance = Callable[[int, int], None]
+"""Called with (network evaluations done since the last call, evaluations in all)."""
+Foresee = Callable[[int, float], None]
+"""Called with (network evaluations in all, seconds that they will take)."""
+StoreOf = Callable[[str], Store]
+"""Where draws are kept, by what they depend on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,41 @@ class Model:
         """The same with its network compiled; see `Compute.compile`."""
         compute, network = self.compute.compile(self.network)
         return replace(self, compute=compute, network=network)
+
+    def evaluations(self, place: Scan, estimation: Estimation) -> int:
+        """How often a network runs for an estimate, at most."""
+        return estimation.estimator(self.process.T).evaluations() * len(place.slices.keys)
+
+    def estimate(
+        self,
+        place: Scan,
+        estimation: Estimation,
+        *,
+        advance: Advance = lambda done, total: None,
+        foresee: Foresee = lambda evaluations, seconds: None,
+        store: StoreOf = lambda key: NoStore(),
+    ) -> LabelEstimate:
+        """The label of the place's slices; `store` is called with what the draws depend on."""
+        slices, decisions = place.slices, self.decisions(estimation)
+        total = self.evaluations(place, estimation)
+        told = decisions[0] if len(decisions) == 1 else decisions
+        advance(0, total)
+        with self.estimating(
+            threshold=[decision.threshold for decision in decisions],
+            advance=lambda done: advance(done, total),
+            store=store(f"{self._draws_depend_on(slices.seed, estimation)} {told}"),
+        ) as context:
+            if total >= LONG:
+                seen = slices.seen(slices.x_0)
+                foresee(total, total * seconds_a_row(context.network, seen, context.pack))
+            return estimation.estimator(self.process.T).estimate(slices, context)
+
+    def _draws_depend_on(self, seed: int, estimation: Estimation) -> str:
+        compute = self.compute
+        return (
+            f"{self.card.sha256} {compute.compiled} {seed} {estimation} {compute.precision} "
+            f"{compute.device} {__version__}"
+        )
 
     @contextmanager
     def estimating(self, **own: Any) -> Iterator[Context]:

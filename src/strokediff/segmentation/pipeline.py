@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,12 +17,11 @@ from strokediff.ct.checks.head_size import implausible_size
 from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
-from strokediff.inference.executor import seconds_a_row
-from strokediff.inference.tally import NoStore, Store
+from strokediff.inference.tally import NoStore
 from strokediff.result.record import Provenance, Record
 from strokediff.segmentation.intervals import Measured
 from strokediff.segmentation.measure import Spread, cut_off, measure, spread_of
-from strokediff.segmentation.model import Model
+from strokediff.segmentation.model import Advance, Foresee, Model, StoreOf
 from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_out
 from strokediff.segmentation.result import Segmentation
@@ -31,18 +30,9 @@ from strokediff.segmentation.trust.examined import Examined
 from strokediff.segmentation.trust.judge import trust_of
 from strokediff.segmentation.uncertainty import UNSURE, doubts, entropy, probability
 from strokediff.util.kinds import LESION
-from strokediff.version import __version__
-
-LONG = 20_000
-"""Network evaluations from which on it is worth to say how long they will take."""
 
 NO_ONE_DECISION = {"threshold": None, "least_lesion_ml": None}
 """Of kinds of lesion that have several."""
-
-Advance = Callable[[int, int], None]
-"""Called with (network evaluations done since the last call, evaluations in all)."""
-Foresee = Callable[[int, float], None]
-"""Called with (network evaluations in all, seconds that they will take)."""
 
 
 class Stopwatch:
@@ -70,7 +60,7 @@ def segment_ct(
     advance: Advance = lambda done, total: None,
     foresee: Foresee = lambda evaluations, seconds: None,
     watch: Stopwatch | None = None,
-    store: Callable[[str], Store] = lambda key: NoStore(),
+    store: StoreOf = lambda key: NoStore(),
 ) -> Segmentation:
     """Segment one head CT.
 
@@ -86,7 +76,7 @@ def segment_ct(
     with watch.stage("preprocess"):
         place = Scan(ct, brain, model.grid, model.surroundings, case_seed(seed, ct))
     with watch.stage("network"):
-        estimate = _estimate(place, model, estimation, advance, foresee, store)
+        estimate = model.estimate(place, estimation, advance=advance, foresee=foresee, store=store)
     with watch.stage("postprocess"):
         provenance = _provenance(model, estimation, estimate, seed)
         found = _read(place, brain, model, estimation, estimate, provenance)
@@ -97,38 +87,6 @@ def case_seed(seed: int, ct: CT) -> int:
     """A seed a case, from what the image shows: renaming or copying a file changes nothing."""
     digest = hashlib.blake2b(ct.hu.tobytes(), digest_size=8).hexdigest()
     return derive_seed(seed, digest)
-
-
-def _estimate(
-    place: Scan,
-    model: Model,
-    estimation: Estimation,
-    advance: Advance,
-    foresee: Foresee,
-    store: Callable[[str], Store],
-) -> LabelEstimate:
-    estimator, slices = estimation.estimator(model.process.T), place.slices
-    total = estimator.evaluations() * len(slices.keys)
-    decisions = model.decisions(estimation)
-    told = decisions[0] if len(decisions) == 1 else decisions
-    advance(0, total)
-    with model.estimating(
-        threshold=[decision.threshold for decision in decisions],
-        advance=lambda done: advance(done, total),
-        store=store(f"{_draws_depend_on(model, slices.seed, estimation)} {told}"),
-    ) as context:
-        if total >= LONG:
-            seen = slices.seen(slices.x_0)
-            foresee(total, total * seconds_a_row(context.network, seen, context.pack))
-        return estimator.estimate(slices, context)
-
-
-def _draws_depend_on(model: Model, seed: int, estimation: Estimation) -> str:
-    compute = model.compute
-    return (
-        f"{model.card.sha256} {compute.compiled} {seed} {estimation} {compute.precision} "
-        f"{compute.device} {__version__}"
-    )
 
 
 def _read(

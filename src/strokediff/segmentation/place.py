@@ -39,11 +39,20 @@ class Scan:
     def __init__(
         self, ct: CT, found: BrainMask, grid: GridConfig, surroundings: Surroundings, seed: int
     ) -> None:
-        self.ct, self.brain = ct, found.mask
+        self.ct, self.found, self.brain = ct, found, found.mask
         self.grid = SliceGrid(grid, ct, found.mask)
         self.bridge = Bridge.over(ct, found.unusable)
         image = self.grid.image(self.bridge.mix(ct.hu))
         self.slices = self._seen(image, grid, surroundings, seed)
+
+    def through(self, grid: GridConfig, surroundings: Surroundings) -> Scan:
+        """The same scan as another network sees it."""
+        return Scan(self.ct, self.found, grid, surroundings, self.slices.seed)
+
+    def on_slices(self, values: NDArray[np.float32], elsewhere: float = 0.0) -> Tensor:
+        """Values (X, Y, Z) of the scan's grid on the slices (S, 1, H, W); `elsewhere` outside."""
+        every = self.grid.sampled(values, elsewhere)
+        return torch.from_numpy(every[list(self.slices.keys)])[:, None]
 
     def on_grid(self, values: Tensor, elsewhere: float = 0.0) -> NDArray[np.float32]:
         """Values (S, 1, H, W) on the scan's grid (X, Y, Z), mixed across unusable slices."""

@@ -11,8 +11,9 @@ from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.result.record import Fingerprint, Record
 from strokediff.segmentation.files import OccupiedError, refuse_changed, refuse_foreign, write
 from strokediff.segmentation.folder import ASIDE, ResultFolder
+from strokediff.segmentation.model import Advance, Foresee
 from strokediff.segmentation.patients.job import Job, Outcome, input_digest
-from strokediff.segmentation.pipeline import Advance, Foresee, Stopwatch, segment_ct
+from strokediff.segmentation.pipeline import Stopwatch, segment_ct
 from strokediff.segmentation.unfinished import DiskStore, forget
 from strokediff.training.trouble import trouble_of
 
