@@ -28,6 +28,7 @@ LAYERS = {
     "baselines": 6,
     "result": 6,
     "report": 7,
+    "pacs": 7,
     "segmentation": 8,
     "prediction": 9,
     "benchmark": 10,

@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from strokediff.segmentation.calibrate.run import calibrate as calibrate
     from strokediff.segmentation.calibrate.run import calibrate_from as calibrate_from
     from strokediff.segmentation.calibrate.table import intervals_from as intervals_from
+    from strokediff.segmentation.objects import export_objects as export_objects
     from strokediff.segmentation.patients.job import Outcome as Outcome
     from strokediff.segmentation.patients.run import segment_folder as segment_folder
     from strokediff.segmentation.result import Segmentation as Segmentation
@@ -129,6 +130,7 @@ _HOMES = {
     "Provenance": "result.record",
     "json_schema": "result.record",
     "segment_folder": "segmentation.patients.run",
+    "export_objects": "segmentation.objects",
     "Outcome": "segmentation.patients.job",
     "extract_brain": "ct.brain.extract",
     "BrainMask": "ct.brain.extract",

@@ -1,4 +1,4 @@
-"""`strokediff export nnunet`: a cohort for the real nnU-Net, on the same split."""
+"""`strokediff export nnunet|dicom`: what was made here, in the forms of other tools."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from typing import Annotated
 
 import typer
 
-export = typer.Typer(help="Write a cohort in another tool's layout.", no_args_is_help=True)
-
-
-@export.callback()
-def _root() -> None:
-    """Keeps `nnunet` a subcommand while it is the only one."""
+export = typer.Typer(help="Write what was made here as other tools have it.", no_args_is_help=True)
 
 
 @export.command()
@@ -60,4 +55,31 @@ def nnunet(
         f"SEG --model MODEL; strokediff evaluate SEG {truth} -o ours.csv",
     ]
     for line in lines:
+        Console(quiet=quiet).print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@export.command()
+def dicom(
+    result: Annotated[Path, typer.Argument(help="Folder that 'strokediff segment' wrote.")],
+    source: Annotated[Path, typer.Option(help="The DICOM that was segmented.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A new folder for the objects.")],
+    objects: Annotated[
+        list[str] | None, typer.Option(help="seg, sr, sc; commas, or repeated. All if not given.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Write a result as DICOM objects for the PACS: segmentation, structured report, montage.
+
+    They refer to the series that was segmented. The same result gives the same objects, bit for
+    bit. Research use only.
+    """
+    from rich.console import Console
+
+    from strokediff.cli.lists import listed
+    from strokediff.segmentation.objects import export_objects
+    from strokediff.segmentation.outputs import DICOM
+
+    absent = export_objects(result, source, out, listed(objects) or tuple(DICOM))
+    told = [f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}", *absent]
+    for line in told:
         Console(quiet=quiet).print(line, highlight=False, markup=False, soft_wrap=True)

@@ -69,6 +69,13 @@ def segment(
     preview: Annotated[
         bool, typer.Option("--preview/--no-preview", help="Write preview.png and report.html.")
     ] = True,
+    dicom: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OBJECTS",
+            help="For the PACS, of a DICOM input: seg, sr and sc; commas, or repeated.",
+        ),
+    ] = None,
     redo: Annotated[
         bool, typer.Option("--redo", help="Segment again what is there already.")
     ] = False,
@@ -79,6 +86,7 @@ def segment(
     The same command again goes on where it stopped: patients that are done already stay as they
     are, unless their files or a setting changed.
     """
+    from strokediff.cli.lists import listed
     from strokediff.inference.estimation import Estimation, Limits
     from strokediff.util.plaintext import visible
 
@@ -99,6 +107,7 @@ def segment(
         series=series,
         pictures=preview,
         uncertainty=uncertainty,
+        dicom=listed(dicom),
         redo=redo,
     )
     if not quiet:

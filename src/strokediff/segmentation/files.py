@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
+from strokediff.segmentation.objects import DicomObjects
 from strokediff.segmentation.outputs import PAGES, Found, wanted_outputs
 from strokediff.segmentation.unfinished import reason
 from strokediff.util.files import sole
@@ -30,16 +31,30 @@ class OccupiedError(UsageError):
 
 
 def save(
-    found: Found, record: Record, folder: Path, *, pictures: bool, uncertainty: bool
+    found: Found,
+    record: Record,
+    folder: Path,
+    *,
+    pictures: bool,
+    uncertainty: bool,
+    objects: DicomObjects | None = None,
 ) -> Record:
     """See `Segmentation.save`."""
     place = ResultFolder(folder)
     with sole(folder, "save"):
         place.tidy()
         refuse_changed(place)
-        refuse_foreign(place, found.ct.source.kind, pictures=pictures, uncertainty=uncertainty)
+        refuse_foreign(
+            place,
+            found.ct.source.kind,
+            pictures=pictures,
+            uncertainty=uncertainty,
+            objects=objects.files if objects else (),
+        )
         record = record if record.case else record.named(folder.resolve().name)
-        return write(found, record, place, pictures=pictures, uncertainty=uncertainty)
+        return write(
+            found, record, place, pictures=pictures, uncertainty=uncertainty, objects=objects
+        )
 
 
 def refuse_changed(folder: ResultFolder) -> None:
@@ -52,10 +67,18 @@ def refuse_changed(folder: ResultFolder) -> None:
         )
 
 
-def refuse_foreign(folder: ResultFolder, kind: str, *, pictures: bool, uncertainty: bool) -> None:
+def refuse_foreign(
+    folder: ResultFolder,
+    kind: str,
+    *,
+    pictures: bool,
+    uncertainty: bool,
+    objects: Sequence[str] = (),
+) -> None:
     """Raise `OccupiedError` if a file of somebody else has a name that is to be written."""
     outputs = wanted_outputs(kind, uncertainty=uncertainty)
-    foreign = folder.foreign([*(o.name for o in outputs), *(PAGES if pictures else ())])
+    names = [*(o.name for o in outputs), *(PAGES if pictures else ()), *objects]
+    foreign = folder.foreign(names)
     if foreign:
         raise OccupiedError(
             f"{folder.path}: holds {', '.join(foreign)}, which no result.json of strokediff "
@@ -64,7 +87,13 @@ def refuse_foreign(folder: ResultFolder, kind: str, *, pictures: bool, uncertain
 
 
 def write(
-    found: Found, record: Record, folder: ResultFolder, *, pictures: bool, uncertainty: bool
+    found: Found,
+    record: Record,
+    folder: ResultFolder,
+    *,
+    pictures: bool,
+    uncertainty: bool,
+    objects: DicomObjects | None = None,
 ) -> Record:
     """Put the result in place, whole or not at all; what stood there before makes way."""
     start = time.perf_counter()
@@ -73,6 +102,8 @@ def write(
             output.write(work / output.name, found)
         if pictures:
             record = record.told(*write_pictures(work, found, record))
+        if objects:
+            record = record.told(*objects.write(work, found, record))
         seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
         record = record.model_copy(update={"seconds": seconds})
         try:

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from strokediff.ct.discovery.own_results import own_result
 from strokediff.errors import UsageError
 from strokediff.result.record import Record
-from strokediff.segmentation.outputs import IMAGES, PAGES
+from strokediff.segmentation.outputs import DICOM, IMAGES, PAGES
 from strokediff.util.files import sync, writable, write_json
 from strokediff.util.leftovers import remove
 
@@ -140,7 +140,7 @@ class ResultFolder:
         Raises `UsageError` if that cannot be written; nothing is in place then.
         """
         names = sorted(p.name for p in work.iterdir())
-        listed = {n: _digest(work / n) if n in IMAGES else None for n in names}
+        listed = {n: _digest(work / n) if n in (*IMAGES, *DICOM.values()) else None for n in names}
         whole = record.model_copy(update={FILES: listed})
         write_json(work / RESULT, whole.content())
         self._publish(work)
@@ -196,7 +196,7 @@ def _listed(result: dict[str, Any] | None) -> set[str]:
     listed = result.get(FILES)
     if isinstance(listed, dict):
         # What a file says is not trusted: a name that leads out of the folder is none.
-        return {n for n in listed if n in (*IMAGES, *PAGES)} | {RESULT}
+        return {n for n in listed if n in (*IMAGES, *PAGES, *DICOM.values())} | {RESULT}
     source = result.get("input")
     is_nifti = isinstance(source, dict) and source.get("kind") == "nifti"
     return {n for n in (*IMAGES, *PAGES, RESULT) if not (is_nifti and n == "ct.nii.gz")}

@@ -134,6 +134,9 @@ OUTPUTS: tuple[Output, ...] = (
     Scanned(),
 )
 IMAGES = tuple(output.name for output in OUTPUTS)
+DICOM = {name: f"lesion_{name}.dcm" for name in ("seg", "sr", "sc")}
+"""Objects for the PACS, by name: BINARY segmentation, structured report with the volumes, secondary
+capture of the montage."""
 PAGES = ("preview.png", "report.html")
 """May fail, and may be made again: somebody's changes in them are not looked for."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from strokediff.ct.volume import CT
 from strokediff.result.record import KindFigures, Lesion, Provenance, Record, Trust
 from strokediff.segmentation.files import save
+from strokediff.segmentation.objects import objects_of
 from strokediff.segmentation.read_out import joined
 
 
@@ -138,12 +139,18 @@ class Segmentation:
         return replace(self, record=self.record.model_copy(update={"seconds": dict(seconds)}))
 
     def save(
-        self, folder: str | Path, *, pictures: bool = True, uncertainty: bool = False
+        self,
+        folder: str | Path,
+        *,
+        pictures: bool = True,
+        uncertainty: bool = False,
+        dicom: Sequence[str] = (),
     ) -> Record:
         """Write what `strokediff segment` writes into `folder`; returns result.json.
 
         lesion_mask.nii.gz and lesion_prob.nii.gz lie on the scan's own grid; with `uncertainty`
-        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html. The
+        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html;
+        `dicom` names objects for the PACS (seg, sr, sc), of a CT that was read from DICOM. The
         patient is called as the folder, unless `named` said otherwise. An older result there is
         replaced, whole or not at all. Raises `UsageError` if the place cannot be written or holds
         files of somebody else under these names.
@@ -153,4 +160,11 @@ class Segmentation:
         >>> sorted(found.save("out", pictures=False).files)
         ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """
-        return save(self, self.record, Path(folder), pictures=pictures, uncertainty=uncertainty)
+        return save(
+            self,
+            self.record,
+            Path(folder),
+            pictures=pictures,
+            uncertainty=uncertainty,
+            objects=objects_of(self.ct, dicom),
+        )

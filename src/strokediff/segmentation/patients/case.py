@@ -7,11 +7,13 @@ from pathlib import Path
 
 from strokediff.ct.discovery.cases import Case
 from strokediff.ct.discovery.discover import load_case
+from strokediff.ct.discovery.loading import load_source
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.result.record import Fingerprint, Record
 from strokediff.segmentation.files import OccupiedError, refuse_changed, refuse_foreign, write
 from strokediff.segmentation.folder import ASIDE, ResultFolder
 from strokediff.segmentation.model import Advance, Foresee
+from strokediff.segmentation.objects import DicomObjects
 from strokediff.segmentation.patients.job import Job, Outcome, input_digest
 from strokediff.segmentation.pipeline import Stopwatch, segment_ct
 from strokediff.segmentation.unfinished import DiskStore, forget
@@ -66,10 +68,22 @@ def _segmented_or_kept(
             folder.take_back()
         if _is_of(folder, wanted):
             return Outcome(case.name, folder.record(), kept=True)
-    refuse_foreign(folder, case.kind, pictures=job.pictures, uncertainty=job.uncertainty)
+    objects = _objects(case, job)
+    refuse_foreign(
+        folder,
+        case.kind,
+        pictures=job.pictures,
+        uncertainty=job.uncertainty,
+        objects=objects.files if objects else (),
+    )
     # From here on, a run that fails or is stopped leaves no older result to be taken for its own.
     folder.set_aside()
-    return Outcome(case.name, _segment(case, folder, job, wanted, advance, foresee))
+    return Outcome(case.name, _segment(case, folder, job, objects, wanted, advance, foresee))
+
+
+def _objects(case: Case, job: Job) -> DicomObjects | None:
+    """Headers are read before the network runs: what refuses there should not cost its time."""
+    return DicomObjects(job.dicom, load_source(case, job.series)) if job.dicom else None
 
 
 def _is_of(folder: ResultFolder, wanted: Fingerprint) -> bool:
@@ -81,6 +95,7 @@ def _segment(
     case: Case,
     folder: ResultFolder,
     job: Job,
+    objects: DicomObjects | None,
     fingerprint: Fingerprint,
     advance: Advance,
     foresee: Foresee,
@@ -107,6 +122,13 @@ def _segment(
     source = found.record.input.model_copy(update={k: v for k, v in known.items() if v})
     named = {"case": case.name, "input": source, "fingerprint": fingerprint}
     record = found.record.model_copy(update=named).told(*unkept)
-    record = write(found, record, folder, pictures=job.pictures, uncertainty=job.uncertainty)
+    record = write(
+        found,
+        record,
+        folder,
+        pictures=job.pictures,
+        uncertainty=job.uncertainty,
+        objects=objects,
+    )
     forget(folder.path)
     return record

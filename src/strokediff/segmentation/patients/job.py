@@ -19,7 +19,10 @@ from strokediff.version import __version__
 
 @dataclass(frozen=True)
 class Job:
-    """What all cases of a call share. With `redo`, what is there already is done again."""
+    """What all cases of a call share. With `redo`, what is there already is done again.
+
+    `dicom` names the objects for the PACS that are wanted.
+    """
 
     model: Model
     estimation: Estimation
@@ -27,6 +30,7 @@ class Job:
     series: str | None = None
     pictures: bool = True
     uncertainty: bool = False
+    dicom: tuple[str, ...] = ()
     redo: bool = False
 
     def fingerprint(self) -> str:
@@ -47,6 +51,7 @@ class Job:
             "series": self.series,
             "pictures": self.pictures,
             "uncertainty": self.uncertainty,
+            "dicom": self.dicom,
             "version": __version__,
         }
         text = json.dumps(facts, sort_keys=True, default=str)

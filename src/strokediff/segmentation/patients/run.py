@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from strokediff.errors import InputError
 from strokediff.inference.estimation import Estimation
 from strokediff.segmentation.folder import ASIDE, ResultFolder
 from strokediff.segmentation.model import Model
+from strokediff.segmentation.objects import wanted_objects
 from strokediff.segmentation.patients.cases import check_writable, segment_cases
 from strokediff.segmentation.patients.job import Job, Outcome
 from strokediff.util.locks import sole
@@ -27,6 +28,7 @@ def segment_folder(
     series: str | None = None,
     pictures: bool = True,
     uncertainty: bool = False,
+    dicom: Sequence[str] = (),
     redo: bool = False,
     found: Callable[[Discovery], object] = lambda discovery: None,
     advance: Callable[[Case, int, int], None] = lambda case, done, total: None,
@@ -39,7 +41,8 @@ def segment_folder(
     who fails has an `Outcome` with its exception, and the others go on; a result that is there
     already, of the same input and settings, is kept unless `redo` is given. `series` names the
     DICOM series to use; `pictures` writes preview.png and report.html, `uncertainty` the maps of
-    entropy and variance. `found` is called with what was found, `advance(case, done, total)`
+    entropy and variance, `dicom` the objects of those names (seg, sr, sc), where the input is
+    DICOM. `found` is called with what was found, `advance(case, done, total)`
     counts network evaluations, `foresee(case, evaluations, seconds)` is called before a case that
     takes long, `tell` is given notes for the user. Raises `InputError` where there is nothing to
     segment, `UsageError` for what every patient would fail at.
@@ -58,6 +61,7 @@ def segment_folder(
         series=series,
         pictures=pictures,
         uncertainty=uncertainty,
+        dicom=wanted_objects(dicom),
         redo=redo,
     )
     job.estimation.estimator(model.process.T)  # limits that allow no draw, before a scan is read

@@ -1,0 +1,1 @@
+"""A result as DICOM objects: segmentation, structured report and secondary capture."""

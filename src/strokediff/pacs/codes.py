@@ -1,0 +1,33 @@
+"""The codes of what is found and measured: SNOMED CT, DICOM, UCUM, LOINC, and a few of our own."""
+
+from __future__ import annotations
+
+from highdicom.sr import CodedConcept
+
+ABNORMAL = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
+BRAIN = CodedConcept("12738006", "SCT", "Brain")
+KINDS = {
+    "infarct": CodedConcept("55641003", "SCT", "Infarct"),
+    "haemorrhage": CodedConcept("50960005", "SCT", "Hemorrhage"),
+}
+LESION = CodedConcept("52988006", "SCT", "Lesion")
+COLOURS = {"infarct": (70, 160, 255), "haemorrhage": (230, 60, 50)}
+"""sRGB, as in our pictures."""
+OTHER_COLOUR = (255, 160, 0)
+
+VOLUME = CodedConcept("118565006", "SCT", "Volume")
+AREA = CodedConcept("42798000", "SCT", "Area")
+MILLILITRE = CodedConcept("mL", "UCUM", "milliliter")
+SQUARE_MM = CodedConcept("mm2", "UCUM", "square millimeter")
+CT_HEAD = CodedConcept("30799-1", "LN", "CT Head WO contrast")
+ARTIFICIAL_INTELLIGENCE = CodedConcept("123110", "DCM", "Artificial Intelligence")
+COMMENT = CodedConcept("121106", "DCM", "Comment")
+
+OURS = "99STROKEDIFF"
+LOWER = CodedConcept("VOL-LOW", OURS, "Lower end of the volume's interval")
+UPPER = CodedConcept("VOL-HIGH", OURS, "Upper end of the volume's interval")
+
+
+def finding(kind: str) -> CodedConcept:
+    """What a kind of lesion is; "Lesion" for one that has no code here."""
+    return KINDS.get(kind, LESION)

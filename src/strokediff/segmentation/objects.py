@@ -1,0 +1,146 @@
+"""DICOM objects of a result: made from what was found, or later from a result's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strokediff.ct.discovery.discover import discover
+from strokediff.ct.discovery.loading import load_case, load_source
+from strokediff.ct.nifti.masks import read_labels
+from strokediff.ct.volume import CT
+from strokediff.errors import InputError, UsageError
+from strokediff.result.record import Record
+from strokediff.segmentation.folder import ResultFolder
+from strokediff.segmentation.outputs import DICOM, Found
+from strokediff.util.extras import require
+
+if TYPE_CHECKING:
+    from strokediff.ct.dicom.source import SourceSeries
+
+SAME_MM = 0.01
+
+
+@dataclass(frozen=True)
+class DicomObjects:
+    """Which objects of a result are wanted, and the series that they refer to."""
+
+    names: Sequence[str]
+    source: SourceSeries
+
+    @property
+    def files(self) -> list[str]:
+        """What they are called."""
+        return [DICOM[name] for name in self.names]
+
+    def write(self, folder: Path, found: Found, record: Record) -> list[str]:
+        """Write them; returns what to know of those that there are none of."""
+        from strokediff.pacs.finding import Finding
+        from strokediff.pacs.objects import write_objects
+
+        finding = Finding(self.source, found.ct.to_source(found.labels), record)
+        picture = folder / "preview.png"
+        made = write_objects(folder, finding, self.names, picture if picture.is_file() else None)
+        return _absent(self.names, [path.name for path in made])
+
+
+def wanted_objects(text: Sequence[str]) -> tuple[str, ...]:
+    """The objects of those names, in order; `UsageError` for one that there is none of."""
+    unknown = [name for name in text if name not in DICOM]
+    if unknown:
+        raise UsageError(
+            f"no DICOM object '{', '.join(unknown)}'; expected some of: {', '.join(DICOM)}."
+        )
+    if text:
+        require("highdicom", "dicom")
+    return tuple(name for name in DICOM if name in text)
+
+
+def objects_of(ct: CT, names: Sequence[str]) -> DicomObjects | None:
+    """The objects of a CT that was read from DICOM; None where none are wanted.
+
+    Raises `UsageError` for another CT: objects refer to patient, study and instances.
+    """
+    wanted = wanted_objects(names)
+    if not wanted:
+        return None
+    if ct.source.kind != "dicom":
+        raise UsageError(
+            f"{ct.source.path.name}: DICOM objects are wanted of a {ct.source.kind} image, which "
+            "has no patient, study or instances to refer to. Give the DICOM series."
+        )
+    cases = discover(ct.source.path, str(ct.source.details["series_uid"])).cases
+    return DicomObjects(wanted, load_source(cases[0]))
+
+
+def export_objects(
+    result: str | Path, source: str | Path, out: str | Path, names: Sequence[str] = tuple(DICOM)
+) -> list[str]:
+    """Write the objects of a result folder into the new folder `out`.
+
+    Returns a sentence for each that there is none of: no segmentation without a lesion, no capture
+    without a montage. `source` is the DICOM that was segmented. Raises `InputError` where it is
+    another series, has changed its place since, or the mask is on another grid.
+
+    >>> export_objects("result", "scan.nii.gz", "objects")
+    Traceback (most recent call last):
+    strokediff.errors.InputError: scan.nii.gz: NIfTI has no patient, study or instances for ...
+    """
+    wanted = wanted_objects(names)
+    folder = ResultFolder(Path(result))
+    record = folder.record()
+    if record is None:
+        raise InputError(f"{result}: no result of 'strokediff segment' (result.json). Give one.")
+    uid = (record.input.model_extra or {}).get("series_uid")
+    found = discover(source, None if uid is None else str(uid))
+    if len(found.cases) != 1:
+        raise InputError(f"{source}: {len(found.cases)} patients; expected the one of {result}.")
+    series = load_source(found.cases[0])
+    ct = load_case(found.cases[0])
+    mask = read_labels(Path(result) / "lesion_mask.nii.gz")
+    if mask.array.shape != ct.source.shape or not np.allclose(
+        mask.affine, ct.source.plain_affine, atol=SAME_MM
+    ):
+        raise InputError(
+            f"{source}: is not what {result} was made from: its mask lies on another grid. Give "
+            "the series that was segmented, as it was then."
+        )
+    return _written(Path(out), series, mask.array.astype(np.uint8), record, Path(result), wanted)
+
+
+def _written(
+    out: Path,
+    series: SourceSeries,
+    labels: np.ndarray,
+    record: Record,
+    result: Path,
+    wanted: Sequence[str],
+) -> list[str]:
+    from strokediff.pacs.finding import Finding
+    from strokediff.pacs.objects import write_objects
+    from strokediff.util.files import atomic_directory
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: is there already. Choose a new folder for the objects.")
+    picture = result / "preview.png"
+    with atomic_directory(out) as folder:
+        made = write_objects(
+            folder,
+            Finding(series, labels, record),
+            wanted,
+            picture if picture.is_file() else None,
+        )
+    return _absent(wanted, [path.name for path in made])
+
+
+def _absent(wanted: Sequence[str], made: Sequence[str]) -> list[str]:
+    """Why an object that was asked for is not there."""
+    why = {
+        "seg": "no lesion was found, so there is no segmentation object (lesion_seg.dcm)",
+        "sc": "there is no montage, so there is no secondary capture (lesion_sc.dcm)",
+    }
+    return [why[name] for name in wanted if DICOM[name] not in made and name in why]
