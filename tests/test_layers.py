@@ -29,6 +29,7 @@ LAYERS = {
     "result": 6,
     "report": 7,
     "pacs": 7,
+    "viewer": 7.5,
     "segmentation": 8,
     "prediction": 9,
     "benchmark": 10,

@@ -37,11 +37,12 @@ def test_demo(
         "result.json",
         "preview.png",
         "report.html",
+        "viewer.html",
     }
     shown = capsys.readouterr().out
     for line in ("lesion volume found", "true volume", "Dice", "seconds", "research use only"):
         assert line in shown
-    assert f"Look at {out}/report.html and {out}/preview.png." in shown
+    assert f"Look at {out}/viewer.html and {out}/report.html." in shown
     assert not (out / "phantom-patient" / "CT_0999.dcm").exists()
     report = json.loads((out / "result.json").read_text())
     assert report["input"]["kind"] == "dicom"

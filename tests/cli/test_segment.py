@@ -44,6 +44,7 @@ FILES = {
     "result.json",
     "preview.png",
     "report.html",
+    "viewer.html",
 }
 
 

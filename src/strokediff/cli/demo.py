@@ -82,7 +82,7 @@ def _print_table(
     table.add_row("seconds", f"{seconds:.1f}")
     console.print(table)
     console.print(f"Interval: {record.volume_interval_kind}.", soft_wrap=True)
-    there = [out / name for name in ("report.html", "preview.png") if (out / name).exists()]
+    there = [out / name for name in ("viewer.html", "report.html") if (out / name).exists()]
     look = f"Look at {' and '.join(str(path) for path in there or [out])}. "
     trained = ", and a model trained on phantoms" if only_phantoms(record.model) else ""
     console.print(

@@ -69,6 +69,14 @@ def segment(
     preview: Annotated[
         bool, typer.Option("--preview/--no-preview", help="Write preview.png and report.html.")
     ] = True,
+    viewer: Annotated[
+        bool | None,
+        typer.Option(
+            "--viewer/--no-viewer",
+            help="Write viewer.html: turn, page, zoom.",
+            show_default="as --preview",
+        ),
+    ] = None,
     dicom: Annotated[
         list[str] | None,
         typer.Option(
@@ -106,6 +114,7 @@ def segment(
         seed=seed,
         series=series,
         pictures=preview,
+        viewer=viewer,
         uncertainty=uncertainty,
         dicom=listed(dicom),
         redo=redo,

@@ -33,6 +33,12 @@ class RegularGrid:
         index = np.floor(self.positions + 0.5).astype(int)
         return array[:, :, np.minimum(index, array.shape[2] - 1)]
 
+    def back(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Undo `nearest`: each scanned slice is the new one closest to it."""
+        count = int(self.positions.max() + 0.5) + 1
+        closest = np.abs(self.positions[None] - np.arange(count)[:, None]).argmin(axis=1)
+        return array[:, :, closest]
+
     def linear(self, array: NDArray[Any]) -> NDArray[np.float32]:
         """Resample HU or probabilities (X, Y, Z) linearly between the two slices around."""
         low = np.minimum(np.floor(self.positions).astype(int), max(array.shape[2] - 2, 0))

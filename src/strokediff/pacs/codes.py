@@ -11,7 +11,7 @@ KINDS = {
     "haemorrhage": CodedConcept("50960005", "SCT", "Hemorrhage"),
 }
 LESION = CodedConcept("52988006", "SCT", "Lesion")
-COLOURS = {"infarct": (70, 160, 255), "haemorrhage": (230, 60, 50)}
+COLOURS = {"infarct": (86, 180, 233), "haemorrhage": (255, 93, 58)}
 """sRGB, as in our pictures."""
 OTHER_COLOUR = (255, 160, 0)
 

@@ -57,15 +57,22 @@ def write_report(
     *,
     figures: Sequence[ReportFigure] = (),
     slice_areas_mm2: Sequence[Sequence[float]] | None = None,
+    viewer: str = "",
 ) -> None:
     """Write the page for one result; raises `UsageError` if `path` cannot be written.
 
-    A preview that is None leaves its place out. `slice_areas_mm2` (K, Z) is the area of each kind
-    of lesion in each slice, from the bottom up.
+    A preview that is None leaves its place out; `viewer` is the page beside it to link to.
+    `slice_areas_mm2` (K, Z) is the area of each kind of lesion in each slice, from the bottom up.
     """
     write_text(
         path,
-        render_report(record, preview_png, figures=figures, slice_areas_mm2=slice_areas_mm2),
+        render_report(
+            record,
+            preview_png,
+            figures=figures,
+            slice_areas_mm2=slice_areas_mm2,
+            viewer=viewer,
+        ),
     )
 
 
@@ -75,6 +82,7 @@ def render_report(
     *,
     figures: Sequence[ReportFigure] = (),
     slice_areas_mm2: Sequence[Sequence[float]] | None = None,
+    viewer: str = "",
 ) -> str:
     """The page as text; see `write_report`."""
     outlined = (
@@ -110,6 +118,7 @@ def render_report(
             computed=computed_rows(record),
             provenance=input_rows(record.input),
             version=record.version,
+            viewer=viewer,
         )
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +19,7 @@ from strokediff.errors import UsageError
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
 from strokediff.segmentation.objects import DicomObjects
-from strokediff.segmentation.outputs import PAGES, Found, wanted_outputs
+from strokediff.segmentation.outputs import PAGES, PICTURES, VIEWER, Found, wanted_outputs
 from strokediff.segmentation.unfinished import reason
 from strokediff.util.files import sole
 from strokediff.util.leftovers import remove
@@ -30,31 +31,43 @@ class OccupiedError(UsageError):
     """Files of somebody else, or a result changed by hand, lie where this one would go."""
 
 
-def save(
-    found: Found,
-    record: Record,
-    folder: Path,
-    *,
-    pictures: bool,
-    uncertainty: bool,
-    objects: DicomObjects | None = None,
-) -> Record:
+@dataclass(frozen=True)
+class Wanted:
+    """Which files of a result are wanted beside mask and probability.
+
+    `pictures` are preview.png and report.html; `viewer` is viewer.html, None for as `pictures`;
+    `uncertainty` are the maps of entropy and variance, `objects` those for the PACS.
+    """
+
+    pictures: bool = True
+    viewer: bool | None = None
+    uncertainty: bool = False
+    objects: DicomObjects | None = None
+
+    @property
+    def page(self) -> bool:
+        """Whether viewer.html is wanted."""
+        return self.pictures if self.viewer is None else self.viewer
+
+    def names(self, kind: str) -> list[str]:
+        """Of all files that are written of an input of that kind."""
+        return [
+            *(output.name for output in wanted_outputs(kind, uncertainty=self.uncertainty)),
+            *(PICTURES if self.pictures else ()),
+            *((VIEWER,) if self.page else ()),
+            *(self.objects.files if self.objects else ()),
+        ]
+
+
+def save(found: Found, record: Record, folder: Path, wanted: Wanted) -> Record:
     """See `Segmentation.save`."""
     place = ResultFolder(folder)
     with sole(folder, "save"):
         place.tidy()
         refuse_changed(place)
-        refuse_foreign(
-            place,
-            found.ct.source.kind,
-            pictures=pictures,
-            uncertainty=uncertainty,
-            objects=objects.files if objects else (),
-        )
+        refuse_foreign(place, found.ct.source.kind, wanted)
         record = record if record.case else record.named(folder.resolve().name)
-        return write(
-            found, record, place, pictures=pictures, uncertainty=uncertainty, objects=objects
-        )
+        return write(found, record, place, wanted)
 
 
 def refuse_changed(folder: ResultFolder) -> None:
@@ -67,18 +80,9 @@ def refuse_changed(folder: ResultFolder) -> None:
         )
 
 
-def refuse_foreign(
-    folder: ResultFolder,
-    kind: str,
-    *,
-    pictures: bool,
-    uncertainty: bool,
-    objects: Sequence[str] = (),
-) -> None:
+def refuse_foreign(folder: ResultFolder, kind: str, wanted: Wanted) -> None:
     """Raise `OccupiedError` if a file of somebody else has a name that is to be written."""
-    outputs = wanted_outputs(kind, uncertainty=uncertainty)
-    names = [*(o.name for o in outputs), *(PAGES if pictures else ()), *objects]
-    foreign = folder.foreign(names)
+    foreign = folder.foreign(wanted.names(kind))
     if foreign:
         raise OccupiedError(
             f"{folder.path}: holds {', '.join(foreign)}, which no result.json of strokediff "
@@ -86,24 +90,15 @@ def refuse_foreign(
         )
 
 
-def write(
-    found: Found,
-    record: Record,
-    folder: ResultFolder,
-    *,
-    pictures: bool,
-    uncertainty: bool,
-    objects: DicomObjects | None = None,
-) -> Record:
+def write(found: Found, record: Record, folder: ResultFolder, wanted: Wanted) -> Record:
     """Put the result in place, whole or not at all; what stood there before makes way."""
     start = time.perf_counter()
     with folder.being_written() as work:
-        for output in wanted_outputs(found.ct.source.kind, uncertainty=uncertainty):
+        for output in wanted_outputs(found.ct.source.kind, uncertainty=wanted.uncertainty):
             output.write(work / output.name, found)
-        if pictures:
-            record = record.told(*write_pictures(work, found, record))
-        if objects:
-            record = record.told(*objects.write(work, found, record))
+        record = record.told(*write_pages(work, found, record, wanted))
+        if wanted.objects:
+            record = record.told(*wanted.objects.write(work, found, record))
         seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
         record = record.model_copy(update={"seconds": seconds})
         try:
@@ -112,9 +107,13 @@ def write(
             return folder.publish(work, record.told(*drop_pictures(work, error)))
 
 
-def write_pictures(folder: Path, found: Found, record: Record) -> list[str]:
-    """preview.png and report.html; returns warnings about what could not be made."""
+def write_pages(folder: Path, found: Found, record: Record, wanted: Wanted) -> list[str]:
+    """viewer.html, preview.png and report.html; returns warnings about what could not be made."""
     unmade: list[str] = []
+    if wanted.page:
+        _optional(VIEWER, folder, unmade, partial(_viewer, folder, found, record))
+    if not wanted.pictures:
+        return unmade
     png = _optional("preview.png", folder, unmade, partial(_preview, folder, found, record))
     figures = _optional("the report's figure", folder, unmade, partial(_figures, found, record))
     told = record.told(*unmade)
@@ -141,6 +140,12 @@ def _optional(name: str, folder: Path, unmade: list[str], make: Callable[[], T])
         remove(folder / name)
         unmade.append(f"{name} could not be made ({reason(cause)})")
         return None
+
+
+def _viewer(folder: Path, found: Found, record: Record) -> None:
+    from strokediff.viewer.page import write_viewer
+
+    write_viewer(folder / VIEWER, record, found.ct, found.labels, found.probability, found.brain)
 
 
 def _preview(folder: Path, found: Found, record: Record) -> bytes:
@@ -223,4 +228,5 @@ def _page(
         preview,
         figures=[ReportFigure(png, caption) for png, caption in figures],
         slice_areas_mm2=areas,
+        viewer=VIEWER if (folder / VIEWER).is_file() else "",
     )

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from strokediff.ct import axes
 from strokediff.ct.discovery.discover import discover
 from strokediff.ct.discovery.loading import load_case, load_source
 from strokediff.ct.nifti.masks import read_labels
+from strokediff.ct.regular_grid import regular_grid
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.result.record import Record
@@ -100,22 +103,28 @@ def export_objects(
     if len(found.cases) != 1:
         raise InputError(f"{source}: {len(found.cases)} patients; expected the one of {result}.")
     series = load_source(found.cases[0])
-    ct = load_case(found.cases[0])
-    mask = read_labels(Path(result) / "lesion_mask.nii.gz")
-    if mask.array.shape != ct.source.shape or not np.allclose(
-        mask.affine, ct.source.plain_affine, atol=SAME_MM
-    ):
+    labels = _labels(load_case(found.cases[0]), Path(result), Path(source))
+    return _written(Path(out), series, labels, record, Path(result), wanted)
+
+
+def _labels(ct: CT, result: Path, source: Path) -> NDArray[np.uint8]:
+    """The mask's file on the series' own slices; `InputError` if it is of another grid."""
+    mask, grid = read_labels(result / "lesion_mask.nii.gz"), regular_grid(ct)
+    shape = (*ct.hu.shape[:2], len(grid.positions))
+    even = axes.canonical(mask.array.astype(np.uint8), mask.affine)
+    placed = axes.canonical_affine(mask.affine, mask.array.shape)
+    if even.shape != shape or not np.allclose(placed, grid.affine, atol=SAME_MM):
         raise InputError(
             f"{source}: is not what {result} was made from: its mask lies on another grid. Give "
             "the series that was segmented, as it was then."
         )
-    return _written(Path(out), series, mask.array.astype(np.uint8), record, Path(result), wanted)
+    return np.asarray(ct.to_source(grid.back(even) if ct.uneven else even))
 
 
 def _written(
     out: Path,
     series: SourceSeries,
-    labels: np.ndarray,
+    labels: NDArray[np.uint8],
     record: Record,
     result: Path,
     wanted: Sequence[str],

@@ -137,7 +137,9 @@ IMAGES = tuple(output.name for output in OUTPUTS)
 DICOM = {name: f"lesion_{name}.dcm" for name in ("seg", "sr", "sc")}
 """Objects for the PACS, by name: BINARY segmentation, structured report with the volumes, secondary
 capture of the montage."""
-PAGES = ("preview.png", "report.html")
+PICTURES = ("preview.png", "report.html")
+VIEWER = "viewer.html"
+PAGES = (*PICTURES, VIEWER)
 """May fail, and may be made again: somebody's changes in them are not looked for."""
 
 

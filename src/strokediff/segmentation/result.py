@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from strokediff.ct.volume import CT
 from strokediff.result.record import KindFigures, Lesion, Provenance, Record, Trust
-from strokediff.segmentation.files import save
+from strokediff.segmentation.files import Wanted, save
 from strokediff.segmentation.objects import objects_of
 from strokediff.segmentation.read_out import joined
 
@@ -143,28 +143,25 @@ class Segmentation:
         folder: str | Path,
         *,
         pictures: bool = True,
+        viewer: bool | None = None,
         uncertainty: bool = False,
         dicom: Sequence[str] = (),
     ) -> Record:
         """Write what `strokediff segment` writes into `folder`; returns result.json.
 
         lesion_mask.nii.gz and lesion_prob.nii.gz lie on the scan's own grid; with `uncertainty`
-        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html;
-        `dicom` names objects for the PACS (seg, sr, sc), of a CT that was read from DICOM. The
-        patient is called as the folder, unless `named` said otherwise. An older result there is
-        replaced, whole or not at all. Raises `UsageError` if the place cannot be written or holds
-        files of somebody else under these names.
+        also lesion_entropy and lesion_variance, with `pictures` preview.png and report.html, with
+        `viewer` (None: as `pictures`) viewer.html, in which the head can be turned; `dicom` names
+        objects for the PACS (seg, sr, sc), of a CT that was read from DICOM. The patient is called
+        as the folder, unless `named` said otherwise. An older result there is replaced, whole or
+        not at all.
+        Raises `UsageError` if the place cannot be written or holds files of somebody else under
+        these names.
 
         >>> model = load("phantom-stroke", device="cpu")
         >>> found = model.segment(read_ct("scan.nii.gz"), method="avg")
         >>> sorted(found.save("out", pictures=False).files)
         ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """
-        return save(
-            self,
-            self.record,
-            Path(folder),
-            pictures=pictures,
-            uncertainty=uncertainty,
-            objects=objects_of(self.ct, dicom),
-        )
+        objects = objects_of(self.ct, dicom)
+        return save(self, self.record, Path(folder), Wanted(pictures, viewer, uncertainty, objects))

@@ -375,7 +375,10 @@ PICTURES = {
     "write_preview": "preview.png",
     "render_key_slice": "the report's figure",
     "write_report": "report.html",
+    "write_viewer": "viewer.html",
 }
+HOMES = {"write_report": "strokediff.report.html", "write_viewer": "strokediff.viewer.page"}
+"""Of what is not in `strokediff.report.figures`."""
 
 
 @pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
@@ -387,7 +390,7 @@ def test_a_picture_that_fails_costs_a_warning(
         path.write_bytes(b"png")
         return b"png"
 
-    figures, pages = "strokediff.report.figures", "strokediff.report.html"
+    figures = "strokediff.report.figures"
     monkeypatch.setattr(f"{figures}.write_preview", preview)
     monkeypatch.setattr(f"{figures}.render_key_slice", lambda *a, **o: b"png")
 
@@ -396,17 +399,19 @@ def test_a_picture_that_fails_costs_a_warning(
             path.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(f"{pages if part == 'write_report' else figures}.{part}", fail)
+    monkeypatch.setattr(f"{HOMES.get(part, figures)}.{part}", fail)
     outcome = run(scans={"a": "9"}, pictures=True)["a"]
     out = tmp_path / "out"
     assert outcome.error == "" and voxels(out) == 9
     (warning,) = json.loads((out / "result.json").read_text())["warnings"]
     assert warning.startswith(f"{PICTURES[part]} could not be made (")
     assert "/secret" not in warning
-    expected = ONE | {"preview.png", "report.html"}
+    expected = ONE | {"preview.png", "report.html", "viewer.html"}
     assert seen(out) == expected - {PICTURES[part]}
     if "report.html" in seen(out):
-        assert "could not be made" in (out / "report.html").read_text()
+        text = (out / "report.html").read_text()
+        assert "could not be made" in text
+        assert ("viewer.html, beside this page" in text) == ("viewer.html" in seen(out))
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -450,7 +455,7 @@ def test_pictures_make_room_for_the_result(
             raise UsageError(f"{path}: cannot be written (No space left on device)")
         path.write_text(json.dumps(content))
 
-    monkeypatch.setattr(files, "write_pictures", pictures)
+    monkeypatch.setattr(files, "write_pages", pictures)
     monkeypatch.setattr("strokediff.segmentation.folder.write_json", write)
     outcome = run(scans={"a": "9"}, pictures=True)["a"]
     assert seen(out) == ONE and voxels(out) == 9

@@ -17,7 +17,7 @@ from strokediff.util.names import is_nifti_name, stem
 
 _MASKS = ("lesion_mask", "lesion_prob", "lesion_entropy", "lesion_variance")
 """Never input, wherever they lie: a mask that was copied out of its folder is still a mask."""
-_PAGES = ("result.json", "preview.png", "report.html")
+_PAGES = ("result.json", "preview.png", "report.html", "viewer.html")
 SUMMARY_NAME = "summary.csv"
 SUMMARY_STARTS = b"case,volume_ml,"
 MARK = b"strokediff "

@@ -10,7 +10,13 @@ from strokediff.ct.discovery.discover import load_case
 from strokediff.ct.discovery.loading import load_source
 from strokediff.errors import InputError, StrokediffError, UsageError
 from strokediff.result.record import Fingerprint, Record
-from strokediff.segmentation.files import OccupiedError, refuse_changed, refuse_foreign, write
+from strokediff.segmentation.files import (
+    OccupiedError,
+    Wanted,
+    refuse_changed,
+    refuse_foreign,
+    write,
+)
 from strokediff.segmentation.folder import ASIDE, ResultFolder
 from strokediff.segmentation.model import Advance, Foresee
 from strokediff.segmentation.objects import DicomObjects
@@ -68,17 +74,11 @@ def _segmented_or_kept(
             folder.take_back()
         if _is_of(folder, wanted):
             return Outcome(case.name, folder.record(), kept=True)
-    objects = _objects(case, job)
-    refuse_foreign(
-        folder,
-        case.kind,
-        pictures=job.pictures,
-        uncertainty=job.uncertainty,
-        objects=objects.files if objects else (),
-    )
+    files = Wanted(job.pictures, job.viewer, job.uncertainty, _objects(case, job))
+    refuse_foreign(folder, case.kind, files)
     # From here on, a run that fails or is stopped leaves no older result to be taken for its own.
     folder.set_aside()
-    return Outcome(case.name, _segment(case, folder, job, objects, wanted, advance, foresee))
+    return Outcome(case.name, _segment(case, folder, job, files, wanted, advance, foresee))
 
 
 def _objects(case: Case, job: Job) -> DicomObjects | None:
@@ -95,7 +95,7 @@ def _segment(
     case: Case,
     folder: ResultFolder,
     job: Job,
-    objects: DicomObjects | None,
+    files: Wanted,
     fingerprint: Fingerprint,
     advance: Advance,
     foresee: Foresee,
@@ -122,13 +122,6 @@ def _segment(
     source = found.record.input.model_copy(update={k: v for k, v in known.items() if v})
     named = {"case": case.name, "input": source, "fingerprint": fingerprint}
     record = found.record.model_copy(update=named).told(*unkept)
-    record = write(
-        found,
-        record,
-        folder,
-        pictures=job.pictures,
-        uncertainty=job.uncertainty,
-        objects=objects,
-    )
+    record = write(found, record, folder, files)
     forget(folder.path)
     return record

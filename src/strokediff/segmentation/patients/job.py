@@ -29,6 +29,7 @@ class Job:
     seed: int = 0
     series: str | None = None
     pictures: bool = True
+    viewer: bool | None = None
     uncertainty: bool = False
     dicom: tuple[str, ...] = ()
     redo: bool = False
@@ -50,6 +51,7 @@ class Job:
             "seed": self.seed,
             "series": self.series,
             "pictures": self.pictures,
+            "viewer": self.viewer,
             "uncertainty": self.uncertainty,
             "dicom": self.dicom,
             "version": __version__,

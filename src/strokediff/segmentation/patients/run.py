@@ -27,6 +27,7 @@ def segment_folder(
     seed: int = 0,
     series: str | None = None,
     pictures: bool = True,
+    viewer: bool | None = None,
     uncertainty: bool = False,
     dicom: Sequence[str] = (),
     redo: bool = False,
@@ -40,12 +41,13 @@ def segment_folder(
     One patient goes into `out` itself, several into `out`/NAME with `out`/summary.csv. A patient
     who fails has an `Outcome` with its exception, and the others go on; a result that is there
     already, of the same input and settings, is kept unless `redo` is given. `series` names the
-    DICOM series to use; `pictures` writes preview.png and report.html, `uncertainty` the maps of
-    entropy and variance, `dicom` the objects of those names (seg, sr, sc), where the input is
-    DICOM. `found` is called with what was found, `advance(case, done, total)`
-    counts network evaluations, `foresee(case, evaluations, seconds)` is called before a case that
-    takes long, `tell` is given notes for the user. Raises `InputError` where there is nothing to
-    segment, `UsageError` for what every patient would fail at.
+    DICOM series to use; `pictures` writes preview.png and report.html, `viewer` (None: as those)
+    viewer.html, `uncertainty` the maps of entropy and variance, `dicom` the objects of those names
+    (seg, sr, sc), where the input is DICOM. `found` is called with what was found,
+    `advance(case, done, total)` counts network evaluations, `foresee(case, evaluations, seconds)`
+    is called before a case that takes long, `tell` is given notes for the user. Raises
+    `InputError` where there is nothing to segment, `UsageError` for what every patient would fail
+    at.
 
     >>> model, how = load("phantom-stroke", device="cpu"), Estimation("avg")
     >>> for outcome in segment_folder("patients", "results", model, how, pictures=False):
@@ -60,6 +62,7 @@ def segment_folder(
         seed=seed,
         series=series,
         pictures=pictures,
+        viewer=viewer,
         uncertainty=uncertainty,
         dicom=wanted_objects(dicom),
         redo=redo,
