@@ -142,6 +142,19 @@ def _black() -> bytes:
     return stream.getvalue()
 
 
+def test_screens(script: Any, scans: Path, tmp_path: Path) -> None:
+    image = next((scans / "images").iterdir())
+    load("phantom-stroke", device="cpu").segment(image, "avg").save(tmp_path / "result")
+    told = run(
+        script("screens"), tmp_path / "result", tmp_path / "t.png",
+        *("--width", 500, "--height", 400, "--press", "t"),
+    )  # fmt: skip
+    assert told.endswith("500 x 400\n")
+    with Image.open(tmp_path / "t.png") as picture:
+        assert picture.size == (500, 400) and np.asarray(picture.convert("L")).std() > 5
+    run(script("screens"), tmp_path, tmp_path / "t.png", code=1)
+
+
 def test_segment(script: Any, scans: Path) -> None:
     image = next((scans / "images").iterdir())
     options = ("--runs", 1, "--methods", "avg", "--device", "cpu", "--preset", "fast")
