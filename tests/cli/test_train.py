@@ -215,7 +215,7 @@ def test_an_sadpm_model_is_trained_and_segments(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--noise", "pink"], "isotropic, fourier, calibrated, low-rank"),
+        (["--noise", "pink"], "isotropic, fourier, fourier-standardised, calibrated, low-rank"),
         (["--shrinkage", 0.5], "noise 'isotropic' has no setting 'shrinkage'"),
         (["--noise", "fourier", "--noise-loss", "mahalanobis"], "cannot be whitened"),
     ],

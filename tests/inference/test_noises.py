@@ -24,6 +24,7 @@ from .conftest import oracle_of
 SETTINGS: dict[str, dict[str, Any]] = {
     "isotropic": {},
     "fourier": {"D": 96},
+    "fourier-standardised": {"D": 96},
     "calibrated": {"D": 32, "rank": 12},
     "low-rank": {"rank": 12, "shrinkage": 0.1},
     "scanner": {},

@@ -25,7 +25,7 @@ class DiffusionPredictor:
     def settings(self) -> Mapping[str, Any]:
         """The model, the estimations with what each counts as a lesion, the seed, the precision."""
         return {
-            "model": self.model.card.model_dump(),
+            "model": self.model.card.model_dump(mode="json", exclude={"members"}),
             "estimations": {e.name: str(e) for e in self.estimations},
             "decisions": {e.name: self._decided(e) for e in self.estimations},
             "seed": self.seed,
