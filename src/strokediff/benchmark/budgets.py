@@ -18,7 +18,7 @@ class Budget:
     preset. `network` replaces that of the preset. `phantoms` (train, test) replaces the number of a
     phantom suite, and `acquisition` how its phantoms are scanned. `most_evaluations` a slice are
     spent on each single estimate by the papers' samplers, which take 25,000 and 12,500: fewer draws
-    of the same mean. None is all.
+    of the same mean. None is all. `T` replaces the diffusion's steps, from random weights.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Budget:
     phantoms: tuple[int, int] | None = None
     acquisition: tuple[tuple[str, Any], ...] = ()
     most_evaluations: int | None = None
+    T: int | None = None
 
     @property
     def grid(self) -> TrainingPreset:
@@ -51,6 +52,7 @@ class Budget:
             steps=steps,
             batch_size=self.batch_size,
             network=network,
+            T=None if start else self.T,
             validate_every=steps,
             checkpoint_every=max(1, min(base.checkpoint_every, steps // 4)),
             seed=seed,
@@ -70,7 +72,8 @@ BUDGETS = {
             network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
             phantoms=(4, 2),
             acquisition=(("matrix", 128), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
-            most_evaluations=250,
+            most_evaluations=10,
+            T=20,
         ),
         Budget("small", preset="tiny", scale="small", steps=1500, most_evaluations=2000),
         Budget("stroke", preset="stroke", scale="small", steps=3000, most_evaluations=2000),
