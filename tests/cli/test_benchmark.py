@@ -33,6 +33,8 @@ SMALLEST = Budget(
     network=NetworkConfig(base=8, multipliers=(1, 2), label_form="clean"),
     phantoms=(2, 1),
     acquisition=(("matrix", 96), ("thickness_mm", 12.0), ("empty_fraction", 0.0)),
+    most_evaluations=10,
+    T=20,
 )
 
 
