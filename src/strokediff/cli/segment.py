@@ -37,7 +37,7 @@ def segment(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="avg, matched, sal, infer or all.")] = "sal",
-    preset: Annotated[str, typer.Option(help="fast, or paper with the papers' values.")] = "fast",
+    preset: Annotated[str, typer.Option(help="fast, or the papers': paper, printed.")] = "fast",
     transition: Annotated[
         str, typer.Option(help="Noise of Algorithm 1's steps: isotropic, or the model's own.")
     ] = "isotropic",

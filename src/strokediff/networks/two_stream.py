@@ -25,8 +25,6 @@ from strokediff.networks.blocks import (
 )
 from strokediff.networks.config import NetworkConfig
 
-Level = Callable[..., Tensor]
-"""Features, and what a level takes beside them -> the next ones."""
 Run = Callable[..., Tensor]
 """(level, *features) -> its outcome."""
 
@@ -188,7 +186,7 @@ class TwoStreamUNet(nn.Module):
         found = self._unfold(self.noise_head(self.noise_decoder(*some)))
         return found.new_zeros(len(noisy), *found.shape[1:]).index_put((at,), found)
 
-    def _run(self, level: Level, *features: Tensor) -> Tensor:
+    def _run(self, level: Callable[..., Tensor], *features: Tensor) -> Tensor:
         if not (self.recompute and torch.is_grad_enabled()):
             return level(*features)
         found: Tensor = checkpoint(level, *features, use_reentrant=False, preserve_rng_state=False)

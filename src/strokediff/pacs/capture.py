@@ -10,7 +10,7 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from strokediff.pacs.finding import MANUFACTURER, Finding, stamped
+from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
 
 
 def capture(found: Finding, picture: Path) -> Dataset:
@@ -24,7 +24,7 @@ def capture(found: Finding, picture: Path) -> Dataset:
         bits_allocated=8,
         coordinate_system="PATIENT",
         series_instance_uid=found.uid("sc", "series"),
-        series_number=int(found.numbered("sc")),
+        series_number=SERIES_NUMBER["sc"],
         sop_instance_uid=found.uid("sc", "instance", str(pixels.shape)),
         instance_number=1,
         manufacturer=MANUFACTURER,

@@ -17,6 +17,8 @@ from strokediff.errors import InputError
 from strokediff.result.record import KindFigures, Record
 
 MANUFACTURER = "strokediff"
+SERIES_NUMBER = {"seg": 9000, "sr": 9001, "sc": 9002}
+"""Beyond those of scanners."""
 MADE = ("Content", "InstanceCreation", "Series")
 """Of which there are a date and a time."""
 RESEARCH_USE = "For research use only. Not a medical device: not for diagnosis or treatment."
@@ -60,10 +62,6 @@ class Finding:
     def uid(self, *what: str) -> str:
         """The UID of one thing of this result: the same for the same result of the same scan."""
         return str(generate_uid(entropy_srcs=[self._identity, *what]))
-
-    def numbered(self, kind: str) -> str:
-        """The series' number of an object of ours: beyond those of scanners."""
-        return str(9000 + ("seg", "sr", "sc").index(kind))
 
     @cached_property
     def _identity(self) -> str:

@@ -35,7 +35,7 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dicom
 
 from strokediff.pacs import codes
-from strokediff.pacs.finding import MANUFACTURER, Finding, stamped
+from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
 from strokediff.result.record import KindFigures
 
 Group = (
@@ -70,7 +70,7 @@ def report(found: Finding, segmentation: Dataset | None) -> Dataset:
         evidence=evidence,
         content=content[0],
         series_instance_uid=found.uid("sr", "series"),
-        series_number=int(found.numbered("sr")),
+        series_number=SERIES_NUMBER["sr"],
         sop_instance_uid=found.uid("sr", "instance"),
         instance_number=1,
         manufacturer=MANUFACTURER,

@@ -12,7 +12,7 @@ from pydicom.valuerep import DSfloat
 
 from strokediff.ct.axes import transposed
 from strokediff.pacs import codes
-from strokediff.pacs.finding import MANUFACTURER, Finding, stamped
+from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
 from strokediff.result.record import KindFigures
 
 
@@ -31,7 +31,7 @@ def segmentation(found: Finding) -> Dataset | None:
         segmentation_type="BINARY",
         segment_descriptions=[_description(found, n, own) for n, own in found.present],
         series_instance_uid=found.uid("seg", "series"),
-        series_number=int(found.numbered("seg")),
+        series_number=SERIES_NUMBER["seg"],
         sop_instance_uid=found.uid("seg", "instance"),
         instance_number=1,
         manufacturer=MANUFACTURER,

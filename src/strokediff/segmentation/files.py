@@ -98,7 +98,11 @@ def write(found: Found, record: Record, folder: ResultFolder, wanted: Wanted) ->
             output.write(work / output.name, found)
         record = record.told(*write_pages(work, found, record, wanted))
         if wanted.objects:
-            record = record.told(*wanted.objects.write(work, found, record))
+            record = record.told(
+                *wanted.objects.write(
+                    work, found.ct.to_source(found.labels), record, work / "preview.png"
+                )
+            )
         seconds = {**record.seconds, "write": round(time.perf_counter() - start, 3)}
         record = record.model_copy(update={"seconds": seconds})
         try:

@@ -19,8 +19,9 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
-from strokediff.segmentation.outputs import DICOM, Found
+from strokediff.segmentation.outputs import DICOM
 from strokediff.util.extras import require
+from strokediff.util.files import atomic_directory
 
 if TYPE_CHECKING:
     from strokediff.ct.dicom.source import SourceSeries
@@ -40,14 +41,18 @@ class DicomObjects:
         """What they are called."""
         return [DICOM[name] for name in self.names]
 
-    def write(self, folder: Path, found: Found, record: Record) -> list[str]:
-        """Write them; returns what to know of those that there are none of."""
+    def write(
+        self, folder: Path, labels: NDArray[np.uint8], record: Record, picture: Path
+    ) -> list[str]:
+        """Write them of labels on the series' array; `picture` is the montage, if it is there.
+
+        Returns a sentence for each that there is none of.
+        """
         from strokediff.pacs.finding import Finding
         from strokediff.pacs.objects import write_objects
 
-        finding = Finding(self.source, found.ct.to_source(found.labels), record)
-        picture = folder / "preview.png"
-        made = write_objects(folder, finding, self.names, picture if picture.is_file() else None)
+        montage = picture if picture.is_file() else None
+        made = write_objects(folder, Finding(self.source, labels, record), self.names, montage)
         return _absent(self.names, [path.name for path in made])
 
 
@@ -104,7 +109,12 @@ def export_objects(
         raise InputError(f"{source}: {len(found.cases)} patients; expected the one of {result}.")
     series = load_source(found.cases[0])
     labels = _labels(load_case(found.cases[0]), Path(result), Path(source))
-    return _written(Path(out), series, labels, record, Path(result), wanted)
+    place = Path(out)
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise UsageError(f"{out}: is there already. Choose a new folder for the objects.")
+    objects, picture = DicomObjects(wanted, series), Path(result) / "preview.png"
+    with atomic_directory(place) as work:
+        return objects.write(work, labels, record, picture)
 
 
 def _labels(ct: CT, result: Path, source: Path) -> NDArray[np.uint8]:
@@ -119,31 +129,6 @@ def _labels(ct: CT, result: Path, source: Path) -> NDArray[np.uint8]:
             "the series that was segmented, as it was then."
         )
     return np.asarray(ct.to_source(grid.back(even) if ct.uneven else even))
-
-
-def _written(
-    out: Path,
-    series: SourceSeries,
-    labels: NDArray[np.uint8],
-    record: Record,
-    result: Path,
-    wanted: Sequence[str],
-) -> list[str]:
-    from strokediff.pacs.finding import Finding
-    from strokediff.pacs.objects import write_objects
-    from strokediff.util.files import atomic_directory
-
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: is there already. Choose a new folder for the objects.")
-    picture = result / "preview.png"
-    with atomic_directory(out) as folder:
-        made = write_objects(
-            folder,
-            Finding(series, labels, record),
-            wanted,
-            picture if picture.is_file() else None,
-        )
-    return _absent(wanted, [path.name for path in made])
 
 
 def _absent(wanted: Sequence[str], made: Sequence[str]) -> list[str]:
