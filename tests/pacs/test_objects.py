@@ -24,7 +24,7 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.pacs.finding import Finding
 from strokediff.pacs.objects import write_objects
-from strokediff.result.record import KindFigures
+from strokediff.result.figures import KindFigures
 
 pytest.importorskip("highdicom")
 KINDS = ("infarct", "haemorrhage")

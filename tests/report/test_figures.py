@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from strokediff.errors import UsageError
 from strokediff.report.canvas import colours
 from strokediff.report.figures import MOST_LINES, _shortened, render_key_slice, write_preview
-from strokediff.result.record import KindFigures
+from strokediff.result.figures import KindFigures
 
 SHAPE = (48, 56, 12)
 X, Y, Z = np.ogrid[:48, :56, :12]

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 from records import CONTENT, record
 
-from strokediff.result.record import Fingerprint, Record, json_schema
+from strokediff.result.figures import Fingerprint
+from strokediff.result.record import Record, json_schema
 
 WRITTEN = {"fingerprint": {"run": "a", "input": "b"}, "files": {"preview.png": None}}
 FULL: dict[str, Any] = {

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from strokediff.ct.regular_grid import regular_grid
 from strokediff.ct.volume import CT, Source
-from strokediff.result.record import KindFigures, Lesion
+from strokediff.result.figures import KindFigures, Lesion
 from strokediff.viewer.images import AROUND_MM, HU, SIDE, shown_ct, shown_labels, shown_probability
 from strokediff.viewer.page import render_viewer, write_viewer
 

@@ -10,7 +10,8 @@ from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
+from strokediff.pacs.finding import SERIES_NUMBER, Finding, stamped
+from strokediff.pacs.maker import MANUFACTURER
 
 
 def capture(found: Finding, picture: Path) -> Dataset:

@@ -26,6 +26,14 @@ COMMENT = CodedConcept("121106", "DCM", "Comment")
 OURS = "99STROKEDIFF"
 LOWER = CodedConcept("VOL-LOW", OURS, "Lower end of the volume's interval")
 UPPER = CodedConcept("VOL-HIGH", OURS, "Upper end of the volume's interval")
+NO_UNITS = CodedConcept("1", "UCUM", "no units")
+
+
+def at_least(volume_ml: float) -> CodedConcept:
+    """The probability that the volume is so large, or larger."""
+    return CodedConcept(
+        f"P-VOL-{volume_ml:g}", OURS, f"Probability of a volume of {volume_ml:g} mL or more"
+    )
 
 
 def finding(kind: str) -> CodedConcept:

@@ -14,9 +14,9 @@ from pydicom.uid import generate_uid
 
 from strokediff.ct.dicom.source import SourceSeries
 from strokediff.errors import InputError
-from strokediff.result.record import KindFigures, Record
+from strokediff.pacs.maker import Maker, maker_of
+from strokediff.result.figures import KindFigures, Result
 
-MANUFACTURER = "strokediff"
 SERIES_NUMBER = {"seg": 9000, "sr": 9001, "sc": 9002}
 """Beyond those of scanners."""
 MADE = ("Content", "InstanceCreation", "Series")
@@ -34,7 +34,7 @@ class Finding:
 
     source: SourceSeries
     labels: NDArray[np.uint8]
-    record: Record
+    record: Result
 
     def __post_init__(self) -> None:
         first = self.source.first
@@ -64,6 +64,11 @@ class Finding:
         return str(generate_uid(entropy_srcs=[self._identity, *what]))
 
     @cached_property
+    def maker(self) -> Maker:
+        """Who made the mask."""
+        return maker_of(self.record)
+
+    @cached_property
     def _identity(self) -> str:
         record = self.record
         told = record.model_dump(mode="json", exclude={"seconds", "files", "fingerprint", "input"})
@@ -75,20 +80,13 @@ class Finding:
     def notes(self) -> Sequence[str]:
         """What whoever reads the result must know, in sentences."""
         record = self.record
-        statements = record.model.statements
         reasons = record.trust.reasons if record.trust else ()
         return [
             RESEARCH_USE,
-            f"strokediff {record.version}, model {record.model.name}, trained on "
-            f"{record.model.trained_on}.",
-            *(text for kind, text in statements.items() if kind in self._kinds),
+            *self.maker.notes,
             *(f"Do not rely on this result: {reason.text}" for reason in reasons),
             *record.warnings,
         ]
-
-    @property
-    def _kinds(self) -> set[str]:
-        return {"lesion", *(own.name for own in self.record.kinds)}
 
 
 def stamped(dataset: Dataset, source: Dataset) -> Dataset:

@@ -12,16 +12,12 @@ from typing import Any
 import numpy as np
 from contourpy import contour_generator
 from highdicom.sr import (
-    AlgorithmIdentification,
     Comprehensive3DSR,
-    DeviceObserverIdentifyingAttributes,
     FindingSite,
     ImageRegion,
     Measurement,
     MeasurementReport,
     MeasurementsAndQualitativeEvaluations,
-    ObservationContext,
-    ObserverContext,
     PlanarROIMeasurementsAndQualitativeEvaluations,
     ReferencedSegment,
     SourceImageForRegion,
@@ -35,8 +31,9 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dicom
 
 from strokediff.pacs import codes
-from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
-from strokediff.result.record import KindFigures
+from strokediff.pacs.finding import SERIES_NUMBER, Finding, stamped
+from strokediff.pacs.maker import MANUFACTURER
+from strokediff.result.figures import KindFigures
 
 Group = (
     VolumetricROIMeasurementsAndQualitativeEvaluations
@@ -56,7 +53,7 @@ def report(found: Finding, segmentation: Dataset | None) -> Dataset:
             groups.append(_volume(found, own, segmentation, numbers[own.name]))
             groups.append(_key_slice(found, own))
     content = MeasurementReport(
-        observation_context=_observer(found),
+        observation_context=found.maker.observer(found.uid("observer")),
         procedure_reported=codes.CT_HEAD,
         imaging_measurements=groups,
         title=dicom.DCM.ImagingMeasurementReport,
@@ -83,21 +80,7 @@ def report(found: Finding, segmentation: Dataset | None) -> Dataset:
     return stamped(made, found.source.first)
 
 
-def _observer(found: Finding) -> ObservationContext:
-    device = DeviceObserverIdentifyingAttributes(
-        uid=found.uid("observer"),
-        name=MANUFACTURER,
-        manufacturer_name=MANUFACTURER,
-        model_name=found.record.model.name[:64],
-    )
-    context = ObserverContext(
-        observer_type=dicom.DCM.Device, observer_identifying_attributes=device
-    )
-    return ObservationContext(observer_device_context=context)
-
-
 def _common(found: Finding, own: KindFigures) -> dict[str, Any]:
-    record = found.record
     return {
         "tracking_identifier": TrackingIdentifier(
             found.uid("tracking", own.name), f"{own.name} (strokediff)"[:64]
@@ -105,29 +88,23 @@ def _common(found: Finding, own: KindFigures) -> dict[str, Any]:
         "finding_category": codes.ABNORMAL,
         "finding_type": codes.finding(own.name),
         "finding_sites": [FindingSite(codes.BRAIN)],
-        "algorithm_id": AlgorithmIdentification(
-            name=f"strokediff {record.method}"[:64],
-            version=record.version,
-            family=codes.ARTIFICIAL_INTELLIGENCE,
-            parameters=[
-                f"model {record.model.name}",
-                f"weights sha256 {record.model.sha256}",
-                f"preset {record.preset}",
-                f"threshold {own.threshold:g}",
-                f"least lesion {own.least_lesion_ml:g} mL",
-                f"seed {record.seed}",
-            ],
-        ),
+        "algorithm_id": found.maker.algorithm(own),
     }
 
 
 def _volumes(own: KindFigures) -> list[Measurement]:
-    """The volume, and the ends of its interval where it has one."""
+    """The volume; where a model is sure of them the ends of its interval, and P(V >= c)."""
     found = [(codes.VOLUME, own.volume_ml)]
     if own.volume_interval_ml is not None:
         low, high = own.volume_interval_ml
         found += [(codes.LOWER, low), (codes.UPPER, high)]
-    return [Measurement(name, round(value, 6), codes.MILLILITRE) for name, value in found]
+    return [
+        *(Measurement(name, round(value, 6), codes.MILLILITRE) for name, value in found),
+        *(
+            Measurement(codes.at_least(one.volume_ml), one.probability, codes.NO_UNITS)
+            for one in own.exceeds
+        ),
+    ]
 
 
 def _volume(found: Finding, own: KindFigures, segmentation: Dataset, number: int) -> Group:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
@@ -12,8 +11,9 @@ from pydicom.valuerep import DSfloat
 
 from strokediff.ct.axes import transposed
 from strokediff.pacs import codes
-from strokediff.pacs.finding import MANUFACTURER, SERIES_NUMBER, Finding, stamped
-from strokediff.result.record import KindFigures
+from strokediff.pacs.finding import SERIES_NUMBER, Finding, stamped
+from strokediff.pacs.maker import MANUFACTURER
+from strokediff.result.figures import KindFigures
 
 
 def segmentation(found: Finding) -> Dataset | None:
@@ -24,7 +24,6 @@ def segmentation(found: Finding) -> Dataset | None:
     """
     if not found.present:
         return None
-    record = found.record
     made = Segmentation(
         source_images=found.source.instances,
         pixel_array=_frames(found),
@@ -35,9 +34,9 @@ def segmentation(found: Finding) -> Dataset | None:
         sop_instance_uid=found.uid("seg", "instance"),
         instance_number=1,
         manufacturer=MANUFACTURER,
-        manufacturer_model_name=record.model.name[:64],
-        software_versions=record.version,
-        device_serial_number=record.model.sha256[:16],
+        manufacturer_model_name=found.maker.model,
+        software_versions=found.record.version,
+        device_serial_number=found.maker.serial,
         content_description="Stroke lesions, for research use only",
         content_label="STROKE_LESIONS",
     )
@@ -63,20 +62,13 @@ def _frames(found: Finding) -> NDArray[np.uint8]:
 
 
 def _description(found: Finding, number: int, own: KindFigures) -> SegmentDescription:
-    record = found.record
     colour = codes.COLOURS.get(own.name, codes.OTHER_COLOUR)
     return SegmentDescription(
         segment_number=number,
         segment_label=own.name[:64],
         segmented_property_category=codes.ABNORMAL,
         segmented_property_type=codes.finding(own.name),
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=AlgorithmIdentificationSequence(
-            name=f"strokediff {record.method}"[:64],
-            family=codes.ARTIFICIAL_INTELLIGENCE,
-            version=record.version,
-            source=record.model.name[:64],
-        ),
+        **found.maker.segment,
         tracking_uid=found.uid("tracking", own.name),
         tracking_id=f"{own.name} (strokediff)"[:64],
         anatomic_regions=[codes.BRAIN],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from strokediff.report.canvas import ALERT, EDGED, FAINT, OUTLINE, TEXT, Canvas, colours
 from strokediff.report.views import Crop, choose_slices, crop_to_head, key_slice, to_grey
-from strokediff.result.record import KindFigures
+from strokediff.result.figures import KindFigures
 from strokediff.util.files import write_bytes
 
 GAP_MM = 3.0

@@ -22,13 +22,13 @@ from strokediff.report.sections import (
 )
 from strokediff.report.sentences import (
     interval_text,
-    model_note,
+    maker_note,
     several,
     statements,
     trust_text,
     warning_texts,
 )
-from strokediff.result.record import Record
+from strokediff.result.figures import Result
 from strokediff.util.files import write_text
 
 RESEARCH_ONLY = (
@@ -52,7 +52,7 @@ class ReportFigure:
 
 def write_report(
     path: Path,
-    record: Record,
+    record: Result,
     preview_png: bytes | None,
     *,
     figures: Sequence[ReportFigure] = (),
@@ -77,7 +77,7 @@ def write_report(
 
 
 def render_report(
-    record: Record,
+    record: Result,
     preview_png: bytes | None,
     *,
     figures: Sequence[ReportFigure] = (),
@@ -102,7 +102,7 @@ def render_report(
         .render(
             case=record.case or "unnamed case",
             research_only=RESEARCH_ONLY,
-            model_note=model_note(record.model),
+            maker_note=maker_note(record),
             statements=statements(record),
             trust=trust_text(record),
             reasons=[] if record.trust is None else [r.text for r in record.trust.reasons],

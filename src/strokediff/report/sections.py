@@ -8,7 +8,9 @@ from typing import Any
 
 from strokediff.report.canvas import colours
 from strokediff.report.sentences import several
-from strokediff.result.record import InputRecord, Record
+from strokediff.result.figures import InputRecord, Result
+from strokediff.result.reading import Reading
+from strokediff.result.record import Record
 
 Row = tuple[str, str]
 
@@ -57,7 +59,7 @@ class AreaProfile:
     slices: int
 
 
-def headline(record: Record) -> list[Card]:
+def headline(record: Result) -> list[Card]:
     """Volume, lesions and brain, the figures that are looked at first."""
     volume, brain = record.volume_ml, record.brain_volume_ml
     largest = max((lesion.volume_ml for lesion in record.lesions), default=0.0)
@@ -71,7 +73,7 @@ def headline(record: Record) -> list[Card]:
     return [*cards, Card("Voxel", f"{_spacing(record.spacing_mm)} mm")]
 
 
-def _volumes(record: Record) -> list[Card]:
+def _volumes(record: Result) -> list[Card]:
     """A card a kind, or that of the lesion."""
     if not several(record):
         interval = _interval(record.volume_interval_ml)
@@ -87,12 +89,12 @@ def _volumes(record: Record) -> list[Card]:
     ]
 
 
-def tints_of(record: Record) -> list[str]:
+def tints_of(record: Result) -> list[str]:
     """The colour of each kind of lesion, as in the pictures."""
     return colours([own.name for own in record.kinds])
 
 
-def lesion_rows(record: Record) -> list[tuple[str, ...]]:
+def lesion_rows(record: Result) -> list[tuple[str, ...]]:
     """Number, kind if there are several, volume and centroid of each lesion, largest first."""
     kind = several(record)
     rows = [
@@ -126,31 +128,54 @@ def area_profile(
     return AreaProfile(bars, PROFILE_WIDTH, PROFILE_HEIGHT, most, count)
 
 
-def computed_rows(record: Record) -> list[Row]:
-    """How the result was computed: what somebody needs to repeat it."""
+def computed_rows(result: Result) -> list[Row]:
+    """How the result was made: what somebody needs to repeat it."""
+    own = _reader_rows(result) if isinstance(result, Reading) else _model_rows(result)
     rows: list[tuple[str, object]] = [
-        ("Model", record.model.name),
-        ("Noise", record.model.noise),
-        ("Trained on", record.model.trained_on),
-        ("Weights, SHA-256", record.model.sha256),
-        ("Method", METHOD_NAMES.get(record.method, record.method)),
-        ("Preset", record.preset),
-        *_decisions(record),
-        ("Transition noise", record.transition),
-        ("Fusion", record.fusion),
-        ("Tolerance of the volume, mL", record.tolerance_ml),
-        ("Most evaluations a slice", record.max_evaluations),
-        ("Samples", record.n_samples),
-        ("Entropy over the brain, bit mL", f"{record.doubt_ml:.1f}"),
-        ("Network evaluations", f"{record.network_evaluations:,}"),
-        ("Device", record.device),
-        ("Precision", record.precision),
-        ("Slices not used", "; ".join(f"{s.slice}: {s.why}" for s in record.unusable_slices)),
-        ("Seed", record.seed),
-        ("strokediff", record.version),
-        ("Time", _seconds(record.seconds)),
+        *own,
+        ("Slices not used", "; ".join(f"{s.slice}: {s.why}" for s in result.unusable_slices)),
+        ("strokediff", result.version),
+        ("Time", _seconds(result.seconds)),
     ]
     return [(name, str(value)) for name, value in rows if value not in (None, "")]
+
+
+def _reader_rows(result: Reading) -> list[tuple[str, object]]:
+    reader = result.reader
+    base = reader.corrects
+    return [
+        ("Mask drawn by", reader.name),
+        ("How", reader.how),
+        ("Revision", reader.revision),
+        ("Drawn at", reader.time),
+        ("Mask", reader.mask),
+        ("Mask, SHA-256", reader.mask_sha256),
+        ("Corrects the mask of", base and f"{base.model} (weights {base.model_sha256})"),
+    ]
+
+
+def _model_rows(result: Result) -> list[tuple[str, object]]:
+    if not isinstance(result, Record):
+        return []
+    return [
+        ("Model", result.model.name),
+        ("Noise", result.model.noise),
+        ("Trained on", result.model.trained_on),
+        ("Weights, SHA-256", result.model.sha256),
+        ("Method", METHOD_NAMES.get(result.method, result.method)),
+        ("Preset", result.preset),
+        *_decisions(result),
+        ("Transition noise", result.transition),
+        ("Fusion", result.fusion),
+        ("Tolerance of the volume, mL", result.tolerance_ml),
+        ("Most evaluations a slice", result.max_evaluations),
+        ("Samples", result.n_samples),
+        ("Entropy over the brain, bit mL", f"{result.doubt_ml:.1f}"),
+        ("Network evaluations", f"{result.network_evaluations:,}"),
+        ("Device", result.device),
+        ("Precision", result.precision),
+        ("Seed", result.seed),
+    ]
 
 
 def _decisions(record: Record) -> list[tuple[str, object]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from strokediff.result.figures import Result
+from strokediff.result.reading import Reading
 from strokediff.result.record import ModelCard, Record
 
 
-def several(record: Record) -> bool:
+def several(record: Result) -> bool:
     """Whether kinds of lesion are told apart."""
     return len(record.kinds) > 1
 
 
-def interval_text(record: Record) -> str:
+def interval_text(record: Result) -> str:
     """What the interval of the volume means, and what it does not."""
+    if not isinstance(record, Record):
+        return "No interval is given for the volume: nobody knows how far this reader errs."
     if record.volume_interval_ml is None:
         return (
             "No interval is given for the volume, because one estimate has no spread. The volume "
@@ -33,7 +37,7 @@ def interval_text(record: Record) -> str:
     )
 
 
-def _each(record: Record) -> str:
+def _each(record: Result) -> str:
     """What the intervals of the kinds are, where they are not that of all joined."""
     told = {own.name: own.volume_interval_kind for own in record.kinds}
     if not several(record) or {*told.values()} == {record.volume_interval_kind}:
@@ -42,7 +46,7 @@ def _each(record: Record) -> str:
     return f" This is the interval of all joined; {each}."
 
 
-def _missed(record: Record) -> str:
+def _missed(record: Result) -> str:
     """What may have been missed of the kinds of which nothing was found."""
     own = record.kinds if several(record) else (record,)
     at_most = [
@@ -55,14 +59,14 @@ def _missed(record: Record) -> str:
     return f" Where nothing was found it says what may be missed: {'; '.join(at_most)}."
 
 
-def statements(record: Record) -> list[tuple[str, str]]:
+def statements(record: Result) -> list[tuple[str, str]]:
     """What the model does and does not on real patients, kind by kind, as its card says."""
-    told = record.model.statements
+    told = record.model.statements if isinstance(record, Record) else {}
     order = [*(own.name for own in record.kinds), *told]
     return [(name.capitalize(), told[name]) for name in dict.fromkeys(order) if name in told]
 
 
-def trust_text(record: Record) -> str:
+def trust_text(record: Result) -> str:
     """That nothing speaks against the result, and what that means; empty where something does."""
     trust = record.trust
     if trust is None or not trust.ok:
@@ -78,7 +82,7 @@ def trust_text(record: Record) -> str:
     )
 
 
-def warning_texts(record: Record) -> list[str]:
+def warning_texts(record: Result) -> list[str]:
     """The warnings of the result, and that the lesion or brain is cut off, if it is."""
     warnings = list(record.warnings)
     if record.truncated:
@@ -92,6 +96,23 @@ def warning_texts(record: Record) -> list[str]:
 def only_phantoms(model: ModelCard) -> bool:
     """Whether nothing but simulated CT was seen: every folder of scans, of its start's too."""
     return all("phantom" in folder.lower() for folder in model.trained_on.split("; "))
+
+
+def maker_note(result: Result) -> str:
+    """A sentence on what made the mask; shown wherever it is shown."""
+    if isinstance(result, Reading):
+        return (
+            f"The mask was read in, not made by strokediff: {result.reader.shown}. Volumes are "
+            "those of the mask as it is."
+        )
+    return model_note(result.model) if isinstance(result, Record) else ""
+
+
+def maker_line(result: Result) -> str:
+    """The same in a line below a picture."""
+    if isinstance(result, Record):
+        return f"model {result.model.name}, trained on {result.model.trained_on}"
+    return f"mask of {result.reader.shown}" if isinstance(result, Reading) else ""
 
 
 def model_note(model: ModelCard) -> str:

@@ -18,6 +18,7 @@ interval is the same in that unit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -25,8 +26,11 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from strokediff.result.figures import Exceeds
 from strokediff.segmentation.intervals import Measured, needed, quantile_of
 
+THRESHOLDS_ML = (1.0, 10.0, 30.0, 50.0, 70.0, 100.0)
+"""That trials of stroke have chosen patients by, and 1 mL: whether there is anything."""
 MOST_BINS = 4
 """Of patients with something found."""
 SHARE_OF_MEAN = 0.05
@@ -53,18 +57,40 @@ class Reach(_Frozen):
         return self.ml + self.by_volume * found.volume_ml + self.by_doubt * found.doubt_ml
 
     def score(self, found: Measured, true_ml: float) -> float:
-        """|v - t| / s; 0 where v = t, infinite where nothing else was expected."""
-        off, scale = abs(found.volume_ml - true_ml), self.of(found)
-        return 0.0 if off == 0 else off / scale if scale else float("inf")
+        """|t - v| / s; 0 where v = t, infinite where nothing else was expected."""
+        return abs(self.error(found, true_ml))
+
+    def error(self, found: Measured, true_ml: float) -> float:
+        """(t - v) / s, in the same way."""
+        off, scale = true_ml - found.volume_ml, self.of(found)
+        return 0.0 if off == 0 else off / scale if scale else math.copysign(math.inf, off)
 
 
 class Bin(_Frozen):
-    """Patients with more than `above_ml` found, up to the next bin: their scale and quantile."""
+    """Patients with more than `above_ml` found, up to the next bin: their scale and quantile.
+
+    `errors` are (t - v) / s of each, in order; empty in calibrations of before there were any.
+    """
 
     above_ml: float = Field(ge=-1, le=1e6, description="-1: nothing found too.")
     reach: Reach
     quantile: float = Field(ge=0, le=1e9)
     n: int = Field(ge=1, le=10**9)
+    errors: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Bin:
+        if self.errors and (len(self.errors) != self.n or not np.isfinite(self.errors).all()):
+            raise ValueError(f"expected none or {self.n} finite errors, got {len(self.errors)}")
+        return self
+
+    def exceeds(self, found: Measured, volume_ml: float) -> float | None:
+        """P(t >= volume_ml); None where the patients' errors are not known."""
+        if not self.errors:
+            return None
+        scale = self.reach.of(found)
+        k = sum(found.volume_ml + scale * error >= volume_ml for error in self.errors)
+        return (k + 0.5) / (self.n + 1)
 
 
 class BinnedCalibration(_Frozen):
@@ -107,10 +133,28 @@ class BinnedCalibration(_Frozen):
 
     def interval_ml(self, found: Measured) -> tuple[float, float]:
         """The interval around a found volume, mL; never below 0."""
-        own = [one for one in self.bins[1:] if found.volume_ml > one.above_ml]
-        chosen = own[-1] if own else self.bins[0]
-        reach = chosen.quantile * chosen.reach.of(found)
+        own = self._bin_of(found)
+        reach = own.quantile * own.reach.of(found)
         return max(0.0, found.volume_ml - reach), found.volume_ml + reach
+
+    def exceeds(self, found: Measured) -> list[Exceeds]:
+        """P(t >= c) for every threshold c of `THRESHOLDS_ML`; none where errors are not known.
+
+        A conformal predictive distribution (Vovk et al. 2019): of the n patients of the bin, k
+        had an error with which t >= c. That of a new one is (k + 1/2) / (n + 1), within half of
+        1 / (n + 1) of what his place among them leaves open.
+        """
+        own = self._bin_of(found)
+        known = {c: own.exceeds(found, c) for c in THRESHOLDS_ML}
+        return [
+            Exceeds(volume_ml=c, probability=round(p, 4), n=own.n)
+            for c, p in known.items()
+            if p is not None
+        ]
+
+    def _bin_of(self, found: Measured) -> Bin:
+        own = [one for one in self.bins[1:] if found.volume_ml > one.above_ml]
+        return own[-1] if own else self.bins[0]
 
 
 def binned_conformal(
@@ -137,7 +181,8 @@ def binned_conformal(
         own = [(f, t) for f, t in zip(found, true_ml, strict=True) if edge < f.volume_ml <= top]
         reach = _narrowest(own, WITH_NOTHING if edge < 0 else tuple(SCALES), level, floor)
         quantile = quantile_of([reach.score(f, t) for f, t in own], level)
-        bins.append(Bin(above_ml=edge, reach=reach, quantile=quantile, n=len(own)))
+        errors = tuple(sorted(round(reach.error(f, t), 6) for f, t in own))
+        bins.append(Bin(above_ml=edge, reach=reach, quantile=quantile, n=len(own), errors=errors))
     return BinnedCalibration(bins=tuple(bins), level=level, population=population)
 
 

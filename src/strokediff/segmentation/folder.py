@@ -23,17 +23,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, TypeVar
 
 from strokediff.ct.discovery.own_results import own_result
 from strokediff.errors import UsageError
+from strokediff.result.figures import Result
+from strokediff.result.reading import Reading, read_result
 from strokediff.result.record import Record
 from strokediff.segmentation.outputs import DICOM, IMAGES, PAGES
 from strokediff.util.files import sync, writable, write_json
 from strokediff.util.leftovers import remove
 
+R = TypeVar("R", bound=Result)
 RESULT = "result.json"
 RETIRED = ".retired.json"
 ASIDE = ".older-result"
@@ -53,12 +54,14 @@ class ResultFolder:
         """The content of the result.json there, if `segment` wrote it."""
         return _result(self.path / RESULT)
 
+    def read(self) -> Record | Reading | None:
+        """The same as a type, whoever made the mask; None if another version wrote another."""
+        return read_result(self.result())
+
     def record(self) -> Record | None:
-        """The same as a `Record`; None if it is of a version that wrote another."""
-        try:
-            return Record.model_validate(self.result())
-        except ValidationError:
-            return None
+        """The same of a model's mask alone."""
+        found = self.read()
+        return found if isinstance(found, Record) else None
 
     def is_whole(self) -> bool:
         """Whether there is a result, and its images are those that were written."""
@@ -134,7 +137,7 @@ class ResultFolder:
                 with suppress(OSError):  # the next run finishes it
                     self._settle(work)
 
-    def publish(self, work: Path, record: Record) -> Record:
+    def publish(self, work: Path, record: R) -> R:
         """Put what lies in `work` in place, with `record` and a list of it as its result.json.
 
         Raises `UsageError` if that cannot be written; nothing is in place then.

@@ -13,13 +13,15 @@ from strokediff.ct.nifti.images import mask_file_ml
 from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
-from strokediff.result.record import (
+from strokediff.result.figures import (
+    Exceeds,
     Figures,
     InputRecord,
     KindFigures,
     Lesion,
     UnusableSlice,
 )
+from strokediff.segmentation.binned import BinnedCalibration
 from strokediff.segmentation.decision import Decision
 from strokediff.segmentation.intervals import Measured, spread_ml
 from strokediff.segmentation.model import Model
@@ -29,6 +31,8 @@ from strokediff.util.kinds import LESION
 from strokediff.util.plaintext import escaped
 
 CUT_OFF_WARNING = 0.01
+UNDECIDED = {"threshold": None, "least_lesion_ml": None}
+"""Of a mask that no threshold made, and of kinds of lesion that have several."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,27 @@ class Spread:
     doubt_ml: float
     interval_ml: tuple[float, float] | None
     interval_kind: str
+    exceeds: tuple[Exceeds, ...] = ()
 
 
 def measure(
     ct: CT,
     found: ReadOut,
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, Decision | None],
     brain: BrainMask,
     spreads: Mapping[str, Spread],
 ) -> Figures:
     """The figures of the masks on the scan's own grid; slices are counted from 1 at the bottom.
 
-    `decisions` are by kind of lesion, in order; `spreads` by kind and, for all joined, "lesion".
+    `decisions` are by kind of lesion, in order, None of a mask that was drawn; `spreads` by kind
+    and, for all joined, "lesion".
     """
     mm3, every = ct.mask_volume_mm3(found.mask), spreads[LESION]
     file_ml = mask_file_ml(ct, found.mask)
     lesions = tuple(
         Lesion(**described, kind=kind)
         for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
-        for described in own.lesions.describe(decision.least_lesion_ml)
+        for described in own.lesions.describe(decision.least_lesion_ml if decision else 0.0)
     )
     return Figures(
         volume_ml=mm3 / 1000,
@@ -79,6 +85,7 @@ def measure(
         doubt_ml=every.doubt_ml,
         volume_interval_ml=every.interval_ml,
         volume_interval_kind=every.interval_kind,
+        exceeds=every.exceeds,
     )
 
 
@@ -86,7 +93,7 @@ def _of_kind(
     ct: CT,
     mask: NDArray[np.bool_],
     kind: str,
-    decision: Decision,
+    decision: Decision | None,
     lesions: Sequence[Lesion],
     spread: Spread,
 ) -> KindFigures:
@@ -94,10 +101,11 @@ def _of_kind(
         name=kind,
         volume_ml=ct.mask_volume_mm3(mask) / 1000,
         n_lesions=sum(lesion.kind == kind for lesion in lesions),
-        **decision.model_dump(),
+        **(decision.model_dump() if decision else UNDECIDED),
         doubt_ml=spread.doubt_ml,
         volume_interval_ml=spread.interval_ml,
         volume_interval_kind=spread.interval_kind,
+        exceeds=spread.exceeds,
     )
 
 
@@ -152,7 +160,9 @@ def spread_of(
     interval, what = _interval(kind, measured, estimate, place, model, estimation)
     if interval is not None:
         interval = (interval[0], min(interval[1], brain_ml))
-    return Spread(measured.doubt_ml, interval, what)
+    calibration = model.calibrations.get(estimation.key, {}).get(kind)
+    exceeds = calibration.exceeds(measured) if isinstance(calibration, BinnedCalibration) else ()
+    return Spread(measured.doubt_ml, interval, what, tuple(exceeds))
 
 
 def _interval(

@@ -17,7 +17,7 @@ from strokediff.ct.nifti.masks import read_labels
 from strokediff.ct.regular_grid import regular_grid
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
-from strokediff.result.record import Record
+from strokediff.result.figures import Result
 from strokediff.segmentation.folder import ResultFolder
 from strokediff.segmentation.outputs import DICOM
 from strokediff.util.extras import require
@@ -42,7 +42,7 @@ class DicomObjects:
         return [DICOM[name] for name in self.names]
 
     def write(
-        self, folder: Path, labels: NDArray[np.uint8], record: Record, picture: Path
+        self, folder: Path, labels: NDArray[np.uint8], record: Result, picture: Path
     ) -> list[str]:
         """Write them of labels on the series' array; `picture` is the montage, if it is there.
 
@@ -100,9 +100,11 @@ def export_objects(
     """
     wanted = wanted_objects(names)
     folder = ResultFolder(Path(result))
-    record = folder.record()
+    record = folder.read()
     if record is None:
-        raise InputError(f"{result}: no result of 'strokediff segment' (result.json). Give one.")
+        raise InputError(
+            f"{result}: no result of 'strokediff segment' or 'measure' (result.json). Give one."
+        )
     uid = (record.input.model_extra or {}).get("series_uid")
     found = discover(source, None if uid is None else str(uid))
     if len(found.cases) != 1:

@@ -7,34 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from strokediff.ct.nifti.images import save_like
 from strokediff.ct.volume import CT
 from strokediff.version import __version__
 
+MADE = f"strokediff {__version__}"
 
-class Found(Protocol):
-    """What a result's files are made of, all on the grid of `ct`; see `Segmentation`."""
 
-    @property
-    def ct(self) -> CT:
-        """The scan."""
-        ...
+class Maps(IntEnum):
+    """How many maps a result has beside its mask: a mask that was drawn has none."""
 
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """Where there is lesion of any kind."""
-        ...
+    NONE = 0
+    PROBABILITY = 1
+    UNCERTAINTY = 2
 
-    @property
-    def labels(self) -> NDArray[np.uint8]:
-        """k + 1 where there is lesion of kind k."""
-        ...
+
+def maps_of(uncertainty: bool) -> Maps:
+    """Those of a model's result."""
+    return Maps.UNCERTAINTY if uncertainty else Maps.PROBABILITY
+
+
+class Estimated(Protocol):
+    """What a model says of every voxel, on the grid of the scan."""
 
     @property
     def probability(self) -> NDArray[np.float32]:
@@ -56,9 +57,33 @@ class Found(Protocol):
         """Between draws."""
         ...
 
+
+class Found(Protocol):
+    """What a result's files are made of, all on the grid of `ct`: `Segmentation`, `Drawn`."""
+
+    @property
+    def ct(self) -> CT:
+        """The scan."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where there is lesion of any kind."""
+        ...
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """k + 1 where there is lesion of kind k."""
+        ...
+
     @property
     def brain(self) -> NDArray[np.bool_]:
         """Intracranial contents."""
+        ...
+
+    @property
+    def estimated(self) -> Estimated | None:
+        """What a model says of every voxel; None of a mask that was drawn."""
         ...
 
 
@@ -70,8 +95,8 @@ class Output(Protocol):
         """Of the file."""
         ...
 
-    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
-        """Whether it is written for an input of that kind, with or without uncertainty maps."""
+    def wanted(self, kind: str, maps: Maps) -> bool:
+        """Whether it is written for an input of that kind, with those maps."""
         ...
 
     def write(self, path: Path, found: Found) -> None:
@@ -80,29 +105,42 @@ class Output(Protocol):
 
 
 @dataclass(frozen=True)
-class Map:
-    """Values on the scan's grid as NIfTI, on the grid that the scan is stored on.
+class Mask:
+    """The mask on the grid that the scan is stored on.
 
-    Of several kinds of lesion the mask holds k + 1 for kind k, and probabilities have a channel a
-    kind; `result.json` names them in that order.
+    Of several kinds of lesion it holds k + 1 for kind k; `result.json` names them in that order.
     """
 
-    name: str
-    values: Callable[[Found], NDArray[Any]]
-    dtype: DTypeLike = np.float32
-    uncertain: bool = False
-    """Written only where uncertainty maps are asked for."""
+    name: str = "lesion_mask.nii.gz"
 
-    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
-        """Always, or with uncertainty maps only."""
-        return uncertainty or not self.uncertain
+    def wanted(self, kind: str, maps: Maps) -> bool:
+        """Always."""
+        return True
 
     def write(self, path: Path, found: Found) -> None:
-        """Maps are rounded to three decimals."""
-        values = self.values(found)
-        values = values if values.dtype == np.uint8 else np.round(values, 3)
-        made = f"strokediff {__version__}"
-        save_like(found.ct, values, path, dtype=self.dtype, description=made)
+        """One byte a voxel."""
+        save_like(found.ct, found.labels, path, dtype=np.uint8, description=MADE)
+
+
+@dataclass(frozen=True)
+class Map:
+    """What a model says of every voxel, as the mask; of several kinds a channel a kind."""
+
+    name: str
+    values: Callable[[Estimated], NDArray[np.float32]]
+    among: Maps
+    """With which maps it is written."""
+
+    def wanted(self, kind: str, maps: Maps) -> bool:
+        """With its maps."""
+        return maps >= self.among
+
+    def write(self, path: Path, found: Found) -> None:
+        """Rounded to three decimals; raises `ValueError` of a mask that no model made."""
+        if found.estimated is None:
+            raise ValueError(f"{self.name}: nothing was estimated")
+        values = np.round(self.values(found.estimated), 3)
+        save_like(found.ct, values, path, dtype=np.float32, description=MADE)
 
 
 @dataclass(frozen=True)
@@ -111,14 +149,13 @@ class Scanned:
 
     name: str = "ct.nii.gz"
 
-    def wanted(self, kind: str, *, uncertainty: bool) -> bool:
+    def wanted(self, kind: str, maps: Maps) -> bool:
         """For DICOM: a NIfTI file is its own."""
         return kind == "dicom"
 
     def write(self, path: Path, found: Found) -> None:
         """Whole HU."""
-        made, hu = f"strokediff {__version__}", np.round(found.ct.hu)
-        save_like(found.ct, hu, path, dtype=np.int16, description=made)
+        save_like(found.ct, np.round(found.ct.hu), path, dtype=np.int16, description=MADE)
 
 
 def _by_kind(maps: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -127,10 +164,10 @@ def _by_kind(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 OUTPUTS: tuple[Output, ...] = (
-    Map("lesion_mask.nii.gz", lambda found: found.labels, np.uint8),
-    Map("lesion_prob.nii.gz", lambda found: _by_kind(found.probabilities)),
-    Map("lesion_entropy.nii.gz", lambda found: found.entropy, uncertain=True),
-    Map("lesion_variance.nii.gz", lambda found: found.variance, uncertain=True),
+    Mask(),
+    Map("lesion_prob.nii.gz", lambda own: _by_kind(own.probabilities), Maps.PROBABILITY),
+    Map("lesion_entropy.nii.gz", lambda own: own.entropy, Maps.UNCERTAINTY),
+    Map("lesion_variance.nii.gz", lambda own: own.variance, Maps.UNCERTAINTY),
     Scanned(),
 )
 IMAGES = tuple(output.name for output in OUTPUTS)
@@ -143,6 +180,6 @@ PAGES = (*PICTURES, VIEWER)
 """May fail, and may be made again: somebody's changes in them are not looked for."""
 
 
-def wanted_outputs(kind: str, *, uncertainty: bool) -> list[Output]:
-    """Those of `OUTPUTS` that are written for such an input."""
-    return [output for output in OUTPUTS if output.wanted(kind, uncertainty=uncertainty)]
+def wanted_outputs(kind: str, maps: Maps) -> list[Output]:
+    """Those of `OUTPUTS` that are written for such an input with those maps."""
+    return [output for output in OUTPUTS if output.wanted(kind, maps)]

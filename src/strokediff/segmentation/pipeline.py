@@ -20,7 +20,7 @@ from strokediff.inference.estimator import LabelEstimate
 from strokediff.inference.tally import NoStore
 from strokediff.result.record import Provenance, Record
 from strokediff.segmentation.intervals import Measured
-from strokediff.segmentation.measure import Spread, cut_off, measure, spread_of
+from strokediff.segmentation.measure import UNDECIDED, Spread, cut_off, measure, spread_of
 from strokediff.segmentation.model import Advance, Foresee, Model, StoreOf
 from strokediff.segmentation.place import Scan
 from strokediff.segmentation.read_out import read_out
@@ -30,9 +30,6 @@ from strokediff.segmentation.trust.examined import Examined
 from strokediff.segmentation.trust.judge import trust_of
 from strokediff.segmentation.uncertainty import UNSURE, doubts, entropy, probability
 from strokediff.util.kinds import LESION
-
-NO_ONE_DECISION = {"threshold": None, "least_lesion_ml": None}
-"""Of kinds of lesion that have several."""
 
 
 class Stopwatch:
@@ -140,7 +137,7 @@ def _provenance(
     seed: int,
 ) -> Provenance:
     counts, decisions = estimate.tally.counts, model.decisions(estimation)
-    alike = decisions[0].model_dump() if len(set(decisions)) == 1 else NO_ONE_DECISION
+    alike = decisions[0].model_dump() if len(set(decisions)) == 1 else UNDECIDED
     return Provenance(
         model=model.card,
         method=estimation.method,

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct.volume import CT
-from strokediff.result.record import KindFigures, Lesion, Provenance, Record, Trust
+from strokediff.result.figures import KindFigures, Lesion, Trust
+from strokediff.result.record import Provenance, Record
 from strokediff.segmentation.files import Wanted, save
 from strokediff.segmentation.objects import objects_of
+from strokediff.segmentation.outputs import maps_of
 from strokediff.segmentation.read_out import joined
 
 
@@ -86,6 +88,11 @@ class Segmentation:
     def probability(self) -> NDArray[np.float32]:
         """Of lesion of any kind: that of the most probable one."""
         return joined(list(self.probabilities))
+
+    @property
+    def estimated(self) -> Segmentation:
+        """What the model says of every voxel: itself."""
+        return self
 
     @property
     def by_kind(self) -> Mapping[str, FoundKind]:
@@ -164,4 +171,5 @@ class Segmentation:
         ['lesion_mask.nii.gz', 'lesion_prob.nii.gz']
         """
         objects = objects_of(self.ct, dicom)
-        return save(self, self.record, Path(folder), Wanted(pictures, viewer, uncertainty, objects))
+        wanted = Wanted(pictures, viewer, maps_of(uncertainty), objects)
+        return save(self, self.record, Path(folder), wanted)

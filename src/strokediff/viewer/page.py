@@ -17,20 +17,21 @@ from strokediff.ct.regular_grid import regular_grid
 from strokediff.ct.volume import CT
 from strokediff.report.canvas import colours
 from strokediff.report.html import RESEARCH_ONLY
-from strokediff.report.sentences import interval_text, model_note, trust_text
-from strokediff.result.record import Record
+from strokediff.report.sentences import interval_text, maker_note, trust_text
+from strokediff.result.figures import Result
 from strokediff.util.files import write_text
 from strokediff.viewer.images import Shown, shown_ct, shown_labels, shown_probability
 
+OVERLAYS = (("mask", "Mask"), ("probability", "Probability"), ("none", "None"))
 NIIVUE = "niivue-0.69.0.umd.js"
 
 
 def write_viewer(
     path: Path,
-    record: Record,
+    record: Result,
     ct: CT,
     labels: NDArray[np.uint8],
-    probability: NDArray[np.float32],
+    probability: NDArray[np.float32] | None,
     brain: NDArray[np.bool_],
 ) -> None:
     """Write the page of what was found on the grid of `ct`; `UsageError` if it cannot be."""
@@ -38,13 +39,15 @@ def write_viewer(
     images = [
         shown_ct(grid.linear(ct.hu), grid.nearest(brain), grid.affine),
         shown_labels(grid.nearest(labels), grid.affine),
-        shown_probability(grid.linear(probability), grid.affine),
     ]
+    if probability is not None:
+        images.append(shown_probability(grid.linear(probability), grid.affine))
     write_text(path, render_viewer(record, images))
 
 
-def render_viewer(record: Record, images: Sequence[Shown]) -> str:
-    """The page for one result; `images` are CT, labels and probability.
+def render_viewer(record: Result, images: Sequence[Shown]) -> str:
+    """The page for one result; `images` are CT, labels and, if a model made
+    them, probability.
 
     Scripts are named by their digests in the page's Content-Security-Policy, which allows nothing
     else to run and nothing at all to be fetched. All text goes through jinja2's autoescape.
@@ -65,7 +68,7 @@ def render_viewer(record: Record, images: Sequence[Shown]) -> str:
         .render(
             case=record.case or "unnamed case",
             research_only=RESEARCH_ONLY,
-            model_note=model_note(record.model),
+            maker_note=maker_note(record),
             trust=trust_text(record),
             reasons=[] if record.trust is None else [r.text for r in record.trust.reasons],
             ends=record.volume_interval_ml,
@@ -75,6 +78,7 @@ def render_viewer(record: Record, images: Sequence[Shown]) -> str:
             lesions=lesions,
             told=json.dumps({"kinds": kinds, "lesions": lesions}).replace("<", "\\u003c"),
             images=images,
+            overlays=[own for own in OVERLAYS if len(images) > 2 or own[0] != "probability"],
             scripts=scripts,
             policy=policy_for(scripts),
             version=record.version,

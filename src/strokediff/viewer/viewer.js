@@ -27,7 +27,10 @@
       labels: ["", ...told.kinds.map((kind) => kind.name)],
     });
     nv.addVolume(labels);
-    nv.addVolume(await load("image-2", { colormap: "viridis", cal_min: 1, cal_max: 100, opacity: 0 }));
+    const estimated = Boolean(byId("image-2"));
+    if (estimated) {
+      nv.addVolume(await load("image-2", { colormap: "viridis", cal_min: 1, cal_max: 100, opacity: 0 }));
+    }
 
     const planes = {
       all: nv.sliceTypeMultiplanar, axial: nv.sliceTypeAxial, coronal: nv.sliceTypeCoronal,
@@ -54,7 +57,7 @@
     const overlay = (name) => {
       const opacity = Number(byId("opacity").value) / 100;
       nv.setOpacity(1, name === "mask" ? opacity : 0);
-      nv.setOpacity(2, name === "probability" ? opacity : 0);
+      if (estimated) nv.setOpacity(2, name === "probability" ? opacity : 0);
       pressed("overlay", name);
       page.dataset.overlay = name;
     };
@@ -86,7 +89,7 @@
         ArrowUp: () => step(1), ArrowDown: () => step(-1), a: () => plane("axial"),
         c: () => plane("coronal"), s: () => plane("sagittal"), t: () => plane("turn"),
         v: () => plane("all"), m: () => overlay(page.dataset.overlay === "mask" ? "none" : "mask"),
-        p: () => overlay("probability"),
+        p: () => estimated && overlay("probability"),
         n: () => told.lesions.length && jump((Number(page.dataset.lesion ?? -1) + 1) % told.lesions.length),
       };
       if (keys[event.key] && !event.ctrlKey && !event.metaKey) {

@@ -9,7 +9,8 @@ from strokediff.ct.discovery.cases import Case
 from strokediff.ct.discovery.discover import load_case
 from strokediff.ct.discovery.loading import load_source
 from strokediff.errors import InputError, StrokediffError, UsageError
-from strokediff.result.record import Fingerprint, Record
+from strokediff.result.figures import Fingerprint
+from strokediff.result.record import Record
 from strokediff.segmentation.files import (
     OccupiedError,
     Wanted,
@@ -20,6 +21,7 @@ from strokediff.segmentation.files import (
 from strokediff.segmentation.folder import ASIDE, ResultFolder
 from strokediff.segmentation.model import Advance, Foresee
 from strokediff.segmentation.objects import DicomObjects
+from strokediff.segmentation.outputs import maps_of
 from strokediff.segmentation.patients.job import Job, Outcome, input_digest
 from strokediff.segmentation.pipeline import Stopwatch, segment_ct
 from strokediff.segmentation.unfinished import DiskStore, forget
@@ -74,7 +76,7 @@ def _segmented_or_kept(
             folder.take_back()
         if _is_of(folder, wanted):
             return Outcome(case.name, folder.record(), kept=True)
-    files = Wanted(job.pictures, job.viewer, job.uncertainty, _objects(case, job))
+    files = Wanted(job.pictures, job.viewer, maps_of(job.uncertainty), _objects(case, job))
     refuse_foreign(folder, case.kind, files)
     # From here on, a run that fails or is stopped leaves no older result to be taken for its own.
     folder.set_aside()

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from strokediff.ct.brain.remarks import PLAUSIBLE_ML, implausible, slices
-from strokediff.result.record import Reason
+from strokediff.result.figures import Reason
 from strokediff.segmentation.trust.examined import Examined
 from strokediff.segmentation.trust.features import FEATURES, KERNEL, measure_features
 from strokediff.segmentation.uncertainty import IMPLAUSIBLE_SHARE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strokediff.result.record import Reason, Trust
+from strokediff.result.figures import Reason, Trust
 from strokediff.segmentation.trust.checks import CHECKS, Case
 from strokediff.segmentation.trust.features import FEATURES
 from strokediff.segmentation.trust.population import Population
