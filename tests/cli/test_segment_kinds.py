@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import two_kinds
 
-from strokediff.result.record import json_schema
+from strokediff.result.schema import json_schema
 
 Run = Callable[..., int]
 

@@ -24,7 +24,8 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.pacs.finding import Finding
 from strokediff.pacs.objects import write_objects
-from strokediff.result.figures import KindFigures
+from strokediff.result.figures import Exceeds, Figures, KindFigures
+from strokediff.result.reading import Corrected, Reader, Reading
 
 pytest.importorskip("highdicom")
 KINDS = ("infarct", "haemorrhage")
@@ -88,6 +89,7 @@ def figures(ct: CT, labels: NDArray[np.uint8]) -> Any:
             doubt_ml=1.0,
             volume_interval_ml=(0.5, 9.0),
             volume_interval_kind="90% conformal",
+            exceeds=(Exceeds(volume_ml=50, probability=0.25, n=31),),
         )
         for k, name in enumerate(KINDS)
     ]
@@ -115,8 +117,8 @@ def made(
 
 def errors_of(path: Path) -> list[str]:
     """What dciodvfy calls an error."""
-    ran = subprocess.run([TOOLS / "dciodvfy", path], capture_output=True, text=True, check=False)
-    said = (ran.stdout + ran.stderr).splitlines()
+    ran = subprocess.run([TOOLS / "dciodvfy", path], capture_output=True, check=False)
+    said = (ran.stdout + ran.stderr).decode("utf-8", "replace").splitlines()
     assert said, f"dciodvfy said nothing of {path}"
     return [line for line in said if line.startswith("Error")]
 
@@ -193,6 +195,8 @@ def test_the_report_has_the_volumes_the_outlines_and_who_says_so(
         assert sum(v == pytest.approx(volume, rel=1e-3) for v in same) == 2, own.name
     ends = sorted((name, v) for name, v, _ in told if "interval" in name)
     assert [v for _, v in ends] == [0.5, 0.5, 9.0, 9.0]
+    likely = [v for name, v, unit in told if name == "Probability of a volume of 50 mL or more"]
+    assert likely == [0.25, 0.25]
     texts = " ".join(item.TextValue for item in items if item.ValueType == "TEXT")
     assert "research use only" in texts and found.record.model.sha256 in texts
     referred = {
@@ -272,6 +276,44 @@ def test_an_empty_mask_has_a_report_of_0_ml_and_no_segmentation(
     assert volumes == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("how", ["manual", "corrected", "automatic"])
+def test_a_reader_s_mask_says_whose_it_is(how: str, picture: Path, tmp_path: Path) -> None:
+    """A person is the observer and no algorithm; a program is none of ours."""
+    ct, found = read(series(tmp_path / "scan"))
+    own = figures(ct, canonical(ct, found))
+    base = Corrected(model="stroke-ncct", model_sha256="1" * 64) if how == "corrected" else None
+    reader = Reader(
+        name="Zoë^A. 森", how=how, revision=2, mask="m.nii.gz", mask_sha256="0" * 64,
+        corrects=base,
+    )  # fmt: skip
+    given = {name: getattr(own, name) for name in Figures.model_fields}
+    kinds = tuple(
+        k.model_copy(update={"volume_interval_ml": None, "exceeds": (), "threshold": None})
+        for k in own.kinds
+    )
+    reading = Reading(**{**given, "kinds": kinds}, reader=reader, seconds={})
+    (tmp_path / "out").mkdir()
+    mine = Finding(found.source, found.labels, reading)
+    for path in write_objects(tmp_path / "out", mine, ("seg", "sr", "sc"), picture):
+        assert not errors_of(path)
+    seg, sr = (pydicom.dcmread(tmp_path / "out" / f"lesion_{n}.dcm") for n in ("seg", "sr"))
+    types = {"manual": "MANUAL", "corrected": "SEMIAUTOMATIC", "automatic": "AUTOMATIC"}
+    assert {one.SegmentAlgorithmType for one in seg.SegmentSequence} == {types[how]}
+    items = contents(sr)
+    people = [str(item.PersonName) for item in items if item.ValueType == "PNAME"]
+    assert people == ([] if how == "automatic" else ["Zoë A. 森"])
+    algorithms = [
+        item.TextValue
+        for item in items
+        if item.ValueType == "TEXT"
+        and item.ConceptNameCodeSequence[0].CodeMeaning == "Algorithm Name"
+    ]
+    assert set(algorithms) == ({"Zoë^A. 森"} if how == "automatic" else set())
+    texts = " ".join(item.TextValue for item in items if item.ValueType == "TEXT")
+    assert "research use only" in texts and ("stroke-ncct" in texts) == (how == "corrected")
+    assert not [i for i in items if "interval" in str(i.get("ConceptNameCodeSequence", ""))]
+
+
 def test_one_kind_of_two_is_the_first_segment(tmp_path: Path) -> None:
     ct, found = read(series(tmp_path / "scan"))
     labels = np.where(found.labels == 2, 2, 0).astype(np.uint8)
@@ -281,6 +323,36 @@ def test_one_kind_of_two_is_the_first_segment(tmp_path: Path) -> None:
     seg = pydicom.dcmread(tmp_path / "out" / "lesion_seg.dcm")
     (own,) = seg.SegmentSequence
     assert (own.SegmentNumber, own.SegmentLabel) == (1, "haemorrhage")
+    groups = groups_of(pydicom.dcmread(tmp_path / "out" / "lesion_sr.dcm"))
+    assert [kind for kind, _ in groups] == ["haemorrhage", "haemorrhage", "infarct"]
+    assert groups[1][1] and not groups[2][1]
+
+
+def groups_of(sr: pydicom.Dataset) -> list[tuple[str, bool]]:
+    """The kind that each group of measurements is of, and whether it has an outline."""
+    groups = []
+    for item in contents(sr):
+        if item.ConceptNameCodeSequence[0].CodeValue == "125007":
+            parts = contents(item)
+            (name,) = [p.TextValue for p in parts if p.get("TextValue", "").endswith("diff)")]
+            groups.append((name.split()[0], any(p.ValueType == "SCOORD" for p in parts)))
+    return groups
+
+
+def test_the_kind_of_which_there_is_most_is_first_in_the_report(tmp_path: Path) -> None:
+    """OHIF shows the first group, and a black page if that has no outline."""
+    ct, found = read(series(tmp_path / "scan"))
+    kinds = found.record.kinds
+    assert kinds[0].volume_ml > kinds[1].volume_ml
+    swapped = np.choose(found.labels, [0, 2, 1]).astype(np.uint8)
+    for place, labels in (("a", found.labels), ("b", swapped)):
+        bare = Finding(found.source, labels, found.record)
+        own = Finding(found.source, labels, figures(ct, canonical(ct, bare)))
+        (tmp_path / place).mkdir()
+        write_objects(tmp_path / place, own, ("sr",))
+    first, other = (groups_of(pydicom.dcmread(tmp_path / p / "lesion_sr.dcm")) for p in "ab")
+    assert [kind for kind, _ in first] == ["infarct"] * 2 + ["haemorrhage"] * 2
+    assert [kind for kind, _ in other] == ["haemorrhage"] * 2 + ["infarct"] * 2
 
 
 def test_values_that_are_not_allowed_are_emptied_and_not_copied(

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from records import CONTENT, record
 
 from strokediff.result.figures import Fingerprint
-from strokediff.result.record import Record, json_schema
+from strokediff.result.record import Record
+from strokediff.result.schema import json_schema
 
 WRITTEN = {"fingerprint": {"run": "a", "input": "b"}, "files": {"preview.png": None}}
 FULL: dict[str, Any] = {

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from strokediff.segmentation.binned import (
     SCALES,
+    THRESHOLDS_ML,
     Bin,
     BinnedCalibration,
     Reach,
@@ -143,3 +144,35 @@ def test_what_no_patients_can_give_is_refused(wrong: dict[str, object]) -> None:
         BinnedCalibration.model_validate({**sound, **wrong})
     with pytest.raises(ValueError, match="as many found as true"):
         binned_conformal([Measured(1.0)], [])
+
+
+def test_the_probability_of_a_volume_is_how_often_it_is_that_large() -> None:
+    """Of new patients like the calibration's: the mean of P(V >= c) is the share with V >= c."""
+    rng = np.random.default_rng(3)
+    own = binned_conformal(*patients(400, rng))
+    found, true = patients(4000, rng)
+    told = [{e.volume_ml: e.probability for e in own.exceeds(one)} for one in found]
+    for c in THRESHOLDS_ML:
+        mean = float(np.mean([one[c] for one in told]))
+        assert mean == pytest.approx(float((np.array(true) >= c).mean()), abs=0.03), c
+
+
+def test_probabilities_fall_with_the_volume_and_agree_with_the_interval() -> None:
+    errors = tuple(np.linspace(-1, 1, 39))
+    own = BinnedCalibration(
+        level=0.9,
+        bins=(Bin(above_ml=-1, reach=Reach(by_volume=1.0), quantile=0.95, n=39, errors=errors),),
+    )
+    told = [one.probability for one in own.exceeds(Measured(50.0))]
+    assert told == sorted(told, reverse=True)
+    assert told[THRESHOLDS_ML.index(50.0)] == 0.5125 and own.exceeds(Measured(50.0))[0].n == 39
+    low, high = own.interval_ml(Measured(50.0))
+    assert own.bins[0].exceeds(Measured(50.0), low) == pytest.approx(0.95, abs=0.04)
+    assert own.bins[0].exceeds(Measured(50.0), high) == pytest.approx(0.05, abs=0.04)
+
+
+def test_a_calibration_without_errors_gives_no_probability_and_a_wrong_number_is_refused() -> None:
+    plain = Bin(above_ml=-1, reach=Reach(ml=1.0), quantile=1.0, n=3)
+    assert BinnedCalibration(level=0.9, bins=(plain,)).exceeds(Measured(5.0)) == []
+    with pytest.raises(ValueError, match="expected none or 3 finite errors, got 2"):
+        Bin(above_ml=-1, reach=Reach(ml=1.0), quantile=1.0, n=3, errors=(0.0, 1.0))

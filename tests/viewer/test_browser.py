@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import browser
 import numpy as np
 import pytest
 import two_kinds
 from PIL import Image
 
 pytestmark = pytest.mark.slow
-sync = pytest.importorskip("playwright.sync_api")
-BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium")
-FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
-SIZE = {"width": 1200, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +28,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(result: Path) -> Iterator[tuple[Any, list[str]]]:
     """The page, when it is ready, and all that it asked for."""
-    assert BROWSER, "no chromium: install it (.ci/run does), or name it in CHROMIUM"
-    with sync.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        opened = browser.new_page(viewport=SIZE)
-        asked: list[str] = []
-        opened.on("request", lambda request: asked.append(request.url))
-        opened.goto((result / "viewer.html").as_uri())
-        opened.wait_for_selector("html[data-state=ready], html[data-state=failed]", timeout=120_000)
-        yield opened, asked
-        browser.close()
-
-
-def state(page: Any, name: str) -> str:
-    return str(page.evaluate("name => document.documentElement.dataset[name]", name))
+    address = (result / "viewer.html").as_uri()
+    with browser.opened(address, "html[data-state=ready], html[data-state=failed]") as found:
+        yield found
 
 
 def drawn(page: Any) -> np.ndarray:
@@ -57,7 +41,7 @@ def drawn(page: Any) -> np.ndarray:
 
 def test_it_draws_and_asks_for_nothing_but_itself(page: tuple[Any, list[str]]) -> None:
     opened, asked = page
-    assert state(opened, "state") == "ready", opened.locator("#problem").text_content()
+    assert browser.state(opened, "state") == "ready", opened.locator("#problem").text_content()
     seen = drawn(opened)
     assert seen.std() > 10  # a head, not a black page
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [asked[0]]
@@ -70,13 +54,13 @@ def test_both_kinds_are_in_their_colours_until_the_mask_is_off(page: tuple[Any, 
     opened.fill("#opacity", "100")
     opened.click("[data-overlay=mask]")
     opened.click("[data-lesion='0']")
-    assert state(opened, "plane") == "axial" and state(opened, "overlay") == "mask"
+    assert browser.state(opened, "plane") == "axial" and browser.state(opened, "overlay") == "mask"
     on = drawn(opened)
     blue = (on[..., 2] - on[..., 0] > 80).sum()
     red = (on[..., 0] - on[..., 2] > 80).sum()
     assert blue > 100 and red > 100
     opened.keyboard.press("m")
-    assert state(opened, "overlay") == "none"
+    assert browser.state(opened, "overlay") == "none"
     off = drawn(opened)
     assert (np.abs(off[..., 2] - off[..., 0]) > 80).sum() < 0.1 * blue
 
@@ -90,10 +74,10 @@ def test_a_lesion_is_gone_to_and_its_place_is_that_of_the_record(
     record = sd.Record.model_validate_json((result / "result.json").read_text())
     for k, lesion in enumerate(record.lesions):
         opened.click(f"[data-lesion='{k}']")
-        at = [float(mm) for mm in state(opened, "at").split()]
+        at = [float(mm) for mm in browser.state(opened, "at").split()]
         assert at == pytest.approx(lesion.centroid_mm, abs=0.2)
     opened.keyboard.press("n")
-    assert state(opened, "lesion") == "0"
+    assert browser.state(opened, "lesion") == "0"
 
 
 def test_planes_windows_and_slices_change_what_is_seen(page: tuple[Any, list[str]]) -> None:

@@ -94,6 +94,7 @@ def stamped(dataset: Dataset, source: Dataset) -> Dataset:
 
     Dates of making would differ between two runs of which the UIDs do not.
     """
+    dataset.SpecificCharacterSet = "ISO_IR 192"  # readers have names, and models, of any letters
     dates = {"Date": str(source.get("SeriesDate") or source.get("StudyDate") or "19000101")}
     dates["Time"] = str(source.get("SeriesTime") or source.get("StudyTime") or "000000")
     for part, value in dates.items():

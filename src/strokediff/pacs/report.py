@@ -2,7 +2,9 @@
 
 Each kind of lesion has a volumetric group on its segment (TID 1411) with the volume and its
 interval, and a planar group (TID 1410) with its outline in the slice that shows most of it, to
-which viewers jump. A kind of which there is none has its 0 mL without a region (TID 1501).
+which viewers jump. A kind of which there is none has its 0 mL without a region (TID 1501). The
+kind of which there is most is first: OHIF opens the first group, and shows nothing if that has no
+region.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def report(found: Finding, segmentation: Dataset | None) -> Dataset:
     """The SR of the result, whose segments are those of `segmentation`, if there are any."""
     groups: list[Group] = []
     numbers = {own.name: n for n, own in found.present}
-    for own in found.record.kinds:
+    kinds = found.record.kinds
+    for own in sorted(kinds, key=lambda own: (own.name not in numbers, -own.volume_ml)):
         if segmentation is None or own.name not in numbers:
             groups.append(_nothing(found, own))
         else:

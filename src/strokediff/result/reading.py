@@ -39,15 +39,23 @@ class Reader(Frozen):
     @property
     def shown(self) -> str:
         """In words."""
-        ways = {"manual": "drawn by hand", "automatic": "made by a program"}
+        if self.how == "automatic":
+            return f"{self.name}, made by a program"
         of = f"correcting {self.corrects.model}" if self.corrects else "a correction"
-        return f"{self.name}, revision {self.revision}, {ways.get(self.how, of)}"
+        how = "drawn by hand" if self.how == "manual" else of
+        return f"{self.name}, revision {self.revision}, {how}"
 
 
 class Reading(Result):
     """All of the result.json of a mask that a reader drew, or another program made.
 
     The figures are those of the mask as it is: no threshold, no least lesion, and no interval.
+
+    >>> reader = Reader(name="A. Reader", mask="mine.nii.gz", mask_sha256="0" * 64)
+    >>> ct = read_ct("scan.nii.gz")
+    >>> reading = measure_mask(ct, ct.hu > 50, reader).reading
+    >>> reading.reader.how, reading.kinds[0].threshold, reading.trust
+    ('manual', None, None)
     """
 
     reader: Reader

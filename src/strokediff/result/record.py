@@ -1,7 +1,4 @@
-"""`result.json` of a model: what was found, how far to believe it, and how it was made.
-
-`json_schema` is what the command `strokediff schema` prints.
-"""
+"""`result.json` of a model: what was found, how far to believe it, and how it was made."""
 
 from __future__ import annotations
 
@@ -78,17 +75,3 @@ class Record(Provenance, Result):
     def provenance(self) -> Provenance:
         """How it was made."""
         return Provenance(**{name: getattr(self, name) for name in Provenance.model_fields})
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of result.json.
-
-    >>> json_schema()["properties"]["volume_ml"]["type"]
-    'number'
-    """
-    version = Record.model_fields["schema_version"].default
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"strokediff-result-{version}",
-        **Record.model_json_schema(mode="serialization"),
-    }

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from strokediff.ct import axes
 from strokediff.ct.discovery.discover import discover
 from strokediff.ct.discovery.loading import load_case, load_source
 from strokediff.ct.nifti.masks import read_labels
-from strokediff.ct.regular_grid import regular_grid
+from strokediff.ct.nifti.on_grid import labels_on
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.result.figures import Result
@@ -25,8 +24,6 @@ from strokediff.util.files import atomic_directory
 
 if TYPE_CHECKING:
     from strokediff.ct.dicom.source import SourceSeries
-
-SAME_MM = 0.01
 
 
 @dataclass(frozen=True)
@@ -121,16 +118,13 @@ def export_objects(
 
 def _labels(ct: CT, result: Path, source: Path) -> NDArray[np.uint8]:
     """The mask's file on the series' own slices; `InputError` if it is of another grid."""
-    mask, grid = read_labels(result / "lesion_mask.nii.gz"), regular_grid(ct)
-    shape = (*ct.hu.shape[:2], len(grid.positions))
-    even = axes.canonical(mask.array.astype(np.uint8), mask.affine)
-    placed = axes.canonical_affine(mask.affine, mask.array.shape)
-    if even.shape != shape or not np.allclose(placed, grid.affine, atol=SAME_MM):
+    try:
+        return np.asarray(ct.to_source(labels_on(ct, read_labels(result / "lesion_mask.nii.gz"))))
+    except InputError as error:
         raise InputError(
-            f"{source}: is not what {result} was made from: its mask lies on another grid. Give "
-            "the series that was segmented, as it was then."
-        )
-    return np.asarray(ct.to_source(grid.back(even) if ct.uneven else even))
+            f"{source}: is not what {result} was made from. Give the series that was segmented, as "
+            f"it was then. ({error})"
+        ) from error
 
 
 def _absent(wanted: Sequence[str], made: Sequence[str]) -> list[str]:

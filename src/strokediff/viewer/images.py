@@ -42,6 +42,11 @@ def shown_ct(
     return _file("ct.nii.gz", near.astype(np.int16), grid)
 
 
+def full_ct(hu: NDArray[np.float32], affine: NDArray[np.float64]) -> Shown:
+    """All of the CT at its own resolution, in whole HU: to draw on."""
+    return _file("ct.nii.gz", np.rint(np.clip(hu, *HU)).astype(np.int16), affine)
+
+
 def shown_labels(labels: NDArray[np.uint8], affine: NDArray[np.float64]) -> Shown:
     """Which kind of lesion is where."""
     return _file("lesions.nii.gz", labels, affine)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,14 +46,26 @@ def write_viewer(
     write_text(path, render_viewer(record, images))
 
 
-def render_viewer(record: Result, images: Sequence[Shown]) -> str:
+@dataclass(frozen=True)
+class Drawing:
+    """Pens on the page: what is drawn goes to the address `save_to`, `by` is who draws."""
+
+    save_to: str
+    kinds: tuple[str, ...]
+    by: str
+
+
+def render_viewer(record: Result, images: Sequence[Shown], drawing: Drawing | None = None) -> str:
     """The page for one result; `images` are CT, labels and, if a model made
     them, probability.
 
     Scripts are named by their digests in the page's Content-Security-Policy, which allows nothing
-    else to run and nothing at all to be fetched. All text goes through jinja2's autoescape.
+    else to run and nothing to be fetched; with a `drawing` it may be sent to where the page is
+    from. All text goes through jinja2's autoescape.
     """
-    scripts = [_niivue(), _steering()]
+    scripts = [_script(f"vendor/{NIIVUE}"), _script("viewer.js")]
+    if drawing:
+        scripts.append(_script("draw.js"))
     names = [own.name for own in record.kinds]
     kinds = [
         {"name": own.name, "ml": round(own.volume_ml, 1), "colour": _rgb(colour)}
@@ -76,22 +89,23 @@ def render_viewer(record: Result, images: Sequence[Shown]) -> str:
             volume_ml=record.volume_ml,
             kinds=kinds,
             lesions=lesions,
-            told=json.dumps({"kinds": kinds, "lesions": lesions}).replace("<", "\\u003c"),
+            told=_json({"kinds": kinds, "lesions": lesions, "saveTo": drawing and drawing.save_to}),
             images=images,
             overlays=[own for own in OVERLAYS if len(images) > 2 or own[0] != "probability"],
             scripts=scripts,
-            policy=policy_for(scripts),
+            policy=policy_for(scripts, "data: 'self'" if drawing else "data:"),
+            drawing=drawing,
             version=record.version,
         )
     )
 
 
-def policy_for(scripts: Sequence[str]) -> str:
-    """A Content-Security-Policy under which these scripts run, and nothing is fetched."""
+def policy_for(scripts: Sequence[str], connect: str = "data:") -> str:
+    """A Content-Security-Policy under which these scripts run, and nothing else is fetched."""
     digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; font-src data:; connect-src data:; worker-src 'none'; "
+        f"img-src data: blob:; font-src data:; connect-src {connect}; worker-src 'none'; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -105,12 +119,13 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
-def _niivue() -> str:
-    return (files("strokediff.viewer") / "vendor" / NIIVUE).read_text("utf-8")
+def _json(content: object) -> str:
+    """JSON that cannot end the script that it lies in."""
+    return json.dumps(content).replace("<", "\\u003c")
 
 
-def _steering() -> str:
-    return (files("strokediff.viewer") / "viewer.js").read_text("utf-8")
+def _script(name: str) -> str:
+    return files("strokediff.viewer").joinpath(*name.split("/")).read_text("utf-8")
 
 
 def _environment() -> Environment:

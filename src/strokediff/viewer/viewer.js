@@ -21,12 +21,16 @@
     const [low, high] = WINDOWS.stroke;
     nv.addVolume(await load("image-0", { colormap: "gray", cal_min: low, cal_max: high }));
     const labels = await load("image-1", { opacity: 0.45 });
+    const drawn = Boolean(told.saveTo);
     const part = (i) => [0, ...told.kinds.map((kind) => kind.colour[i])];
-    labels.setColormapLabel({
+    const colours = {
       R: part(0), G: part(1), B: part(2), A: [0, ...told.kinds.map(() => 255)],
       labels: ["", ...told.kinds.map((kind) => kind.name)],
-    });
-    nv.addVolume(labels);
+    };
+    if (!drawn) {
+      labels.setColormapLabel(colours);
+      nv.addVolume(labels);
+    }
     const estimated = Boolean(byId("image-2"));
     if (estimated) {
       nv.addVolume(await load("image-2", { colormap: "viridis", cal_min: 1, cal_max: 100, opacity: 0 }));
@@ -56,8 +60,10 @@
     };
     const overlay = (name) => {
       const opacity = Number(byId("opacity").value) / 100;
-      nv.setOpacity(1, name === "mask" ? opacity : 0);
-      if (estimated) nv.setOpacity(2, name === "probability" ? opacity : 0);
+      const mask = name === "mask" ? opacity : 0;
+      if (drawn) nv.setDrawOpacity(mask);
+      else nv.setOpacity(1, mask);
+      if (estimated) nv.setOpacity(drawn ? 1 : 2, name === "probability" ? opacity : 0);
       pressed("overlay", name);
       page.dataset.overlay = name;
     };
@@ -103,6 +109,7 @@
     window_("stroke");
     overlay("mask");
     if (told.lesions.length) jump(0);
+    if (drawn) document.dispatchEvent(new CustomEvent("drawable", { detail: { nv, told, labels, colours } }));
     page.dataset.state = "ready";
   } catch (error) {
     page.dataset.state = "failed";

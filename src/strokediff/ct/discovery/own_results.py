@@ -7,6 +7,7 @@ result.json, by the description in a mask's header, by the first line of a summa
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,8 @@ from strokediff.util.names import is_nifti_name, stem
 
 _MASKS = ("lesion_mask", "lesion_prob", "lesion_entropy", "lesion_variance")
 """Never input, wherever they lie: a mask that was copied out of its folder is still a mask."""
+_REVISION = re.compile(r"lesion_mask_r\d+\.nii")
+"""Masks that readers drew over a result's."""
 _PAGES = ("result.json", "preview.png", "report.html", "viewer.html")
 SUMMARY_NAME = "summary.csv"
 SUMMARY_STARTS = b"case,volume_ml,"
@@ -30,7 +33,7 @@ def own_files(folder: Path, names: Iterable[str]) -> frozenset[str]:
     A scan that lies in a folder of results is none of them: results may be put beside their input.
     """
     there = set(names)
-    own = {n for n in there if is_nifti_name(n) and stem(n) in _MASKS}
+    own = {n for n in there if is_nifti_name(n) and (stem(n) in _MASKS or _REVISION.match(n))}
     if SUMMARY_NAME in there and is_segment_summary(folder / SUMMARY_NAME):
         own.add(SUMMARY_NAME)
     result = own_result(folder / "result.json") if "result.json" in there else None

@@ -85,7 +85,7 @@ def read_mask(path: Path) -> StoredArray:
         count = f"{len(values)} values" if len(values) < SEEN else f"at least {SEEN} values"
         raise InputError(
             f"{path}: expected a binary mask with values 0 and 1 (or 0 and 255), got {count}: "
-            f"{shown}. Choose the label to evaluate and write it as 0 and 1."
+            f"{shown}. Choose the label that is meant and write it as 0 and 1."
         )
     return StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
 
