@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from strokediff.errors import PartialFailure as PartialFailure
     from strokediff.errors import StrokediffError as StrokediffError
     from strokediff.errors import UsageError as UsageError
+    from strokediff.evaluation.agreement.icc import ICC as ICC
+    from strokediff.evaluation.agreement.icc import icc as icc
+    from strokediff.evaluation.agreement.volumes import Agreement as Agreement
+    from strokediff.evaluation.agreement.volumes import agreement as agreement
     from strokediff.evaluation.kinds import KindConfusion as KindConfusion
     from strokediff.evaluation.kinds import KindMetrics as KindMetrics
     from strokediff.evaluation.kinds import evaluate_kinds as evaluate_kinds
@@ -84,19 +88,27 @@ if TYPE_CHECKING:
     from strokediff.phantom.cohort import write_cohort as write_cohort
     from strokediff.phantom.make import Phantom as Phantom
     from strokediff.phantom.make import make_phantom as make_phantom
+    from strokediff.prediction.comparing import Comparison as Comparison
+    from strokediff.prediction.comparing import compare_folders as compare_folders
     from strokediff.prediction.ensemble import Ensemble as Ensemble
     from strokediff.prediction.ensemble import load_ensemble as load_ensemble
     from strokediff.prediction.predict import Predicted as Predicted
     from strokediff.prediction.predict import predict as predict
     from strokediff.prediction.scoring import Evaluation as Evaluation
     from strokediff.prediction.scoring import evaluate_folders as evaluate_folders
-    from strokediff.result.record import KindFigures as KindFigures
-    from strokediff.result.record import Lesion as Lesion
+    from strokediff.reading.drawn import Drawn as Drawn
+    from strokediff.reading.drawn import measure_mask as measure_mask
+    from strokediff.report.agreement import write_agreement_figure as write_agreement_figure
+    from strokediff.result.figures import Exceeds as Exceeds
+    from strokediff.result.figures import KindFigures as KindFigures
+    from strokediff.result.figures import Lesion as Lesion
+    from strokediff.result.figures import Reason as Reason
+    from strokediff.result.figures import Trust as Trust
+    from strokediff.result.reading import Reader as Reader
+    from strokediff.result.reading import Reading as Reading
     from strokediff.result.record import Provenance as Provenance
-    from strokediff.result.record import Reason as Reason
     from strokediff.result.record import Record as Record
-    from strokediff.result.record import Trust as Trust
-    from strokediff.result.record import json_schema as json_schema
+    from strokediff.result.schema import json_schema as json_schema
     from strokediff.segmentation.calibrate.rules import NearlyBestDice as NearlyBestDice
     from strokediff.segmentation.calibrate.rules import Sparing as Sparing
     from strokediff.segmentation.calibrate.run import answers as answers
@@ -123,18 +135,24 @@ _HOMES = {
     "CT": "ct.volume",
     "Segmentation": "segmentation.result",
     "Record": "result.record",
-    "Lesion": "result.record",
-    "KindFigures": "result.record",
-    "Trust": "result.record",
-    "Reason": "result.record",
+    "Lesion": "result.figures",
+    "KindFigures": "result.figures",
+    "Exceeds": "result.figures",
+    "Trust": "result.figures",
+    "Reason": "result.figures",
     "Provenance": "result.record",
-    "json_schema": "result.record",
+    "json_schema": "result.schema",
     "segment_folder": "segmentation.patients.run",
     "export_objects": "segmentation.objects",
     "Outcome": "segmentation.patients.job",
     "extract_brain": "ct.brain.extract",
     "BrainMask": "ct.brain.extract",
     "save_like": "ct.nifti.images",
+    # Measure a mask that somebody drew.
+    "measure_mask": "reading.drawn",
+    "Drawn": "reading.drawn",
+    "Reader": "result.reading",
+    "Reading": "result.reading",
     # Score masks.
     "evaluate": "evaluation.metrics",
     "CaseMetrics": "evaluation.metrics",
@@ -145,6 +163,14 @@ _HOMES = {
     "Evaluation": "prediction.scoring",
     "summarize": "evaluation.summary",
     "Summary": "evaluation.summary",
+    # Compare two readers.
+    "agreement": "evaluation.agreement.volumes",
+    "Agreement": "evaluation.agreement.volumes",
+    "icc": "evaluation.agreement.icc",
+    "ICC": "evaluation.agreement.icc",
+    "compare_folders": "prediction.comparing",
+    "Comparison": "prediction.comparing",
+    "write_agreement_figure": "report.agreement",
     # Train.
     "import_dataset": "cohort.importing.convert",
     "prepare_cohort": "cohort.prepare",

@@ -39,7 +39,8 @@ def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["segment", "demo", "phantom", "prepare", "train", "evaluate", "import", "export"]
+    "command",
+    ["segment", "demo", "phantom", "prepare", "train", "evaluate", "compare", "import", "export"],
 )
 def test_every_command_explains_itself(
     run: Run, command: str, capsys: pytest.CaptureFixture[str]

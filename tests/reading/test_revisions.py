@@ -9,10 +9,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import two_kinds
 
 from strokediff.ct.discovery.discover import discover
 from strokediff.ct.read import read_ct
+from strokediff.ct.regular_grid import regular_grid
 from strokediff.errors import InputError, UsageError
+from strokediff.phantom.dicom import write_dicom_series
+from strokediff.phantom.make import make_phantom
 from strokediff.reading.editor import open_editor
 from strokediff.reading.mask import read_drawn
 from strokediff.reading.revisions import revision_of, revisions
@@ -111,3 +115,26 @@ def test_a_drawing_of_another_size_or_kind_is_refused_and_nothing_is_written(pla
         with pytest.raises(InputError, match="Load the page again"):
             editor.save(bad)
     assert not revisions(place / "result")
+
+
+def test_of_uneven_slices_a_whole_one_is_drawn(tmp_path: Path) -> None:
+    """The files are of even slices, several to a scanned one; the scan has no more than that."""
+    phantom = make_phantom("hemorrhage", seed=5, matrix=96, thickness_mm=6.0)
+    written = write_dicom_series(phantom, tmp_path / "scan", localizer=False)
+    for path in written[len(written) // 2 :: 2]:
+        path.unlink()
+    ct = read_ct(tmp_path / "scan")
+    assert ct.uneven
+    two_kinds.model().segment(ct, method="avg").save(tmp_path / "result", pictures=False)
+    editor = open_editor(tmp_path / "result", by="Zoë")
+    assert editor.owners is not None
+    assert (editor.owners == regular_grid(ct).owners).all()
+    k = int(np.bincount(editor.owners).argmax())
+    group = np.flatnonzero(editor.owners == k)
+    assert len(group) > 1
+    labels = editor.labels.copy()
+    labels[30:33, 40, group[0]], labels[34, 40, group[-1]] = 2, 2
+    path, _ = editor.save(labels.tobytes(order="F"))
+    found = read_drawn(path, ct).labels
+    assert (found[30:33, 40, k] == 2).all() and found[34, 40, k] == 2
+    assert (found != read_drawn(tmp_path / "result" / "lesion_mask.nii.gz", ct).labels).sum() == 4

@@ -29,15 +29,29 @@ class RegularGrid:
 
     def nearest(self, array: NDArray[Any]) -> NDArray[Any]:
         """Resample a mask (X, Y, Z): each new slice copies the closest scanned one."""
-        # A half rounds up, so that ties do not depend on whether the index is even.
-        index = np.floor(self.positions + 0.5).astype(int)
-        return array[:, :, np.minimum(index, array.shape[2] - 1)]
+        return array[:, :, np.minimum(self.owners, array.shape[2] - 1)]
 
-    def back(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Undo `nearest`: each scanned slice is the new one closest to it."""
+    @property
+    def owners(self) -> NDArray[np.intp]:
+        """The scanned slice that each new one copies."""
+        return owners_of(self.positions)
+
+    def back(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Undo `nearest`: each scanned slice has what most of its new ones show.
+
+        Where as many show one as another it is the new slice closest to it that counts.
+        """
         count = int(self.positions.max() + 0.5) + 1
         closest = np.abs(self.positions[None] - np.arange(count)[:, None]).argmin(axis=1)
-        return array[:, :, closest]
+        out = labels[:, :, closest].copy()
+        for k in range(count):
+            own = labels[:, :, self.owners == k]
+            if own.shape[2] < 2 or (own == own[:, :, :1]).all():
+                continue
+            values = np.unique(own)
+            votes = np.stack([(own == v).sum(axis=2) + 0.5 * (out[:, :, k] == v) for v in values])
+            out[:, :, k] = values[votes.argmax(axis=0)]
+        return out
 
     def linear(self, array: NDArray[Any]) -> NDArray[np.float32]:
         """Resample HU or probabilities (X, Y, Z) linearly between the two slices around."""
@@ -66,16 +80,40 @@ def regular_grid(volume: CT) -> RegularGrid:
         increment = float(volume.slice_increments_mm[0])
         return RegularGrid(volume.affine, np.arange(n_slices, dtype=np.float64), increment)
     along = slice_coordinates_mm(volume)
-    steps = np.diff(along)
-    bottom, top = along[0] - steps[0] / 2, along[-1] + steps[-1] / 2
-    count = min(int(np.ceil((top - bottom) / steps.min() - _ROUNDED)), MAX_SLICES)
-    increment = float((top - bottom) / count)
-    new = bottom + increment * (np.arange(count) + 0.5)
+    new, increment = even_places_mm(along)
     travel = (volume.slice_origins_mm[-1] - volume.slice_origins_mm[0]) / (along[-1] - along[0])
     affine = volume.affine.copy()
     affine[:3, 2] = travel * increment
     affine[:3, 3] = volume.slice_origins_mm[0] + travel * (new[0] - along[0])
     return RegularGrid(affine, np.interp(new, along, np.arange(n_slices)), increment)
+
+
+def even_places_mm(along: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Where the even slices lie for scanned ones at `along` (Z,), ascending mm; their increment."""
+    steps = np.diff(along)
+    bottom, top = along[0] - steps[0] / 2, along[-1] + steps[-1] / 2
+    count = min(int(np.ceil((top - bottom) / steps.min() - _ROUNDED)), MAX_SLICES)
+    increment = float((top - bottom) / count)
+    return bottom + increment * (np.arange(count) + 0.5), increment
+
+
+def owners_of(positions: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The scanned slice closest to each fractional one.
+
+    A half rounds up, so that ties do not depend on whether the index is even.
+    """
+    return np.floor(positions + 0.5).astype(np.intp)
+
+
+def owners_of_steps(steps_mm: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The scanned slice that each even one copies, from the steps between scanned ones (Z - 1,).
+
+    >>> owners_of_steps(np.array([1.0, 3.0])).tolist()
+    [0, 1, 1, 2, 2, 2]
+    """
+    along = np.concatenate([[0.0], np.cumsum(steps_mm)])
+    new, _ = even_places_mm(along)
+    return owners_of(np.interp(new, along, np.arange(len(along))))
 
 
 def slice_coordinates_mm(volume: CT) -> NDArray[np.float64]:

@@ -73,10 +73,11 @@ def _true_masks(folder: Path) -> dict[str, Path]:
     images = [*(Image(n, p) for n, p in nifti_files(folder)), *nested]
     if not images:
         raise no_images(folder, "lesion_mask")
-    return {image.name: image.path for image in _unique(images)}
+    return {image.name: image.path for image in unique_images(images)}
 
 
-def _unique(images: list[Image]) -> list[Image]:
+def unique_images(images: list[Image]) -> list[Image]:
+    """The same; `InputError` if two have one name."""
     taken: dict[str, Path] = {}
     for image in images:
         other = taken.setdefault(image.name, image.path)
@@ -92,7 +93,18 @@ def _matched(
     found: Predictions, true: Mapping[str, Path], folder: Path, what: str
 ) -> tuple[dict[str, Path], list[str]]:
     """The image of each true mask, and the names of images without one."""
-    images = _without_channel(_unique(found.images), true)
+    images = without_channel(unique_images(found.images), true)
+    matched = matched_images(images, true)
+    missing = sorted(set(true) - set(matched))
+    if missing:
+        raise _missing(found, images, missing, len(true), folder, what)
+    given = {image.path for image in matched.values()}
+    extra = [image.name for image in images if image.path not in given]
+    return {name: image.path for name, image in matched.items()}, sorted(extra)
+
+
+def matched_images(images: list[Image], true: Mapping[str, Path]) -> dict[str, Image]:
+    """The image of each name of `true`, where there is one; `InputError` where a name fits two."""
     claims = {name: _candidates(name, images, true) for name in true}
     given: dict[Path, list[str]] = defaultdict(list)
     for name, fitting in claims.items():
@@ -109,11 +121,7 @@ def _matched(
                 f"{path}: could belong to {true[names[0]]} and to {true[names[1]]}. Give the two "
                 "names that differ in more than what was replaced or in letter case."
             )
-    missing = sorted(set(true) - {name for names in given.values() for name in names})
-    if missing:
-        raise _missing(found, images, missing, len(true), folder, what)
-    extra = [image.name for image in images if image.path not in given]
-    return {names[0]: path for path, names in given.items()}, sorted(extra)
+    return {name: fitting[0] for name, fitting in claims.items() if fitting}
 
 
 def _candidates(name: str, images: list[Image], true: Mapping[str, Path]) -> list[Image]:
@@ -137,7 +145,7 @@ def _candidates(name: str, images: list[Image], true: Mapping[str, Path]) -> lis
     ]
 
 
-def _without_channel(images: list[Image], true: Collection[str]) -> list[Image]:
+def without_channel(images: list[Image], true: Collection[str]) -> list[Image]:
     """What `segment` made of nnU-Net's images, NAME_0000, by the names of its masks, NAME."""
     wanted = {safe_name(name) for name in true}
     bare = [image.bare() for image in images]

@@ -104,7 +104,7 @@ def evaluate_folders(
     """
     prob = None if probabilities is None else Path(probabilities)
     pairs, extra = pair_cases(Path(pred), Path(truth), prob)
-    chosen, warnings = _unit(unit, Path(truth))
+    chosen, warnings = chosen_unit(unit, Path(truth))
     if extra:
         left_out = f"{len(extra)} predictions have no true mask and are left out: {listed(extra)}"
         warnings = [left_out, *warnings]
@@ -134,9 +134,9 @@ def check_table(table: str | Path) -> tuple[Path, Path]:
     return csv, json
 
 
-def _unit(name: str, truth: Path) -> tuple[Unit, list[str]]:
-    """The unit that was asked for, or that the truth's cohort.json calls for."""
-    known = spacing_known_beside(truth)
+def chosen_unit(name: str, *folders: Path) -> tuple[Unit, list[str]]:
+    """The unit that was asked for, or that the masks' cohort.json calls for; and a warning."""
+    known = all(map(spacing_known_beside, folders))
     if name == "auto":
         return Unit.MM if known else Unit.PX, []
     if name not in (u.value for u in Unit):

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from strokediff.ct.axes import slice_axis
 from strokediff.ct.nifti.masks import read_labels, read_probabilities
 from strokediff.ct.nifti.on_grid import labels_on
 from strokediff.ct.read import read_ct
+from strokediff.ct.regular_grid import owners_of_steps
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.reading.mask import UNNAMED, named
@@ -39,6 +41,8 @@ class Editor:
     kinds: tuple[str, ...]
     by: str
     start: str
+    owners: NDArray[np.intp] | None = None
+    """Of uneven slices: the scanned slice that each even one of the folder's files copies."""
 
     def page(self, save_to: str) -> str:
         """The viewer with pens; what is drawn goes to the address `save_to`."""
@@ -47,7 +51,7 @@ class Editor:
         return render_viewer(self.result, images, Drawing(save_to, self.kinds, self.by))
 
     def save(self, drawing: bytes) -> tuple[Path, dict[str, float]]:
-        """Save what was drawn as the next revision; its file, and the volume of each kind, mL.
+        """Save what was drawn as the next revision; its file, and each kind's volume in it, mL.
 
         `drawing` is a byte a voxel, x fastest. Raises `InputError` where it is of another size or
         has values that are no kind, `UsageError` where it cannot be written.
@@ -58,12 +62,27 @@ class Editor:
                 f"drawing: {flat.size} voxels up to {flat.max(initial=0)}, expected "
                 f"{self.labels.size} up to {len(self.kinds)}. Load the page again."
             )
-        labels = flat.reshape(self.labels.shape, order="F")
+        labels = self._through_slices(flat.reshape(self.labels.shape, order="F"))
         path = save_revision(self.folder, self.ct, labels, self.kinds, self.by, self.result)
         return path, {
             kind: self.ct.mask_volume_mm3(labels == k) / 1000
             for k, kind in enumerate(self.kinds, start=1)
         }
+
+    def _through_slices(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What was changed in one of the even slices is changed in all of the same scanned slice.
+
+        Else it would be a part of the slice's thickness, which the scan does not tell apart.
+        """
+        if self.owners is None:
+            return labels
+        out = labels.copy()
+        for k in np.unique(self.owners):
+            own = np.flatnonzero(self.owners == k)
+            for n in own[(labels[:, :, own] != self.labels[:, :, own]).any(axis=(0, 1))]:
+                changed = labels[:, :, n] != self.labels[:, :, n]
+                out[changed, own[0] : own[-1] + 1] = labels[changed, n, None]
+        return out
 
     def _probability(self) -> list[Shown]:
         """The model's, where the result has it."""
@@ -111,7 +130,7 @@ def open_editor(
         raise InputError(f"{path}: holds the value {labels.max()}, expected 0 to {len(kinds)}.")
     start = f"revision {number} of {saved.reader.name}" if saved else "the result's own mask"
     who = named(_account() if by is None else by)
-    return Editor(folder, scan, record, labels, kinds, who, start)
+    return Editor(folder, scan, record, labels, kinds, who, start, _owners(record, scan))
 
 
 def _scan(folder: Path, record: Record | Reading, ct: str | Path | None) -> CT:
@@ -131,6 +150,16 @@ def _scan(folder: Path, record: Record | Reading, ct: str | Path | None) -> CT:
         f"{folder}: the scan is not in the result ({record.input.path} was NIfTI). Give it: --ct "
         f"{record.input.path}."
     )
+
+
+def _owners(record: Record | Reading, scan: CT) -> NDArray[np.intp] | None:
+    """See `Editor.owners`, from the increments that the result knows of its series."""
+    steps = (record.input.model_extra or {}).get("increments_mm")
+    if not record.input.uneven_slices or not isinstance(steps, list):
+        return None
+    upwards = slice_axis(scan.source.affine)[1]
+    found = owners_of_steps(np.array(steps, np.float64)[::upwards])
+    return found if len(found) == scan.hu.shape[2] else None
 
 
 def _account() -> str:

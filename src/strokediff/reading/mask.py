@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.cohort.masks import Labels, MaskReader
+from strokediff.ct.nifti.masks import StoredArray
 from strokediff.ct.nifti.on_grid import labels_on
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
