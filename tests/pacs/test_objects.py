@@ -143,7 +143,8 @@ def positions(seg: pydicom.Dataset) -> dict[int, NDArray[np.float64]]:
         direction = np.array(turn[0].ImageOrientationPatient, float).reshape(2, 3)
         origin = np.array(group.PlanePositionSequence[0].ImagePositionPatient, float)
         r, c = np.nonzero(plane)
-        number = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+        segment = group.get("SegmentIdentificationSequence") or shared.SegmentIdentificationSequence
+        number = int(segment[0].ReferencedSegmentNumber)
         found.setdefault(number, []).append(
             origin + c[:, None] * across * direction[0] + r[:, None] * down * direction[1]
         )

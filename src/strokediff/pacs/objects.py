@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from warnings import catch_warnings, filterwarnings
 
 from pydicom import Dataset
 
@@ -12,6 +11,7 @@ from strokediff.pacs.capture import capture
 from strokediff.pacs.finding import Finding
 from strokediff.pacs.report import report
 from strokediff.pacs.segment import segmentation
+from strokediff.util.quiet import quiet
 
 
 def write_objects(
@@ -22,9 +22,8 @@ def write_objects(
     There is no SEG where nothing was found, and no SC without a `picture`. Everything is made
     before anything is written. The report refers to the segmentation, whether written or not.
     """
-    with catch_warnings():
-        # A name such as REMOVED, which de-identified scans have, is no family name: so it is.
-        filterwarnings("ignore", message=".*unlikely to represent the intended person name")
+    # A name such as REMOVED, which de-identified scans have, is no family name: so it is.
+    with quiet("pydicom"):
         made = _made(found, names, picture)
     written = []
     for name, dataset in made.items():

@@ -15,6 +15,7 @@ from pydicom.valuerep import validate_value
 from strokediff.ct.dicom.series import ChosenSeries
 from strokediff.ct.dicom.streams import read_dataset
 from strokediff.errors import InputError
+from strokediff.util.quiet import quiet
 
 EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
@@ -72,7 +73,8 @@ def source_series(chosen: ChosenSeries) -> SourceSeries:
     read: dict[Path, Dataset] = {}
     for header in headers:
         if header.path not in read:
-            read[header.path] = _header(header.path)
+            with quiet("pydicom"):  # values that are not allowed are mended below
+                read[header.path] = _header(header.path)
     instances = {str(dataset.SOPInstanceUID) for dataset in read.values()}
     if any(header.frame is not None for header in headers) and len(instances) > 1:
         raise InputError(
