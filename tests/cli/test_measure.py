@@ -102,3 +102,25 @@ def test_the_schema_of_what_measure_writes() -> None:
     done = run("schema", "--of", "measure")
     assert "reader" in json.loads(done.stdout)["required"]
     assert run("schema", "--of", "other").returncode == 2
+
+
+def test_a_segmentation_from_the_pacs_is_a_mask_too(tmp_path: Path) -> None:
+    phantom = make_phantom("hemorrhage", seed=5, matrix=96, thickness_mm=10.0)
+    write_dicom_series(phantom, tmp_path / "scan")
+    ct = read_ct(tmp_path / "scan")
+    save_like(ct, ct.hu > 60, tmp_path / "mask.nii.gz", dtype=np.uint8)
+    first = run(
+        "measure", tmp_path / "scan", tmp_path / "mask.nii.gz", "-o", tmp_path / "out",
+        "--dicom", "seg", "--no-preview", "--labels", "haemorrhage=1",
+    )  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    seg = tmp_path / "out" / "lesion_seg.dcm"
+    again = run("measure", tmp_path / "scan", seg, "-o", tmp_path / "again", "--no-preview")
+    assert again.returncode == 0, again.stderr
+    one, other = (
+        json.loads((tmp_path / name / "result.json").read_text()) for name in ("out", "again")
+    )
+    assert other["volume_ml"] == one["volume_ml"]
+    assert [kind["name"] for kind in other["kinds"]] == ["haemorrhage"]
+    refused = run("measure", tmp_path / "mask.nii.gz", seg, "-o", tmp_path / "no")
+    assert refused.returncode in (2, 3) and not (tmp_path / "no").exists()

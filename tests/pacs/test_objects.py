@@ -5,95 +5,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
-from dicom_factory import AXIAL, tilted, write_enhanced, write_series
+from dicom_factory import AXIAL, write_series
+from found_series import FRAME, KINDS, SERIES, figures, read, series
 from numpy.typing import NDArray
 from PIL import Image
 from records import record
 
 from strokediff.ct.axes import lps_points
 from strokediff.ct.discovery.discover import discover
-from strokediff.ct.discovery.loading import load_case, load_source
+from strokediff.ct.discovery.loading import load_source
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.pacs.finding import Finding
 from strokediff.pacs.objects import write_objects
-from strokediff.result.figures import Exceeds, Figures, KindFigures
+from strokediff.result.figures import Figures
 from strokediff.result.reading import Corrected, Reader, Reading
 
 pytest.importorskip("highdicom")
-KINDS = ("infarct", "haemorrhage")
 TOOLS = Path(sys.executable).parent
 """Validator and reader, which pip puts beside Python."""
-FRAME = "1.2.826.0.1.3680043.8.498.77"
-
-
-def turned(degrees: float) -> tuple[float, ...]:
-    """Rows turned in the plane: an oblique series whose voxels are not along the axes."""
-    a = np.radians(degrees)
-    return (float(np.cos(a)), float(np.sin(a)), 0.0, -float(np.sin(a)), float(np.cos(a)), 0.0)
-
-
-def series(folder: Path, **bend: Any) -> Path:
-    write_series(folder, FrameOfReferenceUID=FRAME, **bend)
-    return folder
-
-
-def enhanced(folder: Path) -> Path:
-    path = write_enhanced(folder / "enhanced.dcm")
-    dataset = pydicom.dcmread(path)
-    dataset.FrameOfReferenceUID = FRAME
-    dataset.save_as(path)
-    return folder
-
-
-UNEVEN = np.concatenate([np.arange(10) * 4.0, 36.0 + 7.0 * np.arange(1, 11)])
-SERIES: dict[str, Callable[[Path], Path]] = {
-    "even": series,
-    "tilted": lambda folder: series(folder, orientation=tilted(15)),
-    "tilted the other way": lambda folder: series(folder, orientation=tilted(-12)),
-    "uneven": lambda folder: series(folder, z=UNEVEN),
-    "oblique": lambda folder: series(folder, orientation=turned(20)),
-    "feet first": lambda folder: series(
-        folder, orientation=(-1.0, 0, 0, 0, 1, 0), z=-5.0 * np.arange(20), PatientPosition="FFS"
-    ),
-    "enhanced": enhanced,
-}
-
-
-def read(folder: Path) -> tuple[CT, Finding]:
-    """The scan, and an infarct and a haemorrhage in it, each on one side alone."""
-    case = discover(folder).cases[0]
-    ct, source = load_case(case), load_source(case)
-    labels = np.zeros(ct.hu.shape, np.uint8)
-    labels[8:14, 12:20, 4:8] = 1
-    labels[18:21, 14:17, 9:11] = 2
-    labels[18, 14, 9] = 0
-    return ct, Finding(source, ct.to_source(labels), figures(ct, labels))
-
-
-def figures(ct: CT, labels: NDArray[np.uint8]) -> Any:
-    kinds = [
-        KindFigures(
-            name=name,
-            volume_ml=ct.mask_volume_mm3(labels == k + 1) / 1000,
-            n_lesions=1,
-            threshold=0.0,
-            least_lesion_ml=0.2,
-            doubt_ml=1.0,
-            volume_interval_ml=(0.5, 9.0),
-            volume_interval_kind="90% conformal",
-            exceeds=(Exceeds(volume_ml=50, probability=0.25, n=31),),
-        )
-        for k, name in enumerate(KINDS)
-    ]
-    return record().model_copy(update={"kinds": tuple(kinds)})
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +132,7 @@ def test_the_report_has_the_volumes_the_outlines_and_who_says_so(
     ends = sorted((name, v) for name, v, _ in told if "interval" in name)
     assert [v for _, v in ends] == [0.5, 0.5, 9.0, 9.0]
     likely = [v for name, v, unit in told if name == "Probability of a volume of 50 mL or more"]
-    assert likely == [0.25, 0.25]
+    assert likely == [25.0, 25.0]
     texts = " ".join(item.TextValue for item in items if item.ValueType == "TEXT")
     assert "research use only" in texts and found.record.model.sha256 in texts
     referred = {
@@ -324,9 +259,33 @@ def test_one_kind_of_two_is_the_first_segment(tmp_path: Path) -> None:
     seg = pydicom.dcmread(tmp_path / "out" / "lesion_seg.dcm")
     (own,) = seg.SegmentSequence
     assert (own.SegmentNumber, own.SegmentLabel) == (1, "haemorrhage")
-    groups = groups_of(pydicom.dcmread(tmp_path / "out" / "lesion_sr.dcm"))
-    assert [kind for kind, _ in groups] == ["haemorrhage", "haemorrhage", "infarct"]
-    assert groups[1][1] and not groups[2][1]
+
+
+def test_what_has_no_outline_is_beside_the_measurements_of_what_has_one(tmp_path: Path) -> None:
+    """One among them, and OHIF shows a black page; its 0 mL is still in the report."""
+    ct, found = read(series(tmp_path / "scan"))
+    labels = np.where(found.labels == 2, 2, 0).astype(np.uint8)
+    bare = Finding(found.source, labels, found.record)
+    alone = Finding(found.source, labels, figures(ct, canonical(ct, bare)))
+    (tmp_path / "out").mkdir()
+    (path,) = write_objects(tmp_path / "out", alone, ("sr",))
+    assert not errors_of(path)
+    sr = pydicom.dcmread(path)
+    measured, findings = (part(sr, code) for code in ("126010", "121070"))
+    assert groups_of(measured) == [("haemorrhage", False), ("haemorrhage", True)]
+    assert groups_of(findings) == [("infarct", False)]
+    volumes = [
+        float(item.MeasuredValueSequence[0].NumericValue)
+        for item in contents(findings)
+        if item.ConceptNameCodeSequence[0].CodeMeaning == "Volume"
+    ]
+    assert volumes == [0.0]
+
+
+def part(sr: pydicom.Dataset, code: str) -> pydicom.Dataset:
+    """The container of that name."""
+    (own,) = [i for i in sr.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == code]
+    return own
 
 
 def groups_of(sr: pydicom.Dataset) -> list[tuple[str, bool]]:

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 def measure(
     ct: Annotated[Path, typer.Argument(metavar="CT", help="NIfTI file, or DICOM of one patient.")],
-    mask: Annotated[Path, typer.Argument(metavar="MASK", help="NIfTI file on the grid of CT.")],
+    mask: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MASK",
+            help="NIfTI file on the grid of CT, or DICOM segmentation of its series.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     by: Annotated[
         str | None,

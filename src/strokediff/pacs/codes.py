@@ -26,7 +26,7 @@ COMMENT = CodedConcept("121106", "DCM", "Comment")
 OURS = "99STROKEDIFF"
 LOWER = CodedConcept("VOL-LOW", OURS, "Lower end of the volume's interval")
 UPPER = CodedConcept("VOL-HIGH", OURS, "Upper end of the volume's interval")
-NO_UNITS = CodedConcept("1", "UCUM", "no units")
+PERCENT = CodedConcept("%", "UCUM", "percent")
 
 
 def at_least(volume_ml: float) -> CodedConcept:

@@ -2,19 +2,22 @@
 
 Each kind of lesion has a volumetric group on its segment (TID 1411) with the volume and its
 interval, and a planar group (TID 1410) with its outline in the slice that shows most of it, to
-which viewers jump. A kind of which there is none has its 0 mL without a region (TID 1501). The
-kind of which there is most is first: OHIF opens the first group, and shows nothing if that has no
-region.
+which viewers jump; the kind of which there is most is first. A kind of which there is none has its
+0 mL without a region (TID 1501): beside the measurements of the others, under "Findings", as OHIF
+shows nothing of a report where a measurement among others has no region.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from contourpy import contour_generator
 from highdicom.sr import (
     Comprehensive3DSR,
+    ContainerContentItem,
+    ContentSequence,
     FindingSite,
     ImageRegion,
     Measurement,
@@ -47,20 +50,22 @@ Group = (
 def report(found: Finding, segmentation: Dataset | None) -> Dataset:
     """The SR of the result, whose segments are those of `segmentation`, if there are any."""
     groups: list[Group] = []
+    nothing: list[Group] = []
     numbers = {own.name: n for n, own in found.present}
-    kinds = found.record.kinds
-    for own in sorted(kinds, key=lambda own: (own.name not in numbers, -own.volume_ml)):
+    for own in sorted(found.record.kinds, key=lambda own: -own.volume_ml):
         if segmentation is None or own.name not in numbers:
-            groups.append(_nothing(found, own))
+            nothing.append(_nothing(found, own))
         else:
             groups.append(_volume(found, own, segmentation, numbers[own.name]))
             groups.append(_key_slice(found, own))
     content = MeasurementReport(
         observation_context=found.maker.observer(found.uid("observer")),
         procedure_reported=codes.CT_HEAD,
-        imaging_measurements=groups,
+        imaging_measurements=groups or nothing,
         title=dicom.DCM.ImagingMeasurementReport,
     )
+    if groups and nothing:
+        content[0].ContentSequence.append(_findings(nothing))
     for note in found.notes:
         content[0].ContentSequence.append(
             TextContentItem(codes.COMMENT, note, relationship_type="CONTAINS")
@@ -104,7 +109,9 @@ def _volumes(own: KindFigures) -> list[Measurement]:
     return [
         *(Measurement(name, round(value, 6), codes.MILLILITRE) for name, value in found),
         *(
-            Measurement(codes.at_least(one.volume_ml), one.probability, codes.NO_UNITS)
+            Measurement(
+                codes.at_least(one.volume_ml), round(100 * one.probability, 2), codes.PERCENT
+            )
             for one in own.exceeds
         ),
     ]
@@ -141,6 +148,13 @@ def _key_slice(found: Finding, own: KindFigures) -> Group:
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         referenced_region=region, measurements=measured, **_common(found, own)
     )
+
+
+def _findings(groups: Sequence[Group]) -> ContainerContentItem:
+    """Groups beside the measurements of regions."""
+    item = ContainerContentItem(dicom.DCM.Findings, relationship_type="CONTAINS")
+    item.ContentSequence = ContentSequence([one for group in groups for one in group])
+    return item
 
 
 def outline(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -16,15 +17,19 @@ from strokediff.ct.nifti.masks import StoredArray
 from strokediff.ct.nifti.on_grid import labels_on
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
+from strokediff.pacs.reading import is_dicom, read_segmentation
 from strokediff.prediction.labels import labels_of_prediction
 from strokediff.reading.revisions import MASK, base_of, revision_of
 from strokediff.result.reading import How, Reader, Reading
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
+from strokediff.segmentation.objects import source_of
 from strokediff.util.kinds import JOINED
 from strokediff.util.plaintext import escaped
 
 UNNAMED = "a reader who was not named"
+WAYS: Mapping[str, How] = {"SEMIAUTOMATIC": "corrected", "AUTOMATIC": "automatic"}
+"""By a DICOM segment's algorithm type."""
 MOST = 64
 """Letters of a name in DICOM."""
 
@@ -46,7 +51,7 @@ def read_drawn(
     by: str | None = None,
     how: How | None = None,
 ) -> DrawnMask:
-    """Read a mask that was drawn on `ct`.
+    """Read a mask that was drawn on `ct`: a NIfTI file, or a DICOM segmentation of its series.
 
     `labels` are the values of each kind; by default what `view` saved with the mask, what the
     result or cohort.json beside it declares, else a binary mask of lesions of any kind. `by` and
@@ -54,6 +59,8 @@ def read_drawn(
     `InputError` for another grid and for values that name no kind, `UsageError` for kinds that
     share a value: a voxel is of one kind.
     """
+    if path.is_file() and is_dicom(path):
+        return _segmentation(path, ct, by, how)
     saved = revision_of(path)
     if labels is None:
         labels = saved.labels if saved else labels_of_prediction(path)
@@ -63,10 +70,26 @@ def read_drawn(
     bits = np.zeros(stored.shape, np.uint8)
     for k, mask in enumerate(masks):
         bits[mask] = k + 1
-    reader = saved.reader if saved else _reader_of(path)
-    changes = {"name": None if by is None else named(by), "how": how}
-    reader = reader.model_copy(update={k: v for k, v in changes.items() if v})
+    reader = _told(saved.reader if saved else _reader_of(path), by, how)
     return DrawnMask(labels_on(ct, replace(stored, array=bits)), kinds, reader)
+
+
+def _told(reader: Reader, by: str | None, how: How | None) -> Reader:
+    """The reader with what the user says of him."""
+    changes = {"name": None if by is None else named(by), "how": how}
+    return reader.model_copy(update={k: v for k, v in changes.items() if v})
+
+
+def _segmentation(path: Path, ct: CT, by: str | None, how: How | None) -> DrawnMask:
+    """Of a DICOM segmentation, which has kinds and reader of its own."""
+    found = read_segmentation(path, source_of(ct))
+    reader = Reader(
+        name=named(found.creator.replace("^", " ")[:MOST] or UNNAMED),
+        how=WAYS.get(found.how, "manual"),
+        mask=escaped(path.name),
+        mask_sha256=digest_of(path),
+    )
+    return DrawnMask(ct.from_source(found.labels), found.kinds, _told(reader, by, how))
 
 
 def _read(

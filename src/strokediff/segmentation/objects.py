@@ -78,8 +78,14 @@ def objects_of(ct: CT, names: Sequence[str]) -> DicomObjects | None:
             f"{ct.source.path.name}: DICOM objects are wanted of a {ct.source.kind} image, which "
             "has no patient, study or instances to refer to. Give the DICOM series."
         )
-    cases = discover(ct.source.path, str(ct.source.details["series_uid"])).cases
-    return DicomObjects(wanted, load_source(cases[0]))
+    return DicomObjects(wanted, source_of(ct))
+
+
+def source_of(ct: CT) -> SourceSeries:
+    """The instances that a CT was read from; `InputError` where it was not from DICOM."""
+    uid = ct.source.details.get("series_uid")
+    cases = discover(ct.source.path, None if uid is None else str(uid)).cases
+    return load_source(cases[0])
 
 
 def export_objects(
