@@ -32,6 +32,8 @@ LAYERS = {
     "viewer": 7.5,
     "segmentation": 8,
     "prediction": 9,
+    "reading": 9.5,
+    "receiver": 9.5,
     "benchmark": 10,
     "cli": 11,
 }
@@ -42,6 +44,7 @@ SEES_ONLY = {
     "evaluation": {"errors", "evaluation", "util", "version"},
 }
 HEAVY = {"torch", "matplotlib", "SimpleITK", "scipy", "nilearn", "monai", "zarr", "highdicom"}
+HEAVY |= {"pynetdicom", "dicomweb_client"}
 LIGHT = {"strokediff.util.allocator", "strokediff.version", "strokediff.weights"}
 MODULES = sorted(set(ROOT.rglob("*.py")) - {ROOT / "__init__.py"})
 """All but the public names, which are those of every layer; see test_public."""

@@ -12,19 +12,24 @@ import typer
 
 from strokediff.cli.benchmark import benchmark
 from strokediff.cli.calibrate import calibrate
+from strokediff.cli.compare import compare
 from strokediff.cli.demo import demo
 from strokediff.cli.evaluate import evaluate
 from strokediff.cli.export import export
 from strokediff.cli.import_ import import_
+from strokediff.cli.listen import listen
+from strokediff.cli.measure import measure
 from strokediff.cli.noise import noise
 from strokediff.cli.phantom import phantom
 from strokediff.cli.predict import predict
 from strokediff.cli.prepare import prepare
+from strokediff.cli.queue import queue
 from strokediff.cli.schema import schema
 from strokediff.cli.segment import segment
 from strokediff.cli.stopping import STOPPED, stopped_by_signals
 from strokediff.cli.telling import exit_of, flush_streams, open_streams, tell
 from strokediff.cli.train import train
+from strokediff.cli.view import view
 from strokediff.util.allocator import keep_freed_memory
 from strokediff.version import __version__
 
@@ -40,6 +45,10 @@ app = typer.Typer(
 )
 COMMANDS = (
     segment,
+    view,
+    measure,
+    listen,
+    queue,
     demo,
     phantom,
     import_,
@@ -48,6 +57,7 @@ COMMANDS = (
     calibrate,
     predict,
     evaluate,
+    compare,
     benchmark,
     schema,
 )

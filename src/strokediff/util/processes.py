@@ -87,7 +87,7 @@ def _stop(processes: Sequence[BaseProcess]) -> None:
 
 def _begin(parent: int) -> None:
     """What each process does first."""
-    _end_with(parent)
+    end_with(parent)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     # Small products on several threads mostly wait, and here the other cores are taken.
     threadpool_limits(limits=1)
@@ -100,7 +100,7 @@ def _work(function: Callable[[_Item], _Result], item: _Item) -> _Result:
         os._exit(1)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have this process killed when the one that started it is gone."""
     above = multiprocessing.parent_process()
     if above is not None:

@@ -1,0 +1,1 @@
+"""A DICOM receiver: head CTs come by C-STORE, segmentations and reports go back."""
