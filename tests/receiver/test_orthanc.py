@@ -11,15 +11,13 @@ from receiving import Listener, head_series, send, until
 
 from strokediff.receiver.listing import rows
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BINARY is None, reason="no Orthanc here; .ci/run installs it"),
-]
+pytestmark = pytest.mark.slow
 Begin = Callable[..., Listener]
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Orthanc]:
+    assert BINARY, "no Orthanc: install it (.ci/run does)"
     made = Orthanc(tmp_path / "orthanc", {})
     made.start()
     yield made
