@@ -5,7 +5,8 @@
     python benchmarks/screens.py out docs/images/view.png --draw --press 1a
 
 Opens RESULT/viewer.html, or with --draw the page of 'strokediff view', in Chromium (found in the
-path, or named in CHROMIUM) and waits until it is drawn. Playwright drives it; a machine without a GPU draws by SwiftShader.
+path, or named in CHROMIUM) and waits until it is drawn. Playwright drives it; a machine without a
+GPU draws by SwiftShader.
 """
 
 from __future__ import annotations

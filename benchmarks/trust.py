@@ -24,7 +24,7 @@ import typer
 from strokediff.benchmark.reports.crossfitted import judged
 from strokediff.benchmark.tables import ruled
 from strokediff.errors import UsageError
-from strokediff.evaluation.metrics import area_under_roc
+from strokediff.evaluation.auc import area_under_roc
 from strokediff.prediction.scoring import evaluate_folders
 from strokediff.result.record import Record
 from strokediff.segmentation.calibrate.answers import Sheet

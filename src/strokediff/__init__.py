@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from strokediff.noise.isotropic import IsotropicNoise as IsotropicNoise
     from strokediff.noise.low_rank import LowRankNoise as LowRankNoise
     from strokediff.noise.scanner import ScannerNoise as ScannerNoise
+    from strokediff.noise.scanner_low_rank import ScannerLowRankNoise as ScannerLowRankNoise
     from strokediff.noise.standardised import (
         StandardisedFourierNoise as StandardisedFourierNoise,
     )
@@ -212,6 +213,7 @@ _HOMES = {
     "CalibratedFourierNoise": "noise.calibrated",
     "LowRankNoise": "noise.low_rank",
     "ScannerNoise": "noise.scanner",
+    "ScannerLowRankNoise": "noise.scanner_low_rank",
     "save_noise": "noise.store",
     "load_noise": "noise.store",
     "NetworkConfig": "networks.config",

@@ -12,6 +12,7 @@ import torch
 from strokediff.baselines.base import Baseline
 from strokediff.baselines.diffusion_unet import Widths
 from strokediff.baselines.dyn_unet import DynUNet
+from strokediff.baselines.label_posterior import LabelPosterior
 from strokediff.baselines.segdiff import ImageWidths, SegDiff
 from strokediff.baselines.swin_unetr import SwinUNETR
 from strokediff.cohort.store import Cohort, CohortWriter, Patient, open_cohort
@@ -27,6 +28,7 @@ SIDE = 64
 TINY: list[Baseline] = [
     DynUNet(filters=4, most=8),
     SwinUNETR(filters=12),
+    LabelPosterior(widths=Widths(base=4, multipliers=(1, 2), blocks=1, attentive=1, groups=2)),
     SegDiff(
         widths=Widths(base=4, multipliers=(1, 2), blocks=1, attentive=1, groups=2),
         image=ImageWidths(width=4, growth=2, blocks=1),

@@ -109,14 +109,20 @@ def discs(seed: int, side: int = 16) -> tuple[Tensor, Tensor]:
     return 0.3 * y + 0.1 * torch.randn(y.shape, generator=source), y
 
 
-@pytest.mark.parametrize("name", ["segdiff", "medsegdiff"])
-def test_a_trained_network_finds_what_anyone_can_see(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        *(("segdiff", 60), ("medsegdiff", 60), ("label-posterior", 60)),
+        pytest.param("segdiff-released", 120, marks=pytest.mark.slow),
+    ],
+)
+def test_a_trained_network_finds_what_anyone_can_see(name: str, steps: int) -> None:
     """Their rows may be poor on real heads after few steps; what is plain they learn."""
     torch.manual_seed(0)
     peer = baseline(name)
     network = peer.build(16)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for step in range(60):
+    for step in range(steps):
         x, y = discs(seed=step)
         batch = {"x": x, "y": y, "m": torch.ones_like(x), "number": torch.arange(8) + 8 * step}
         optimizer.zero_grad()

@@ -9,6 +9,7 @@ import torch
 
 from strokediff.benchmark.arms import ARMS, FineTunedArm, arms
 from strokediff.benchmark.budgets import BUDGETS
+from strokediff.benchmark.nnunet.arm import NNUNetArm
 from strokediff.benchmark.pretrained import PretrainedArm
 from strokediff.benchmark.suites import SUITES
 from strokediff.cohort.store import Cohort
@@ -30,7 +31,7 @@ SMALL, FULL = BUDGETS["small"], BUDGETS["full"]
 
 
 def test_a_model_of_phantoms_has_no_place_among_phantoms_or_on_another_grid() -> None:
-    there = [name for name, arm in ARMS.items() if not isinstance(arm, PretrainedArm)]
+    there = [n for n, arm in ARMS.items() if not isinstance(arm, PretrainedArm | NNUNetArm)]
     assert [arm.name for arm in arms([], REAL, SMALL)] == there
     for suite, budget in ((PHANTOMS, SMALL), (REAL, FULL)):
         names = {arm.name for arm in arms([], suite, budget)}

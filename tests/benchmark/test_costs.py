@@ -17,7 +17,13 @@ from strokediff.benchmark.costs import network_costs
 SIDE = 32
 
 
-@pytest.mark.parametrize("name", ["unet", "segdiff", "medsegdiff"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("unet", "segdiff", "medsegdiff", "label-posterior"),
+        *("segdiff-released", "medsegdiff-released"),
+    ],
+)
 def test_the_cost_of_a_slice_is_that_of_an_evaluation_times_their_number(name: str) -> None:
     method = baseline(name, "small")
     if isinstance(method, LabelDiffusion):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from strokediff.benchmark.results import reference, rows_of_table
+from strokediff.benchmark.results import AREAS, reference, rows_of_table
 from strokediff.benchmark.scores import RowScore
 from strokediff.benchmark.together import TOGETHER, Counted, ranks
 from strokediff.errors import InputError
@@ -149,11 +149,37 @@ def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
     assert (back.row, back.seed, back.training) == (own.row, own.seed, own.training)
     for kept, patient in zip(back.patients, own.patients, strict=True):
         given, found = patient.flat(), kept.flat()
-        for key in ("case", "patient", "unit", "auc"):  # no AUC here
-            assert found.pop(key) == given.pop(key)
+        for key in ("case", "patient", "unit", "auc", "auc_brain", "auc_mask_brain"):
+            assert found.pop(key) == given.pop(key)  # no probabilities and no brain here
         assert found == pytest.approx(given, rel=1e-5)
     content = json.loads((tmp_path / "a.json").read_text())
     assert {len(column) for column in content["patients"].values()} == {len(TRUE)}
+
+
+def test_scores_of_version_0_1_0_are_read_and_say_nothing_of_the_masks_auc(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    made("a", 3, 10).write(file)
+    content = json.loads(file.read_text())
+    for column in ("auc_mask", "auc_brain", "auc_mask_brain"):
+        del content["patients"][column]
+    content["patients"]["auc"] = [0.9] * len(TRUE)
+    file.write_text(json.dumps(content))
+    (only,) = rows_of_table({"a": [RowScore.read(file)]}, {"a": "A"}, [])
+    assert only.figures["auc"].value == pytest.approx(0.9)
+    assert {only.figures[name].value for name in AREAS} == {None}
+
+
+def test_each_auc_is_that_of_its_name() -> None:
+    own = made("a", 0, 10)
+    patients = [
+        replace(p, metrics=replace(p.metrics, auc=0.9), auc_brain=0.8, auc_mask_brain=0.7)
+        for p in own.patients
+    ]
+    (only,) = rows_of_table({"a": [replace(own, patients=patients)]}, {"a": "A"}, [])
+    given = [only.figures[name].value for name in ("auc", "auc_brain", "auc_mask_brain")]
+    assert given == pytest.approx([0.9, 0.8, 0.7])
+    whole = np.mean([(p.metrics.recall + 1) / 2 for p in own.patients])
+    assert only.figures["auc_mask"].value == pytest.approx(whole)  # nothing false is marked
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from strokediff.cohort.importing.registry import LAYOUTS
 from strokediff.cohort.store import CohortWriter, Patient
 from strokediff.ct.grid import GridConfig
 from strokediff.errors import UsageError
+from strokediff.prediction.scoring import evaluate_folders
 from strokediff.training.build import build_network
 from strokediff.training.checkpoint import read_checkpoint
 from strokediff.training.loop import Run
@@ -92,6 +93,25 @@ def test_a_method_is_trained_predicted_scored_and_reported(benchmark: Benchmark)
     scored = benchmark.scores()["both-sal"][0]
     assert [p.metrics.case for p in scored.patients] == ["p2", "p3"]
     assert scored.training["images"] == BUDGET.steps * BUDGET.batch_size
+    assert costs["images"] == BUDGET.steps * BUDGET.batch_size
+
+
+def test_both_auc_are_taken_in_the_brain_too(benchmark: Benchmark) -> None:
+    """As `evaluate --within` takes them of the files that are kept."""
+    benchmark.run([AVG], [0])
+    (own,) = benchmark.scores()["sdpm"]
+    out = benchmark.predictions(AVG, 0)
+    folders = (out / "avg" / "masks", out / "truth", out / "avg" / "probabilities")
+    inside, everywhere = (
+        evaluate_folders(*folders, within=within).rows for within in (out / "brain", None)
+    )
+    for scored, found, whole in zip(own.patients, inside, everywhere, strict=True):
+        taken = (scored.auc_brain, scored.auc_mask_brain)
+        assert taken == pytest.approx((found.auc, found.auc_mask), rel=1e-5)
+        over_image = (scored.metrics.auc, scored.metrics.auc_mask)
+        assert over_image == pytest.approx((whole.auc, whole.auc_mask), rel=1e-5)
+        assert taken[1] is not None and over_image[1] is not None
+        assert 0 < taken[1] <= over_image[1]
 
 
 def test_what_is_done_is_not_done_again(benchmark: Benchmark) -> None:

@@ -93,6 +93,30 @@ def test_seeds_of_another_machine_are_named_apart_from_the_times() -> None:
     assert "Trained elsewhere, other seeds or folds, not in these times: a GPU (UNET)." in text
 
 
+def test_both_auc_are_named_and_what_was_not_taken_is_a_dash() -> None:
+    text = markdown(rows(), ABOUT)
+    part = text[text.index("**AUC") : text.index("**Shape")].splitlines()
+    assert part[2] == (
+        "| method | of the mask, brain | of probabilities, brain | of the mask, image "
+        "| of probabilities, image |"
+    )
+    cells = [cell.strip() for cell in part[4].split("|")[1:-1]]
+    assert cells[0] == "UNET" and cells[1] == cells[2] == cells[4] == "-"
+    assert cells[3].startswith("0.")
+    assert "AUC -: not taken by the version that scored the row." in text
+
+
+def test_every_row_says_how_many_images_it_saw() -> None:
+    first, *others = rows()
+    seen = [replace(first, costs={**first.costs, "images": 24_000.0}), *others]
+    cost = markdown(seen, ABOUT).split("**Cost**")[1].splitlines()
+    place = [cell.strip() for cell in cost[2].split("|")].index("images seen")
+    told = [line.split("|")[place].strip() for line in cost[4:7]]
+    assert told == ["24,000", "32", "32"]
+    table = list(csv.DictReader(io.StringIO(to_csv(seen))))
+    assert [float(line["images"]) for line in table] == [24_000, 32, 32]
+
+
 def test_csv_holds_every_figure() -> None:
     table = list(csv.DictReader(io.StringIO(to_csv(rows()))))
     assert [line["row"] for line in table] == ["unet", "unetr", "sdpm"]

@@ -14,7 +14,9 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+import two_kinds
 import typer
 from PIL import Image
 from typer.testing import CliRunner
@@ -67,7 +69,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_script_is_tried_here() -> None:
     text = Path(__file__).read_text()
-    parts = {"fuzz_bending", "fuzz_formats", "fuzz_inputs"}
+    parts = {"fuzz_bending", "fuzz_formats", "fuzz_inputs", "orthanc"}
     untried = {p.stem for p in BENCHMARKS.glob("*.py")} - parts
     assert not [name for name in untried if f'script("{name}")' not in text]
 
@@ -152,7 +154,20 @@ def test_screens(script: Any, scans: Path, tmp_path: Path) -> None:
     assert told.endswith("500 x 400\n")
     with Image.open(tmp_path / "t.png") as picture:
         assert picture.size == (500, 400) and np.asarray(picture.convert("L")).std() > 5
+    run(script("screens"), tmp_path / "result", tmp_path / "d.png", "--draw", "--ct", image)
+    assert (tmp_path / "d.png").stat().st_size > 10_000
     run(script("screens"), tmp_path, tmp_path / "t.png", code=1)
+
+
+def test_unseen(script: Any, scans: Path, tmp_path: Path) -> None:
+    model = load("phantom-stroke", device="cpu")
+    found, truth = tmp_path / "found", scans / "labels"
+    list(segment_folder(scans / "images", found, model, Estimation("avg"), pictures=False))
+    told = run(script("unseen"), found, truth)
+    row = told.splitlines()[-1].split("|")[1:-1]
+    assert row[0].strip() == "4" and "[" in row[1] and 0 <= float(row[5]) <= 1
+    run(script("unseen"), found, truth, "--kind", "infarct", code=1)
+    run(script("unseen"), found, code=1)
 
 
 def test_segment(script: Any, scans: Path) -> None:
@@ -238,6 +253,104 @@ def test_kill(script: Any, scans: Path, tmp_path: Path, monkeypatch: pytest.Monk
     told = run(module, "--commands", "import", "--kills", 1, "--seed", 1, "-o", tmp_path / "k")
     row = next(line for line in told.splitlines() if line.startswith("| import |"))
     assert " | 1 | " in row and row.endswith(" | 0 | 0 | 0 |")
+
+
+def test_listen(script: Any, tmp_path: Path) -> None:
+    """Ten studies, of which three have no result, and a kill."""
+    assert script("orthanc").BINARY, "no Orthanc: install it (.ci/run does)"
+    small = ("--model", two_kinds.checkpoint(tmp_path / "model"), "--kills", 1)
+    told = run(script("listen"), "--series", 10, *small, "-o", tmp_path / "day")
+    rows = {line.split(" | ")[0]: line for line in told.splitlines() if line.startswith("| ")}
+    assert rows["| head"] == "| head | 7 | 7 | 0 | 7 | 7 | 7 | 0 |"
+    for kind in ("damaged", "contrast", "no head"):
+        assert rows[f"| {kind}"] == f"| {kind} | 1 | 0 | 1 | 0 | 0 | 0 | 0 |"
+    assert {"| 1", "| 2"} <= rows.keys()
+
+
+def test_ohif(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a page that stands in for OHIF, whose build is no part of the tests."""
+    module, web = script("ohif"), script("dicomweb")
+    ohif = tmp_path / "ohif"
+    ohif.mkdir()
+    run(module, "--ohif", ohif, "--out", tmp_path, code=1)  # no build of OHIF
+    shutil.copy(Path(__file__).parents[1] / "factories" / "stub_viewer.html", ohif / "index.html")
+    (ohif / "app-config.js").write_text("not this one")
+    assert script("orthanc").BINARY, "no Orthanc: install it (.ci/run does)"
+    how = {"tilt_deg": 12.0, "thickness_mm": 8.0, "matrix": 128}
+    study = module.patient(tmp_path / "p", "hemorrhage", 16, "phantom-stroke", "avg", **how)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        module, "patient", lambda _, *what, **how: asked.append((*what, how)) or study
+    )
+    slice_, marked = study.key_slice()
+    hu = slice_.pixel_array - 1024.0
+    seen = np.repeat(np.clip(hu / 80 * 255, 0, 255)[..., None], 3, axis=2)
+    seen[marked] = 255, 93, 58
+    Image.fromarray(seen.astype(np.uint8)).resize((390, 390), 0).save(ohif / "slice.png")
+    options = ("--kind", "hemorrhage", "--seed", 16, "--model", "phantom-stroke", "--method", "avg")
+    size = ("--tilt-deg", 12, "--thickness-mm", 8, "--matrix", 128, "--width", 600, "--height", 700)
+    told = run(module, "--ohif", ohif, "--out", tmp_path / "out", *options, *size)
+    assert asked == [("hemorrhage", 16, "phantom-stroke", "avg", how)]
+    covered, volume = (line.split(": ", 1)[1] for line in told.splitlines()[1:])
+    assert float(covered.split()[-2]) > 0.95
+    assert volume == f"Volume: {study.volume_ml:.2f} mL"
+    for name in ("ohif-seg.png", "ohif-sr.png"):
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert picture.size == (600, 700)
+    Image.fromarray(np.clip(hu, 0, 255).astype(np.uint8)).save(ohif / "slice.png")
+    run(module, "--ohif", ohif, "--out", tmp_path / "nothing", *options, *size, code=1)
+    assert not (tmp_path / "nothing").exists()  # no colour on the page, no picture
+    aside = np.roll(seen, 4, axis=1)
+    aside[~marked] = seen[~marked]
+    assert (
+        module.in_place(seen, slice_, marked) > 0.99 > 0.9 > module.in_place(aside, slice_, marked)
+    )
+    with web.site(ohif, web.OHIF, "http://127.0.0.1:9") as address:
+        for path in ("/../orthanc.json", "/viewer", "/%2e%2e/p/out/result.json"):
+            status, headers, content = web.asked(address, "GET", path)
+            assert status == 200 and content == (ohif / "index.html").read_bytes()
+            assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_rtstruct(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contours of the right place are not astray on any series, and moved ones by as much."""
+    module = script("rtstruct")
+    monkeypatch.setitem(sys.modules, "rt_utils", None)
+    run(module, code=1)  # without the library
+
+    class Builder:
+        """Writes them by each slice's own position."""
+
+        moved = np.zeros(3)
+
+        def __init__(self, dicom_series_path: str) -> None:
+            paths = sorted(Path(dicom_series_path).iterdir())
+            self.slices, self.ds = [pydicom.dcmread(path) for path in paths], pydicom.Dataset()
+
+        create_new = classmethod(lambda cls, dicom_series_path: cls(dicom_series_path))
+
+        def add_roi(self, mask: np.ndarray, name: str) -> None:
+            assert mask.shape[2] == len(self.slices) and mask.any(axis=(0, 1)).all()
+            roi = pydicom.Dataset()
+            roi.ContourSequence = []
+            for own in self.slices:
+                contour, image = pydicom.Dataset(), pydicom.Dataset()
+                image.ReferencedSOPInstanceUID = own.SOPInstanceUID
+                contour.ContourImageSequence = [image]
+                points = module.corners(own) + self.moved
+                contour.ContourData = [f"{v:.6f}" for v in points.ravel()]
+                roi.ContourSequence.append(contour)
+            self.ds.ROIContourSequence = [roi]
+
+    monkeypatch.setattr(module, "library", lambda: Builder)
+    rows = [line.strip("| ").split(" | ") for line in run(module).splitlines()[2:]]
+    assert [name for name, *_ in rows] == [*module.SERIES]
+    assert all(row[1:] == ["0.00", "0.00"] for row in rows)
+    Builder.moved = np.array([0.0, 0.0, 2.0])
+    rows = [line.strip("| ").split(" | ") for line in run(module).splitlines()[2:]]
+    assert rows[0][1:] == ["2.00", "2.00"]
+    tilted = dict(zip(module.SERIES, rows, strict=True))["tilted by 15 degrees"]
+    assert tilted[1:] == ["2.00", f"{2 * np.cos(np.radians(15)):.2f}"]
 
 
 def test_trust(script: Any, scans: Path, tmp_path: Path) -> None:

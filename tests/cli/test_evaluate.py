@@ -156,3 +156,42 @@ def test_the_unit_may_be_chosen(folders, capsys):
     assert "mm and mL are nominal" in capsys.readouterr().out
     with pytest.raises(UsageError, match="--unit: expected auto, mm or px, got 'cm'"):
         run(folders, unit="cm")
+
+
+def test_within_is_a_mask_or_the_scan_and_the_summary_says_so(folders):
+    """Of 256 voxels 32 are lesion, none falsely marked; air is half of the others' place."""
+    head = np.zeros(TRUE.shape, dtype=np.uint8)
+    head[:, :, 1:3] = 1
+    extra = TRUE.copy()
+    extra[0, :2, 1] = 1  # two false voxels in the head
+    save(folders / "pred" / "p1.nii.gz", extra)
+    for name in ("p1", "p2"):
+        save(folders / "head" / f"{name}.nii.gz", head)
+        save(folders / "ct" / f"{name}.nii.gz", np.where(head, 30, -1000).astype(np.int16))
+    whole, said = run(folders, probabilities=folders / "prob")
+    assert said["within"] is False
+    assert float(whole["p1"]["auc_mask"]) == pytest.approx((1 + 222 / 224) / 2)
+    for given in ("head", "ct"):
+        rows, said = run(folders, within=folders / given)
+        assert float(rows["p1"]["auc_mask"]) == pytest.approx((1 + 94 / 96) / 2)
+        assert said["within"] is True and said["mean"]["auc_mask"] < 1
+        assert any("over the given region" in line for line in said["policy"])
+        assert rows["p1"]["dice"] == whole["p1"]["dice"]
+
+
+def test_within_must_say_something_of_everyone(folders):
+    save(folders / "head" / "p1.nii.gz", TRUE)
+    with pytest.raises(
+        InputError, match=r"(?s)1 of 2 true masks have no file that says which .*p2"
+    ):
+        run(folders, within=folders / "head")
+    save(folders / "head" / "p2.nii.gz", TRUE & 0)
+    with pytest.raises(InputError, match=r"p2\.nii\.gz: expected a mask of the voxels that count"):
+        run(folders, within=folders / "head")
+    save(folders / "head" / "p2.nii.gz", TRUE[:-1])
+    with pytest.raises(InputError, match=r"p2\.nii\.gz: expected the grid of"):
+        run(folders, within=folders / "head")
+    save(folders / "head" / "p2.nii.gz", TRUE * 3)
+    with pytest.raises(InputError, match=r"p2\.nii\.gz: expected a binary mask"):
+        run(folders, within=folders / "head")
+    assert not (folders / "metrics.csv").exists()

@@ -71,6 +71,13 @@ def test_fit_writes_a_model_that_loads(run: Run, cohort: Path, tmp_path: Path) -
     assert load_noise(out).settings()["rank"] == 2
 
 
+def test_the_scanners_share_is_an_option(run: Run, cohort: Path, tmp_path: Path) -> None:
+    fit = ("noise", "fit", cohort, "--model", "scanner-low-rank", "--rank", 3, "--quiet")
+    assert run(*fit, "-o", tmp_path / "noise", "--share", 0.7) == 0
+    assert load_noise(tmp_path / "noise").settings()["share"] == 0.7
+    assert run(*fit, "-o", tmp_path / "other", "--share", 1.2) == 2
+
+
 def test_fit_replaces_nothing_but_a_model(
     run: Run, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strokediff.errors import UsageError
+from strokediff.evaluation.auc import area_under_roc
 from strokediff.evaluation.metrics import (
     METRICS,
     Confusion,
-    area_under_roc,
     evaluate,
     evaluate_case,
 )
@@ -240,6 +240,7 @@ def test_evaluate_knows_an_oblique_affine():
         ({"mask_true": LESION[None]}, r"mask_true: shape \(1, 6, 8, 12\). Expected \(X, Y, Z\)"),
         ({"mask_true": LESION[1:]}, r"mask_true: shape \(5, 8, 12\). Expected that of mask_pred"),
         ({"prob": np.zeros((6, 8, 1))}, r"prob: shape \(6, 8, 1\). Expected that of mask_pred"),
+        ({"within": np.ones((6, 8))}, r"within: shape \(6, 8\). Expected \(X, Y, Z\)"),
     ],
 )
 def test_evaluate_says_what_it_expects(changed, said):

@@ -29,6 +29,7 @@ def test_counts_and_means_with_every_kind_of_empty_mask():
         "truth_empty": 1,
         "vdp_excluded": 2,
         "auc_excluded": 5,
+        "auc_mask_excluded": 2,
     }
     # Dice: 1, 0, 0, 2 * 50 / 150, 1
     assert summary.mean["dice"] == pytest.approx((1 + 0 + 0 + 2 / 3 + 1) / 5)

@@ -26,11 +26,13 @@ def rows():
 def test_columns_and_cells():
     text = format_csv(rows())
     assert text.splitlines()[0] == (
-        "case,dice,iou,recall,precision,auc,hd_mm,hd95_mm,volume_pred_ml,volume_true_ml,vdp"
+        "case,dice,iou,recall,precision,auc,hd_mm,hd95_mm,volume_pred_ml,volume_true_ml,vdp,"
+        "auc_mask"
     )
     first, second = csv.DictReader(text.splitlines())
     assert first["case"] == "a,b" and float(first["volume_pred_ml"]) == pytest.approx(0.05)
-    assert second["vdp"] == second["auc"] == ""
+    assert second["vdp"] == second["auc"] == second["auc_mask"] == ""
+    assert float(first["auc_mask"]) == 1
     assert "nan" not in text.lower()
 
 
@@ -40,7 +42,15 @@ def test_the_summary_has_counts_means_and_the_policy():
     assert (record["n_cases"], record["truth_empty"], record["vdp_excluded"]) == (2, 1, 1)
     assert record["mean"]["dice"] == pytest.approx(0.5) and record["mean"]["auc"] is None
     assert record["vc"] is None and "equal" in record["vc_note"]
-    assert record["policy"]
+    assert (record["auc_excluded"], record["auc_mask_excluded"]) == (2, 1)
+    assert "Both AUC are over all voxels of the image" in " ".join(record["policy"])
+
+
+def test_the_summary_says_where_both_auc_are_over_a_region():
+    record = json.loads(format_json(summarize(rows(), within=True)))
+    assert record["within"] is True
+    assert "Both AUC are over the given region" in " ".join(record["policy"])
+    assert "all voxels" not in " ".join(record["policy"])
 
 
 @pytest.mark.parametrize("case", ["=1+cmd|' /C calc'!A0", "@SUM(A1)", "+1", "-1", "\t=A1", "\r=A1"])

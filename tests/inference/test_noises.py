@@ -28,6 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "calibrated": {"D": 32, "rank": 12},
     "low-rank": {"rank": 12, "shrinkage": 0.1},
     "scanner": {},
+    "scanner-low-rank": {"rank": 12, "share": 0.3},
 }
 ESTIMATORS: list[Estimator] = [
     Repeated(Direct()),

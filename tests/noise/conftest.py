@@ -23,8 +23,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "calibrated": {"D": 96, "rank": 24, "shrinkage": 0.05},
     "low-rank": {"rank": 24, "shrinkage": 0.3},
     "scanner": {"shrinkage": 0.2},
+    "scanner-low-rank": {"rank": 24, "share": 0.3, "shrinkage": 0.2},
 }
-WHITENING = ("isotropic", "calibrated", "low-rank", "scanner")
+WHITENING = ("isotropic", "calibrated", "low-rank", "scanner", "scanner-low-rank")
 FACTORS = ("calibrated", "low-rank")
 
 

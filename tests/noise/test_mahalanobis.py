@@ -21,7 +21,7 @@ def test_for_isotropic_noise_it_is_the_squared_error(
     torch.testing.assert_close(found, squared_error(residual, m))
 
 
-@pytest.mark.parametrize("name", FACTORS)
+@pytest.mark.parametrize("name", [*FACTORS, "scanner-low-rank"])
 def test_it_is_the_quadratic_form_of_each_slice_s_own_pixels(
     models: dict[str, Any], images: Images, name: str
 ) -> None:

@@ -17,6 +17,7 @@ from strokediff.cohort.store import Cohort, by_kind
 from strokediff.ct.axes import transposed
 from strokediff.ct.nifti.masks import read_mask
 from strokediff.errors import UsageError
+from strokediff.evaluation.auc import areas
 from strokediff.evaluation.kinds import evaluate_kinds
 from strokediff.evaluation.metrics import evaluate_case
 from strokediff.prediction.folder import predict_cohort, read_record
@@ -102,6 +103,28 @@ def test_of_one_kind_nothing_declares_labels(cohort: Cohort, tmp_path: Path) -> 
         "spacing",
     }
     assert not evaluate_folders(tmp_path / "shifted" / "masks", tmp_path / "truth").cases
+
+
+def test_the_brain_is_kept_for_both_auc(cohort: Cohort, tmp_path: Path) -> None:
+    """Where an older version kept none it is added, and nobody is asked again."""
+    predict_cohort(cohort, ["p0", "p1"], Shifted(), ["shifted"], tmp_path)
+    kept = tmp_path / "brain" / "p0.nii.gz"
+    np.testing.assert_array_equal(transposed(read_mask(kept).array), cohort.read("p0").m > 0)
+    folders = (tmp_path / "shifted" / "masks", tmp_path / "truth")
+    probabilities = tmp_path / "shifted" / "probabilities"
+    found = evaluate_folders(*folders, probabilities, within=tmp_path / "brain")
+    brain, truth, prob = cohort.read("p0").m > 0, cohort.read("p0").y > 0, 0.75
+    expected = areas(
+        mask_pred=np.roll(truth, 1, axis=2),
+        mask_true=truth,
+        prob=prob * np.roll(truth, 1, axis=2),
+        within=brain,
+    )
+    assert (found.rows[0].auc, found.rows[0].auc_mask) == pytest.approx(expected)
+    kept.unlink()
+    again = Shifted()
+    predict_cohort(cohort, ["p0", "p1"], again, ["shifted"], tmp_path)
+    assert kept.is_file() and again.asked == []
 
 
 def test_a_stopped_run_goes_on_without_asking_twice(cohort: Cohort, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from example_folder import LESIONS, head
 
 from strokediff.cohort.prepare import prepare_cohort
 from strokediff.cohort.store import Cohort
+from strokediff.ct.brain import extract_brain
 from strokediff.ct.grid import GridConfig
 from strokediff.ct.nifti.images import read_nifti, save_like
 from strokediff.errors import UsageError
@@ -57,6 +58,10 @@ def test_a_prediction_on_the_own_grid_is_what_segment_finds(
     ct = read_nifti(image)
     np.testing.assert_array_equal(ct.from_source(np.asarray(mask.dataobj)) > 0, expected.mask)
     np.testing.assert_array_equal(mask.affine, nib.load(image).affine)
+    brain = nib.load(tmp_path / "brain" / "p1.nii.gz")
+    np.testing.assert_array_equal(
+        ct.from_source(np.asarray(brain.dataobj)) > 0, extract_brain(ct).mask
+    )
     found = evaluate_folders(
         tmp_path / "avg" / "masks", tmp_path / "truth", tmp_path / "avg" / "probabilities"
     )

@@ -23,6 +23,7 @@ NOISES = {
     "fourier": NoiseConfig(name="fourier", D=40),
     "calibrated": NoiseConfig(name="calibrated", D=32, rank=6, shrinkage=0.2),
     "low-rank": NoiseConfig(name="low-rank", rank=6, shrinkage=0.2),
+    "scanner-low-rank": NoiseConfig(name="scanner-low-rank", rank=6, share=0.4),
 }
 FITTED = [name for name in NOISES if name != "isotropic"]
 
@@ -53,7 +54,9 @@ def reports(
 
 
 @pytest.mark.parametrize(
-    ("name", "loss"), [(name, "mse") for name in NOISES] + [("low-rank", "mahalanobis")]
+    ("name", "loss"),
+    [(name, "mse") for name in NOISES]
+    + [(name, "mahalanobis") for name in ("low-rank", "scanner-low-rank")],
 )
 def test_resumed_equals_uninterrupted_bit_for_bit(
     tmp_path: Path, cohort: Cohort, config: TrainingConfig, name: str, loss: str
@@ -133,6 +136,7 @@ def test_the_margin_is_a_share_of_the_grid(cohort: Cohort, config: TrainingConfi
             "mse",
             "'low-rank' has no setting 'D'.*fourier, fourier-standardised, calibrated",
         ),
+        ({"name": "scanner", "share": 0.5}, "mse", "'scanner' has no setting 'share'.*low-rank"),
         ({"name": "fourier"}, "mahalanobis", "cannot be whitened.*isotropic, calibrated, low-rank"),
     ],
 )

@@ -52,6 +52,12 @@ def in_brain(y_0: Tensor, m: Tensor) -> Tensor:
     return y_0 * m - (1.0 - m)
 
 
+def in_brain_mean(values: Tensor, m: Tensor) -> Tensor:
+    """The mean of values (B, K, H, W) over kinds and over pixels of the brains m (B, 1, H, W)."""
+    inside = (values * m).mean(1)
+    return inside.sum() / m.sum().clamp(min=1.0)
+
+
 def check_multiple(name: str, size: int, multiple: int) -> None:
     """`UsageError` unless the side of the grid is a multiple of `multiple`."""
     if size < multiple or size % multiple:

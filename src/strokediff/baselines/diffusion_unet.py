@@ -1,7 +1,8 @@
 """The U-Net of the label diffusions: residual blocks that know t, attention where it is coarse.
 
 After improved-diffusion (Nichol and Dhariwal 2021), which both methods build on, with one skip
-connection a level instead of one a block, on the blocks of the two-stream network.
+connection a level instead of one a block, on the blocks of the two-stream network. As they were
+released it is `released_unet`.
 """
 
 from __future__ import annotations

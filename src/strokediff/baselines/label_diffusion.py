@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from strokediff.baselines.base import in_brain
+from strokediff.baselines.base import in_brain, in_brain_mean
+from strokediff.baselines.reverse import Posterior, Reverse
 from strokediff.core.process import SynchronousProcess
 from strokediff.core.schedule import Schedule, from_betas
 from strokediff.core.seeds import derive_seed
@@ -27,14 +28,14 @@ from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.training.samples import sample_seeds
 
 Noise = Callable[[Tensor, Tensor], Tensor]
-"""(y_t (S, K, H, W), t (S,)) -> eps_hat (S, K, H, W)."""
+"""(y_t (S, K, H, W), t (S,)) -> eps_hat (S, K, H, W), and what else a `Reverse` reads."""
 
 
 def linear_schedule(T: int) -> Schedule:
     """beta[t] rises linearly from 1e-4 to 0.02 over T = 1000 steps, and as far over any other T.
 
-    Both are multiplied by 1000 / T, as in SegDiff's released code. Without, alpha_bar[T] would be
-    0.36 at T = 100, and sampling could not start from pure noise.
+    Both are multiplied by 1000 / T, as `get_named_beta_schedule` of both releases does. Without,
+    alpha_bar[T] would be 0.36 at T = 100, and sampling could not start from pure noise.
     """
     scale = 1000.0 / T
     return from_betas(torch.linspace(1e-4 * scale, 0.02 * scale, T, dtype=torch.float64))
@@ -63,11 +64,30 @@ class Denoiser(nn.Module, ABC):
 
     @abstractmethod
     def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (S, K, H, W) of noisy labels (S, K, H, W) at times t (S,)."""
+        """eps_hat (S, K, H, W) of noisy labels (S, K, H, W) at times t (S,).
+
+        With learned sigma v too, (S, 2 K, H, W).
+        """
 
     def forward(self, y_t: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (S, K, H, W)."""
+        """What the loss is of: eps_hat (S, K, H, W), and what else a network answers."""
         return self.denoise(y_t, self.guide(x), t)
+
+
+@dataclass(frozen=True)
+class NoisedLabel:
+    """Labels (B, K, H, W) of a batch in the method's own scale, noised: y_t, 0 outside the brain.
+
+    t is (B,), on the CPU.
+    """
+
+    y_0: Tensor
+    y_t: Tensor
+    eps: Tensor
+    t: Tensor
+
+
+POSTERIOR = Posterior()
 
 
 def sample_label(
@@ -77,12 +97,12 @@ def sample_label(
     seeds: Sequence[int],
     times: list[int],
     kinds: int = 1,
+    reverse: Reverse = POSTERIOR,
 ) -> Tensor:
     """One draw of y_0 (S, K, H, W) a slice by the reverse chain over `times`; -1 outside the brain.
 
-    DDPM equations (6) and (7) on the sub-sequence of times: the posterior's own variance, where
-    SegDiff's released code has beta by default, and y_0_hat clipped to [-1, 1] as it does. The
-    noise of a slice at a time derives from its seed.
+    DDPM equations (6) and (7) on the sub-sequence of times, as `reverse` reads them. The noise of
+    a slice at a time derives from its seed.
     """
     shape = (kinds, *m.shape[2:])
 
@@ -93,13 +113,8 @@ def sample_label(
     y = white(times[0])
     for t, s in pairwise(times):
         at, to = (torch.full((len(m),), time, dtype=torch.long) for time in (t, s))
-        eps_hat = noise(y * m, at.to(m.device)).float()
-        y_0 = process.clean(y, eps_hat, at).clamp(-1, 1)
-        signal = process.alpha_bar(at, y).sqrt() * y_0
-        eps = (y - signal) / process.gamma(at, y).sqrt()
-        y = process.posterior_mean(y_0, eps, at, to)
-        if s:
-            y = y + process.posterior_variance(at, to, y).sqrt() * white(s)
+        step = reverse(process, y, noise(y * m, at.to(m.device)).float(), at, to)
+        y = step.mean + step.deviation * white(s) if s else step.mean
     return in_brain(y, m)
 
 
@@ -108,6 +123,7 @@ class LabelDiffusion(ABC):
 
     `samples` chains of `steps` steps out of the T that were trained; `quick_steps` is the length of
     the one chain that validation sees. `seed` fixes t and noise of every training sample.
+    `reverse` is a chain's step: by default with the posterior's own variance, and y_0_hat clipped.
     """
 
     name: str
@@ -119,6 +135,7 @@ class LabelDiffusion(ABC):
     samples: int
     quick_steps: int
     seed: int
+    reverse: Reverse = POSTERIOR
 
     @abstractmethod
     def build(self, size: int, kinds: int = 1) -> nn.Module:
@@ -138,23 +155,35 @@ class LabelDiffusion(ABC):
         """The forward process; of its pair only the label is noised."""
         return SynchronousProcess(linear_schedule(self.T))
 
-    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """Mean squared error of eps_hat inside the brain, under "loss": DDPM equation (14).
-
-        The mean over kinds.
-        """
-        y_0, m = batch["y"], batch["m"]
+    def noised(self, batch: dict[str, Any]) -> NoisedLabel:
+        """The batch's labels, each at a time and with a noise that derive from its number."""
+        y_0 = self.own_scale(batch["y"])
         seeds = sample_seeds(self.seed, batch["number"], "noise")
-        eps = IsotropicNoise().draw(seeds, tuple(y_0.shape[1:]), y_0.device).to(y_0)
+        kinds, height, width = y_0.shape[1:]
+        eps = IsotropicNoise().draw(seeds, (kinds, height, width), y_0.device).to(y_0)
         drawn = [
             torch.randint(1, self.T + 1, (1,), generator=generator(seed))
             for seed in sample_seeds(self.seed, batch["number"], "t")
         ]
         t = torch.cat(drawn)
-        y_t = self.process.noised(y_0, eps, t) * m
-        eps_hat = module(y_t, batch["x"] * m, t.to(y_0.device))
-        error = ((eps_hat.float() - eps) * m).square().mean(1)
-        return {"loss": error.sum() / m.sum().clamp(min=1.0)}
+        return NoisedLabel(y_0, self.process.noised(y_0, eps, t) * batch["m"], eps, t)
+
+    def losses(self, module: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """Mean squared error of eps_hat inside the brain, under "loss": DDPM equation (14).
+
+        The mean over kinds.
+        """
+        drawn, m = self.noised(batch), batch["m"]
+        eps_hat = module(drawn.y_t, batch["x"] * m, drawn.t.to(m.device))
+        return {"loss": in_brain_mean((eps_hat.float() - drawn.eps).square(), m)}
+
+    def own_scale(self, y_0: Tensor) -> Tensor:
+        """A label in [-1, 1] as it is diffused: here itself."""
+        return y_0
+
+    def shown(self, drawn: Tensor) -> Tensor:
+        """What was drawn, as a label in [-1, 1]; -1 stays -1, which it is outside the brain."""
+        return drawn
 
     def label(self, module: nn.Module, x_0: Tensor, m: Tensor) -> Tensor:
         """One short chain, the same noise for every slice and every call."""
@@ -174,6 +203,10 @@ class LabelDiffusion(ABC):
         """How many views of a slice are drawn on: it, and its mirror image if there are draws."""
         return min(2, self.samples)
 
+    def chain(self, view: View) -> Noise:
+        """What answers one chain of the sampler on a view."""
+        return view.noise
+
     def draw(
         self, module: Any, x: Tensor, m: Tensor, seeds: Sequence[int], *, samples: int, steps: int
     ) -> Tensor:
@@ -184,17 +217,19 @@ class LabelDiffusion(ABC):
         if len(seeds) != len(x):
             raise ValueError(f"expected a seed for each of {len(x)} slices, got {len(seeds)}")
         process, times = self.process, spaced_times(self.T, steps)
-        views = [_View.of(module, x[:, :1], m, mirrored) for mirrored in (False, True)[:samples]]
+        views = [View.of(module, x[:, :1], m, mirrored) for mirrored in (False, True)[:samples]]
         drawn = []
         for k in range(samples):
             view, own = views[k % 2], [derive_seed(seed, k) for seed in seeds]
-            label = sample_label(process, view.noise, view.m, own, times, module.kinds)
-            drawn.append(view.back(label))
+            label = sample_label(
+                process, self.chain(view), view.m, own, times, module.kinds, self.reverse
+            )
+            drawn.append(view.back(self.shown(label)))
         return torch.stack(drawn)
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
     """Slices as they are, or mirrored left to right, and what the network makes of them."""
 
     module: Any
@@ -203,7 +238,8 @@ class _View:
     mirrored: bool
 
     @classmethod
-    def of(cls, module: Any, x: Tensor, m: Tensor, mirrored: bool) -> _View:
+    def of(cls, module: Any, x: Tensor, m: Tensor, mirrored: bool) -> View:
+        """Slices x and brains m (S, 1, H, W), and what is made of them whatever y_t and t."""
         if mirrored:
             x, m = x.flip(LEFT_RIGHT), m.flip(LEFT_RIGHT)
         return cls(module, module.guide(x * m), m, mirrored)

@@ -7,8 +7,7 @@ for the image:
     m_I' = (LN(m_I) * LN(m_x')) * m_I                 section on dynamic conditional encoding
 
 and one decoder sees the sum, eps_theta = D(E_t^I + E_t^x, t). The label is STAPLE's of the samples.
-The released code also trains a segmentation head on the image's branch, which the paper's loss, and
-this file, do not have; nor do we learn the sampler's variance.
+This is the paper's; the released code is another method, `medsegdiff_released`.
 """
 
 from __future__ import annotations

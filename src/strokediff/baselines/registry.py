@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from strokediff.baselines import (
     dyn_unet,
+    label_posterior,
     medsegdiff,
+    medsegdiff_released,
     segdiff,
+    segdiff_released,
     segresnet,
     swin_unetr,
     unet,
@@ -27,6 +30,9 @@ _PAIRS: tuple[tuple[Baseline, Baseline], ...] = (
     (unet_plus_plus.SMALL, unet_plus_plus.FULL),
     (segdiff.SMALL, segdiff.FULL),
     (medsegdiff.SMALL, medsegdiff.FULL),
+    *label_posterior.PAIRS,
+    (segdiff_released.SMALL, segdiff_released.FULL),
+    (medsegdiff_released.SMALL, medsegdiff_released.FULL),
 )
 
 BASELINES: dict[str, dict[str, Baseline]] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from strokediff.benchmark.budgets import Budget
 from strokediff.benchmark.starting import Start
@@ -13,6 +14,31 @@ from strokediff.cohort.store import Cohort
 from strokediff.inference.compute import Compute
 from strokediff.prediction.prediction import Predictor
 from strokediff.training.loop import Run
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a training is, and whether it is kept there: it goes on from what is kept."""
+
+    done: int
+    total: int
+    kept: bool
+
+
+class Training(Protocol):
+    """A training in a folder, ready to start or to go on."""
+
+    def finished(self) -> bool:
+        """Whether its model is there; `UsageError` if it is one of another training."""
+        ...
+
+    def train(self) -> Iterator[Step]:
+        """Train to the end, reporting every step."""
+        ...
+
+    def costs(self) -> Mapping[str, Any]:
+        """Of the finished one: `images` seen, and what its network is (`network_costs`)."""
+        ...
 
 
 class Arm(Protocol):
@@ -37,7 +63,9 @@ class Arm(Protocol):
         """Whether it has a place in that table."""
         ...
 
-    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
+    def run(
+        self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str
+    ) -> Run | Training:
         """The training in `folder`, ready to start or to go on."""
         ...
 
@@ -48,6 +76,10 @@ class Arm(Protocol):
 
 class Startable(Arm, Protocol):
     """An arm that can go on from a model of its architecture."""
+
+    def run(self, folder: Path, cohort: Cohort, budget: Budget, seed: int, device: str) -> Run:
+        """The training in `folder`, ready to start or to go on."""
+        ...
 
     @property
     def method(self) -> str:

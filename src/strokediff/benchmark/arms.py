@@ -10,6 +10,7 @@ from pathlib import Path
 from strokediff.baselines.registry import BASELINES
 from strokediff.benchmark.arm import Arm as Arm
 from strokediff.benchmark.budgets import Budget
+from strokediff.benchmark.nnunet.arm import NNUNET_ARMS, NNUNetArm
 from strokediff.benchmark.peer_arm import PeerArm
 from strokediff.benchmark.pretrained import PRETRAINED, PretrainedArm
 from strokediff.benchmark.starting import Start, Starts
@@ -159,6 +160,7 @@ width, depth, grid, steps and batch stay the budget's."""
 
 _ALL: tuple[Arm, ...] = (
     *(PeerArm(name) for name in BASELINES),
+    *NNUNET_ARMS,
     DiffusionArm(
         "sdpm-no-noise", "SDPM w/o noise", methods=("avg",), settings=("time_sampler=clean",)
     ),
@@ -226,7 +228,10 @@ def pretrained_arms(
 
 
 def arms(names: Sequence[str], suite: Suite, budget: Budget) -> list[Arm]:
-    """The arms of those names, all that fit if there are none; `UsageError` names the choices."""
+    """The arms of those names, `UsageError` names the choices; if there are none, all that fit.
+
+    nnU-Net itself is among them by name alone: it needs an extra, and has grids of its own.
+    """
     fit = [name for name, arm in ARMS.items() if arm.fits(suite, budget)]
     unknown = [name for name in names if name not in ARMS]
     if unknown:
@@ -237,4 +242,5 @@ def arms(names: Sequence[str], suite: Suite, budget: Budget) -> list[Arm]:
             f"method '{', '.join(unfit)}' has no place in suite '{suite.name}' at budget "
             f"'{budget.name}': expected one of {', '.join(fit)}. Leave it out."
         )
-    return [ARMS[name] for name in (names or fit)]
+    by_default = [name for name in fit if not isinstance(ARMS[name], NNUNetArm)]
+    return [ARMS[name] for name in (names or by_default)]

@@ -27,16 +27,17 @@ def network_costs(task: Task, module: nn.Module, size: int) -> dict[str, Any]:
         example[0] = example[0].expand(-1, module.kinds, -1, -1)
     training = module.training
     module.eval()
-    gmacs = _gmacs(module, example)
+    macs = gmacs(module, example)
     if isinstance(task, LabelDiffusion):
         once: Any = module.guide
-        gmacs -= _gmacs(once, [example[1]]) * (1 - task.views() / task.evaluations())
+        macs -= gmacs(once, [example[1]]) * (1 - task.views() / task.evaluations())
     module.train(training)
-    return {"parameters": sum(p.numel() for p in module.parameters()), "gmacs": gmacs}
+    return {"parameters": sum(p.numel() for p in module.parameters()), "gmacs": macs}
 
 
 @torch.no_grad()
-def _gmacs(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> float:
+def gmacs(function: Callable[..., Tensor], arguments: Sequence[Tensor]) -> float:
+    """1e9 multiply-accumulates of one call, as `network_costs` counts them."""
     # Attention in one kernel is counted on some devices and not on others.
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         function(*arguments)

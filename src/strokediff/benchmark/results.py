@@ -21,6 +21,8 @@ from strokediff.evaluation.unit import Unit
 
 PAPERS = ("dice", "recall", "precision", "auc", "hd_mm", "hd95_mm", "iou", "vc", "vdp")
 """The columns of SADPM's Tables 1 and 2."""
+AREAS = ("auc_mask", "auc_brain", "auc_mask_brain")
+"""What "AUC" may mean beside that of the probabilities over the image."""
 CALIBRATION = ("brier", "ece")
 TESTED = ("dice", "vdp", "hd95_mm")
 """What is tested against the best of the others."""
@@ -67,7 +69,7 @@ def rows_of_table(
     or of the same ones with other labels: then they do not compare.
     """
     check_patients(scores)
-    single = [metric for metric in (*PAPERS, *CALIBRATION) if metric != "vc"]
+    single = [metric for metric in (*PAPERS, *AREAS, *CALIBRATION) if metric != "vc"]
     values = {
         name: {metric: values_of_scans(found, metric) for metric in single}
         for name, found in scores.items()
@@ -186,6 +188,7 @@ def _row(
         differences=differences,
         is_reference=is_reference,
         costs={
+            "images": float(np.mean([s.training["images"] for s in found])),
             "parameters": float(found[0].training["parameters"]),
             "gmacs": float(found[0].training["gmacs"]),
             "train_seconds": float(np.mean([s.training["seconds"] for s in timed])),
@@ -215,7 +218,7 @@ def values_of_scans(found: Sequence[RowScore], metric: str) -> np.ndarray:
 
 
 def _value(patient: PatientScore, metric: str) -> float:
-    holder: Any = patient if metric in CALIBRATION else patient.metrics
+    holder: Any = patient.metrics if hasattr(patient.metrics, metric) else patient
     value = getattr(holder, metric)
     return np.nan if value is None else float(value)
 

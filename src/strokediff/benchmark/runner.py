@@ -28,8 +28,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from strokediff.benchmark.arms import ARMS, Arm
 from strokediff.benchmark.budgets import Budget
-from strokediff.benchmark.costs import network_costs
 from strokediff.benchmark.folds import Fold
+from strokediff.benchmark.nnunet.arm import NNUNetArm
+from strokediff.benchmark.of_cohort import OfCohort
 from strokediff.benchmark.scores import RowScore, score_patients
 from strokediff.benchmark.starting import CLAIM
 from strokediff.benchmark.suites import Progress, Suite
@@ -40,6 +41,7 @@ from strokediff.inference.compute import Compute, resolve_device
 from strokediff.prediction.folder import predict_cohort, read_record
 from strokediff.prediction.head import Heads, OnOwnGrids, on_networks_grid
 from strokediff.prediction.labels import several
+from strokediff.training.loop import Run
 from strokediff.training.trouble import explained
 from strokediff.util.files import sole, writable, write_json, write_text
 from strokediff.util.jsonfile import read_json
@@ -220,22 +222,38 @@ class Benchmark:
         kept = _read_clock(clock)
         spent, here = kept.seconds, machine_name(resolve_device(self.device))
         machines = [*dict.fromkeys([*kept.machines, here])]
-        run = arm.run(folder, cohort, self.budget, seed, self.device)
-        if not run.finished():
+        made = self._ready(arm).run(folder, cohort, self.budget, seed, self.device)
+        training = OfCohort(made) if isinstance(made, Run) else made
+        if not training.finished():
             start = time.perf_counter()
             with sole(folder, "benchmark"):
-                for report in run.train(resume=True):
-                    self.advance(report.step, run.config.steps, f"{arm.name} seed {seed}: training")
-                    if report.step % run.config.checkpoint_every == 0:
+                for step in training.train():
+                    self.advance(step.done, step.total, f"{arm.name} seed {seed}: training")
+                    if step.kept:
                         now = spent + time.perf_counter() - start
                         write_json(clock, {"seconds": now, "machines": machines})
             spent += time.perf_counter() - start
             write_json(clock, {"seconds": spent, "machines": machines})
-        costs = network_costs(run.task, run.module, cohort.grid.size)
-        images = run.config.steps * run.config.batch_size
-        took = {"seconds": spent, "images": images, "machine": ", then ".join(machines)}
-        begun = {"from": run.started_from} if run.started_from else {}
-        return {**took, **costs, **begun}
+        return {"seconds": spent, "machine": ", then ".join(machines), **training.costs()}
+
+    def compares(self, arm: Arm) -> bool:
+        """Whether that arm's masks are compared on these grids."""
+        return self.own_grids or not isinstance(arm, NNUNetArm)
+
+    def check(self, arm: Arm) -> None:
+        """`UsageError` for an arm that is not compared on these grids."""
+        if not self.compares(arm):
+            raise UsageError(
+                f"method '{arm.name}' is compared on the scans' own grids alone: add --own-grids."
+            )
+
+    def _ready(self, arm: Arm) -> Arm:
+        """The arm, with the suite's scans if it trains on them."""
+        self.check(arm)
+        if not isinstance(arm, NNUNetArm):
+            return arm
+        scans = self.suite.scans(self.out, self.data)
+        return replace(arm, source=scans, processes=self.jobs)
 
     @property
     def _contents(self) -> dict[str, Any]:

@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from strokediff.ct.nifti.masks import check_same_grid
+from strokediff.ct.nifti.masks import check_same_grid, read_mask
 from strokediff.errors import InputError
+from strokediff.evaluation.auc import areas
 from strokediff.evaluation.calibration import brier, expected_calibration_error
 from strokediff.evaluation.detection import Detection, detect
 from strokediff.evaluation.kinds import KindConfusion, Table
 from strokediff.evaluation.metrics import CaseMetrics, evaluate_case
 from strokediff.evaluation.unit import Unit
+from strokediff.prediction.folder import BRAIN
 from strokediff.prediction.labels import KindsReader, several
 from strokediff.util.files import write_text
 from strokediff.util.jsonfile import read_json
@@ -35,7 +37,9 @@ class PatientScore:
     """One scan of a row: the papers' metrics, lesions detected, calibration, and its cost.
 
     `patient` is whose it is: some were scanned more than once. `voxels_as` and `lesions_as` are
-    `KindConfusion`'s, where kinds are told apart and this is of all joined.
+    `KindConfusion`'s, where kinds are told apart and this is of all joined. `auc_brain` and
+    `auc_mask_brain` are both AUC over the brain, where those of `metrics` are over the image; None
+    where the brain was not kept, as in scores of version 0.1.0.
     """
 
     metrics: CaseMetrics
@@ -47,6 +51,8 @@ class PatientScore:
     patient: str
     voxels_as: Table | None = None
     lesions_as: Table | None = None
+    auc_brain: float | None = None
+    auc_mask_brain: float | None = None
 
     def flat(self) -> dict[str, Any]:
         """Every figure by its name, in one dictionary."""
@@ -150,7 +156,8 @@ def score_patients(
 ) -> dict[str, list[PatientScore]]:
     """The scores of scans predicted in `folder`, and whose they are; `took` is what each cost.
 
-    By kind of lesion where several are told apart, and of all joined as `LESION`.
+    By kind of lesion where several are told apart, and of all joined as `LESION`. The brains are
+    beside the folder `truth`, if they were kept.
     """
     reader = KindsReader.of(truth, [folder / "masks" / f"{name}.nii.gz" for name in patient_of])
     found: dict[str, list[PatientScore]] = {}
@@ -185,7 +192,7 @@ def _compact(content: Any) -> str:
 
 @dataclass(frozen=True)
 class _Scan:
-    """One scan's masks and probabilities (K, X, Y, Z) of `kinds`, found and true."""
+    """One scan's masks and probabilities (K, X, Y, Z) of `kinds`, found and true; its brain."""
 
     name: str
     kinds: tuple[str, ...]
@@ -193,6 +200,7 @@ class _Scan:
     true: NDArray[np.bool_]
     prob: NDArray[np.float32]
     affine: NDArray[np.float64]
+    brain: NDArray[np.bool_] | None = None
 
     @classmethod
     def read(cls, folder: Path, truth: Path, name: str, reader: KindsReader) -> _Scan:
@@ -200,9 +208,12 @@ class _Scan:
         true_file, true = reader.truth(truth / f"{name}.nii.gz")
         pred_file, pred = reader.prediction(mask)
         prob_file, prob = reader.probabilities(folder / "probabilities" / f"{name}.nii.gz", mask)
-        for found in (pred_file, prob_file):
+        kept = truth.parent / BRAIN / f"{name}.nii.gz"
+        brain = read_mask(kept) if kept.is_file() else None
+        for found in (pred_file, prob_file, *([brain] if brain else [])):
             check_same_grid(found, true_file)
-        return cls(name, reader.kinds, pred, true, prob, true_file.affine)
+        inside = brain.array if brain else None
+        return cls(name, reader.kinds, pred, true, prob, true_file.affine, inside)
 
     def scores(self, patient: str, took: Mapping[str, Any], unit: Unit) -> dict[str, PatientScore]:
         """Of all kinds joined, and of each where there are several."""
@@ -210,6 +221,7 @@ class _Scan:
         def score(
             pred: NDArray[np.bool_], true: NDArray[np.bool_], prob: NDArray[np.float32]
         ) -> PatientScore:
+            auc_brain, auc_mask_brain = self._over_brain(pred, true, prob)
             return PatientScore(
                 metrics=evaluate_case(
                     self.name,
@@ -225,6 +237,8 @@ class _Scan:
                 evaluations_a_slice=float(took["evaluations_a_slice"]),
                 seconds=float(took["seconds"]),
                 patient=patient,
+                auc_brain=auc_brain,
+                auc_mask_brain=auc_mask_brain,
             )
 
         any_pred, any_true = (np.asarray(masks.any(axis=0)) for masks in (self.pred, self.true))
@@ -235,3 +249,11 @@ class _Scan:
         joined = replace(joined, voxels_as=as_kinds.voxels, lesions_as=as_kinds.lesions)
         each = zip(self.kinds, self.pred, self.true, self.prob, strict=True)
         return {LESION: joined, **{kind: score(*arrays) for kind, *arrays in each}}
+
+    def _over_brain(
+        self, pred: NDArray[np.bool_], true: NDArray[np.bool_], prob: NDArray[np.float32]
+    ) -> tuple[float | None, float | None]:
+        """Both AUC over the brain; None where it was not kept."""
+        if self.brain is None:
+            return None, None
+        return areas(mask_pred=pred, mask_true=true, prob=prob, within=self.brain)

@@ -13,7 +13,13 @@ from strokediff.evaluation.unit import Unit
 from strokediff.util.kinds import LESION
 from strokediff.util.plaintext import csv_cell
 
-OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "auc": "AUC", "iou": "IoU"}
+OVERLAP = {"dice": "Dice", "recall": "Recall", "precision": "Pre.", "iou": "IoU"}
+AREAS = {
+    "auc_mask_brain": "of the mask, brain",
+    "auc_brain": "of probabilities, brain",
+    "auc_mask": "of the mask, image",
+    "auc": "of probabilities, image",
+}
 SHAPE = {
     "hd_mm": "HD",
     "hd95_mm": "HD95",
@@ -34,6 +40,7 @@ DIGITS = {"hd_mm": 1, "hd95_mm": 1, "false_positives": 2, "brier": 4, "ece": 4}
 
 PARTS: dict[str, Mapping[str, str]] = {
     "Overlap (Table 1 of the papers)": OVERLAP,
+    "AUC (in Table 1 that of the mask, by its figures)": AREAS,
     "Shape and volume (Table 2)": SHAPE,
     "Lesion by lesion, and calibration of the probabilities": MORE,
 }
@@ -43,10 +50,10 @@ Kinds = Mapping[str, Sequence[TableRow]]
 
 
 def markdown(rows: Sequence[TableRow], about: Mapping[str, Any], kinds: Kinds | None = None) -> str:
-    """Four tables: the papers' Table 1 and 2, lesions and calibration, and costs.
+    """Five tables: the papers' Table 1 and 2, AUC, lesions and calibration, and costs.
 
     With `kinds` the `rows` are of all joined; it is told which was taken for which, and the first
-    three tables are there of each kind too.
+    four tables are there of each kind too.
     """
     lines = [_about(about), ""]
     lines += ["Lesions of any kind:", ""] if kinds else []
@@ -93,7 +100,7 @@ def to_csv(rows: Sequence[TableRow], kinds: Kinds | None = None) -> str:
     """
     every = {LESION: rows, **(kinds or {})}
     text = io.StringIO()
-    names = [*OVERLAP, *SHAPE, *MORE, *(RIGHT if kinds else ())]
+    names = [*OVERLAP, *AREAS, *SHAPE, *MORE, *(RIGHT if kinds else ())]
     column = (rows[0].unit if rows else Unit.MM).column
     header = ["row", "title", *(["kind"] if kinds else []), "seeds"]
     header += [f"{column(name)}{end}" for name in names for end in ("", "_low", "_high")]
@@ -185,15 +192,17 @@ def _interval(own: Interval, digits: int) -> str:
 
 
 def _costs(rows: Sequence[TableRow]) -> list[str]:
-    columns = ("method", "seeds", "parameters, M", "GMACs an evaluation", "evaluations a slice")
+    columns = ("method", "seeds", "images seen", "parameters, M")
     cells = []
     for row in rows:
         c = row.costs
+        seen = f"{c['images']:,.0f}"
         size = [f"{c['parameters'] / 1e6:.2f}", f"{c['gmacs']:.2f}"]
         spent = [f"{c['train_seconds'] / 60:.1f}", f"{c['seconds_a_head']:.2f}"]
         asked = f"{c['evaluations_a_slice']:.0f}"
-        cells.append([row.title, str(len(row.seeds)), *size, asked, *spent])
-    return ruled([*columns, "training, min", "s a head"], cells)
+        cells.append([row.title, str(len(row.seeds)), seen, *size, asked, *spent])
+    spent_on = ("GMACs an evaluation", "evaluations a slice", "training, min", "s a head")
+    return ruled([*columns, *spent_on], cells)
 
 
 def _machines(rows: Sequence[TableRow]) -> list[str]:
@@ -238,6 +247,12 @@ def _notes(rows: Sequence[TableRow], best: TableRow | None) -> list[str]:
         untested = [row.title for row in rows if row is not best and not row.differences]
         if untested:
             notes.append(f"Not tested, no seed in common: {', '.join(untested)}.")
+    if any(row.figures["auc_mask_brain"].value is None for row in rows):
+        notes.append("AUC -: not taken by the version that scored the row.")
+    notes.append(
+        "AUC of the mask: (recall + specificity) / 2. Over the brain: lesions, true or found, "
+        "count wherever they lie. Images seen: slices that a row's own training was shown, a seed."
+    )
     notes += _machines(rows)
     begun = {row.title: row.begun for row in rows if row.begun}
     if begun:

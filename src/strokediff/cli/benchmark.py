@@ -18,7 +18,10 @@ def benchmark(
     ] = None,
     methods: Annotated[
         list[str] | None,
-        typer.Option(help="A method, or several with commas; may be repeated. All if not given."),
+        typer.Option(
+            help="A method, or several with commas; may be repeated. All but nnU-Net "
+            "itself if not given."
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many trainings of each method.")] = 1,
     folds: Annotated[
@@ -104,14 +107,16 @@ def benchmark(
             Benchmark(on, at, out, data, device, jobs, advance, tell, Fold(k, folds), kinds=told)
             for k in range(folds)
         ]
+        grids = [made, [replace(fold, own_grids=True) for fold in made]] if own_grids else [made]
+        for arm in arms:
+            grids[-1][0].check(arm)
         # Every fold's cohort first: too few patients are refused before anything trains.
         cohort, *_ = [fold.cohort() for fold in made]
-        grids = [made, [replace(fold, own_grids=True) for fold in made]] if own_grids else [made]
         failed = {
             name: why
             for several in grids
             for fold in several
-            for name, why in fold.run(arms, wanted).items()
+            for name, why in fold.run([a for a in arms if fold.compares(a)], wanted).items()
         }
         tables = [write_benchmark(several, cohort, warn) for several in grids]
     for table in tables:
@@ -127,10 +132,12 @@ def benchmark(
 
 def _print_list() -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from strokediff.benchmark.arms import ARMS
     from strokediff.benchmark.budgets import BUDGETS
+    from strokediff.benchmark.nnunet.arm import NNUNetArm
     from strokediff.benchmark.suites import SUITES
 
     console = Console()
@@ -138,7 +145,8 @@ def _print_list() -> None:
     for suite in SUITES.values():
         suites.add_row(suite.name, suite.about)
     for arm in ARMS.values():
-        methods.add_row(arm.name, ", ".join(arm.rows.values()))
+        rows = ", ".join(arm.rows.values())
+        methods.add_row(arm.name, escape(arm.about) if isinstance(arm, NNUNetArm) else rows)
     budgets.add_column("grid")
     budgets.add_column("steps")
     for b in BUDGETS.values():

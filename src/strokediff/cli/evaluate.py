@@ -32,8 +32,16 @@ def evaluate(
     probabilities: Annotated[
         Path | None,
         typer.Option(
-            help="Lesion probabilities for the AUC: NAME.nii.gz, or NAME/lesion_prob.nii.gz "
+            help="Lesion probabilities for their AUC: NAME.nii.gz, or NAME/lesion_prob.nii.gz "
             "(found without this option where `segment` wrote them for all patients)."
+        ),
+    ] = None,
+    within: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where both AUC are taken, for air makes them high: NAME.nii.gz, masks of the "
+            "brain or head, or the scans themselves (in HU; all but air).",
         ),
     ] = None,
     labels: Annotated[
@@ -57,7 +65,8 @@ def evaluate(
 
     Every true mask needs a prediction. A lesion that was missed altogether counts with Dice 0 and
     the diagonal of the image's box as its distance. Where kinds of lesion are told apart, each is
-    scored alone and all joined, and it is told which was taken for which.
+    scored alone and all joined, and it is told which was taken for which. auc is that of the
+    probabilities, auc_mask that of the mask, (recall + specificity) / 2.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -74,7 +83,13 @@ def evaluate(
         return track(pairs, "Evaluating", console=console, transient=True)
 
     given = parsed_labels(labels) if labels else None
-    found = evaluate_folders(pred_dir, truth_dir, probabilities, labels=given, unit=unit, each=each)
+    found = evaluate_folders(
+        *(pred_dir, truth_dir, probabilities),
+        within=within,
+        labels=given,
+        unit=unit,
+        each=each,
+    )
     for warning in found.warnings:
         console.print(f"[yellow]Warning:[/] {escape(warning)}")
     table, summary = found.write(output)

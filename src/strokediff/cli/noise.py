@@ -22,10 +22,16 @@ Features = Annotated[
     int | None,
     typer.Option(min=1, help="D of fourier (the paper's: 3000) and calibrated."),
 ]
-Rank = Annotated[int | None, typer.Option(min=1, help="Components of calibrated and low-rank.")]
+Rank = Annotated[
+    int | None, typer.Option(min=1, help="Components of calibrated, low-rank, scanner-low-rank.")
+]
+Share = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="The scanner's of scanner-low-rank; 1 is scanner."),
+]
 Shrinkage = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="lambda of calibrated, low-rank and scanner; 1 is white."),
+    typer.Option(min=0, max=1, help="White share of what is not isotropic or fourier; 1 is white."),
 ]
 Size = Annotated[
     int | None, typer.Option(min=8, help="Resample slices and masks to SIZE x SIZE pixels.")
@@ -41,11 +47,13 @@ def fit(
     model: Annotated[
         str,
         typer.Option(
-            help="isotropic, fourier, fourier-standardised, calibrated, low-rank or scanner."
+            help="isotropic, fourier, fourier-standardised, calibrated, low-rank, scanner or "
+            "scanner-low-rank."
         ),
     ],
     features: Features = None,
     rank: Rank = None,
+    share: Share = None,
     shrinkage: Shrinkage = None,
     size: Size = None,
     seed: Seed = 0,
@@ -67,7 +75,9 @@ def fit(
     with progress_bar(quiet) as bar:
         task = bar.add_task(f"fitting {name}", total=None)
         slices = BrainSlices(opened, opened.split["train"], size=size)
-        fitted = compare.fit(name, slices, {"seed": seed, **_given(features, rank, shrinkage)})
+        fitted = compare.fit(
+            name, slices, {"seed": seed, **_given(features, rank, share, shrinkage)}
+        )
         compare.save_alone(out, fitted)
         bar.update(task, completed=1, total=1)
     if not quiet:
@@ -89,6 +99,7 @@ def compare(
     draws: Annotated[int, typer.Option(min=2, help="Draws of each model.")] = 512,
     features: Features = None,
     rank: Rank = None,
+    share: Share = None,
     shrinkage: Shrinkage = None,
     size: Size = None,
     seed: Seed = 0,
@@ -119,7 +130,7 @@ def compare(
             size=size,
             draws=draws,
             seed=seed,
-            wanted=_given(features, rank, shrinkage),
+            wanted=_given(features, rank, share, shrinkage),
             device=where,
             advance=show,
         )
@@ -128,8 +139,10 @@ def compare(
         _print(found, out)
 
 
-def _given(features: int | None, rank: int | None, shrinkage: float | None) -> dict[str, Any]:
-    wanted = {"D": features, "rank": rank, "shrinkage": shrinkage}
+def _given(
+    features: int | None, rank: int | None, share: float | None, shrinkage: float | None
+) -> dict[str, Any]:
+    wanted = {"D": features, "rank": rank, "share": share, "shrinkage": shrinkage}
     return {key: value for key, value in wanted.items() if value is not None}
 
 

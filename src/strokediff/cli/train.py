@@ -29,15 +29,18 @@ def train(
         str | None,
         typer.Option(
             help="isotropic (SDPM), fourier, fourier-standardised, calibrated or "
-            "low-rank (SADPM), scanner.",
+            "low-rank (SADPM), scanner, scanner-low-rank.",
             show_default="isotropic",
         ),
     ] = None,
     noise_features: Annotated[int | None, typer.Option(help="D of the Fourier noises.")] = None,
     noise_rank: Annotated[int | None, typer.Option(help="Rank of the fitted noises.")] = None,
+    noise_share: Annotated[
+        float | None, typer.Option(help="The scanner's share of scanner-low-rank.")
+    ] = None,
     shrinkage: Annotated[
         float | None,
-        typer.Option(help="Share of white noise (calibrated, low-rank, scanner)."),
+        typer.Option(help="Share of white noise (calibrated, low-rank, the scanner's part)."),
     ] = None,
     noise_loss: Annotated[
         str | None,
@@ -82,7 +85,13 @@ def train(
         typer.echo(f"strokediff: warning: {line}", err=True)
 
     resolve_device(device)  # refused before anything is read
-    asked = {"name": noise, "D": noise_features, "rank": noise_rank, "shrinkage": shrinkage}
+    asked = {
+        "name": noise,
+        "D": noise_features,
+        "rank": noise_rank,
+        "share": noise_share,
+        "shrinkage": shrinkage,
+    }
     given = {key: value for key, value in asked.items() if value is not None}
     with explained(f"{out}: training was not begun"):
         cohort = open_cohort(data)

@@ -76,7 +76,7 @@ def export_nnunet(
         for done, (case, scan) in enumerate(sorted(scans.items())):
             progress(done, len(scans), case)
             image = folder / f"images{part_of[case]}" / f"{case}_0000.nii.gz"
-            _write_image(scan.image, image)
+            write_image(scan.image, image)
             reader = MaskReader(cohort.kinds, sources.labels(scan.folder))
             _write_label(scan, reader, folder / f"labels{part_of[case]}" / f"{case}.nii.gz")
         progress(len(scans), len(scans), "")
@@ -84,7 +84,7 @@ def export_nnunet(
     return target
 
 
-def _write_image(source: Path, target: Path) -> None:
+def write_image(source: Path, target: Path) -> None:
     """The image's own bytes; one whose values had to be mended to be HU is written in HU.
 
     Raises `InputError` if it is not whole and readable.

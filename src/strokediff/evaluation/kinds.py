@@ -153,13 +153,14 @@ def evaluate_kinds(
     spacing_mm: Sequence[float] | None = None,
     affine: ArrayLike | None = None,
     prob: ArrayLike | None = None,
+    within: ArrayLike | None = None,
 ) -> KindMetrics:
     """All metrics of predicted lesions of several kinds against the true ones, each and joined.
 
     `pred` and `true` are label maps (X, Y, Z), where the value k + 1 is `kinds[k]`, or masks
     (K, X, Y, Z), one a kind, which may overlap. `prob` (K, X, Y, Z) are the probabilities; those of
-    any lesion are the largest. The rest is as in `evaluate`. Raises `UsageError` for other shapes
-    and for values that name no kind.
+    any lesion are the largest. `within` (X, Y, Z) and the rest are as in `evaluate`. Raises
+    `UsageError` for other shapes and for values that name no kind.
 
     >>> true = np.zeros((8, 8, 4), dtype=np.uint8)
     >>> true[1:4, 1:4], true[5:7, 5:7] = 1, 2
@@ -179,8 +180,17 @@ def evaluate_kinds(
                 f"{name}: shape {array.shape}. Expected that of pred by kind, "
                 f"{masks_pred.shape}: bring both to one grid."
             )
+    where = None if within is None else np.asarray(within)
+    if where is not None and where.shape != masks_pred.shape[1:]:
+        raise UsageError(
+            f"within: shape {where.shape}. Expected that of each kind, {masks_pred.shape[1:]}: "
+            "bring it to the grid of the masks."
+        )
     return evaluate_case_of_kinds(
-        "", kinds, masks_pred, masks_true, affine=grid_of(spacing_mm, affine), prob=maps
+        *("", kinds, masks_pred, masks_true),
+        affine=grid_of(spacing_mm, affine),
+        prob=maps,
+        within=where,
     )
 
 
@@ -192,14 +202,23 @@ def evaluate_case_of_kinds(
     *,
     affine: NDArray[np.float64],
     prob: NDArray[Any] | None = None,
+    within: NDArray[Any] | None = None,
     unit: Unit = Unit.MM,
 ) -> KindMetrics:
-    """The same of masks and probabilities (K, X, Y, Z)."""
+    """The same of masks and probabilities (K, X, Y, Z); `within` is (X, Y, Z)."""
 
     def scored(
         pred: NDArray[np.bool_], true: NDArray[np.bool_], p: NDArray[Any] | None
     ) -> CaseMetrics:
-        return evaluate_case(case, mask_pred=pred, mask_true=true, affine=affine, prob=p, unit=unit)
+        return evaluate_case(
+            case,
+            mask_pred=pred,
+            mask_true=true,
+            affine=affine,
+            prob=p,
+            within=within,
+            unit=unit,
+        )
 
     each = {
         kind: scored(masks_pred[k], masks_true[k], None if prob is None else prob[k])

@@ -4,9 +4,10 @@ With the confusion counts TP, FP and FN over all voxels of the image, |.| a volu
 
     Dice = 2 TP / (2 TP + FP + FN)      IoU = TP / (TP + FP + FN)
     recall = TP / (TP + FN)             precision = TP / (TP + FP)
-    VDP = |V_pred - V_true| / V_true    AUC = P(p_lesion > p_other) + P(p_lesion = p_other) / 2
+    VDP = |V_pred - V_true| / V_true
 
-HD and HD95 are defined in `strokediff.evaluation.surface`.
+The two AUC are defined in `strokediff.evaluation.auc`, HD and HD95 in
+`strokediff.evaluation.surface`.
 
 The policy for empty masks, so that a missed lesion can never improve a mean by vanishing:
 
@@ -16,8 +17,8 @@ The policy for empty masks, so that a missed lesion can never improve a mean by 
 | empty | lesion | 0 | diagonal of the image's box | 1 |
 | lesion | empty | 0 | diagonal of the image's box | none |
 
-The AUC is over all voxels of the image, and none where no probabilities were given or where the
-truth is empty or fills the image: a binary mask has no ranks to speak of.
+Both AUC are over all voxels of the image, or where `within` says, and none where the truth is empty
+or fills that region; that of the probabilities also where none were given.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from strokediff.errors import UsageError
+from strokediff.evaluation.auc import areas
 from strokediff.evaluation.surface import box_diagonal_mm, surface_distances
 from strokediff.evaluation.unit import Unit
 
@@ -44,14 +46,16 @@ METRICS = (
     "volume_pred_ml",
     "volume_true_ml",
     "vdp",
+    "auc_mask",
 )
-"""The columns of the table, in order, after `case`."""
+"""The columns of the table, in order, after `case`; new ones come last."""
 
 
 @dataclass(frozen=True)
 class CaseMetrics:
     """One patient's row; `None` where a value does not exist (see the policy above).
 
+    `auc` is that of the probabilities, `auc_mask` that of the mask, (recall + specificity) / 2.
     `hd_mm` and `hd95_mm` are distances in mm, `volume_pred_ml` and `volume_true_ml` volumes in mL,
     all others are shares, of which 1 is best, and of `vdp` 0. Where `unit` is PX (spacing unknown)
     distances are pixels and volumes counts of voxels; tables name them so (`Unit.column`).
@@ -74,10 +78,11 @@ class CaseMetrics:
     volume_true_ml: float
     vdp: float | None
     unit: Unit = Unit.MM
+    auc_mask: float | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> CaseMetrics:
-        """From plain values, as JSON holds them."""
+        """From plain values, as JSON holds them; those of version 0.1.0 have no `auc_mask`."""
         return cls(**{**values, "unit": Unit(values["unit"])})
 
     @property
@@ -150,13 +155,16 @@ def evaluate(
     spacing_mm: Sequence[float] | None = None,
     affine: ArrayLike | None = None,
     prob: ArrayLike | None = None,
+    within: ArrayLike | None = None,
 ) -> CaseMetrics:
     """All metrics of a predicted lesion mask against the true one, in 3D.
 
     The masks are (X, Y, Z) on one grid and not 0 in the lesion. The grid is told by `spacing_mm`,
     the voxel's size along the three axes, or by `affine` (4, 4), which takes indices to mm and may
-    be oblique or sheared; give one of the two. `prob` (X, Y, Z) is the probability of lesion; the
-    AUC needs it. Formulas and what holds for empty masks are at the top of this module.
+    be oblique or sheared; give one of the two. `prob` (X, Y, Z) is the probability of lesion, which
+    `auc` needs. `within` (X, Y, Z) is where both AUC are taken, the brain say, for air makes them
+    high; lesions, true and found, count wherever they lie. Formulas and what holds for empty masks
+    are at the top of this module.
 
     Raises `UsageError` for masks that are not 3D, for shapes that differ, and unless exactly one of
     `spacing_mm` and `affine` is given.
@@ -173,6 +181,7 @@ def evaluate(
         "mask_pred": np.asarray(mask_pred),
         "mask_true": np.asarray(mask_true),
         **({} if prob is None else {"prob": np.asarray(prob)}),
+        **({} if within is None else {"within": np.asarray(within)}),
     }
     for name, array in arrays.items():
         if array.ndim != 3:
@@ -191,6 +200,7 @@ def evaluate(
         mask_true=arrays["mask_true"],
         affine=grid_of(spacing_mm, affine),
         prob=arrays.get("prob"),
+        within=arrays.get("within"),
     )
 
 
@@ -224,16 +234,17 @@ def evaluate_case(
     mask_true: NDArray[Any],
     affine: NDArray[np.float64],
     prob: NDArray[Any] | None = None,
+    within: NDArray[Any] | None = None,
     unit: Unit = Unit.MM,
 ) -> CaseMetrics:
     """All metrics of one patient.
 
-    `mask_pred`, `mask_true` and `prob` are (X, Y, Z) on one grid, the masks zero outside the
-    lesion, `prob` the probability of lesion; `affine` (4, 4) takes indices to mm. For a plain
-    spacing, give `np.diag([*spacing_mm, 1])`. In `Unit.PX` only its proportions count.
-    Raises `ValueError` on shapes that differ.
+    `mask_pred`, `mask_true`, `prob` and `within` are (X, Y, Z) on one grid, the masks zero outside
+    the lesion, `prob` the probability of lesion, `within` where both AUC are taken; `affine` (4, 4)
+    takes indices to mm. For a plain spacing, give `np.diag([*spacing_mm, 1])`. In `Unit.PX` only
+    its proportions count. Raises `ValueError` on shapes that differ.
     """
-    for name, array in (("mask_true", mask_true), ("prob", prob)):
+    for name, array in (("mask_true", mask_true), ("prob", prob), ("within", within)):
         if array is not None and array.shape != mask_pred.shape:
             raise ValueError(f"expected {name} of shape {mask_pred.shape}, got {array.shape}")
     pred, true = mask_pred.astype(bool, copy=False), mask_true.astype(bool, copy=False)
@@ -241,19 +252,21 @@ def evaluate_case(
     hd_mm, hd95_mm = hausdorff_mm(mask_pred=pred, mask_true=true, affine=unit.scaled(affine))
     volume_pred_ml = unit.volume(counts.tp + counts.fp, affine)
     volume_true_ml = unit.volume(counts.tp + counts.fn, affine)
+    auc, auc_mask = areas(mask_pred=pred, mask_true=true, prob=prob, within=within)
     return CaseMetrics(
         case=case,
         dice=counts.dice,
         iou=counts.iou,
         recall=counts.recall,
         precision=counts.precision,
-        auc=None if prob is None else area_under_roc(prob=prob, mask_true=true),
+        auc=auc,
         hd_mm=hd_mm,
         hd95_mm=hd95_mm,
         volume_pred_ml=volume_pred_ml,
         volume_true_ml=volume_true_ml,
         vdp=volume_difference(volume_pred_ml=volume_pred_ml, volume_true_ml=volume_true_ml),
         unit=unit,
+        auc_mask=auc_mask,
     )
 
 
@@ -276,19 +289,3 @@ def volume_difference(*, volume_pred_ml: float, volume_true_ml: float) -> float 
     if volume_true_ml == 0:
         return None
     return abs(volume_pred_ml - volume_true_ml) / volume_true_ml
-
-
-def area_under_roc(*, prob: NDArray[Any], mask_true: NDArray[np.bool_]) -> float | None:
-    """Mann-Whitney's AUC over all voxels: the chance that a lesion voxel outranks another one.
-
-    Ties count half. `None` if the truth is empty or full.
-    """
-    positives, negatives = np.sort(prob[mask_true]), prob[~mask_true]
-    if positives.size == 0 or negatives.size == 0:
-        return None
-    # Most voxels share one value (0, outside the brain), so rank each value only once.
-    values, counts = np.unique(negatives, return_counts=True)
-    below = np.searchsorted(positives, values, side="left")
-    not_above = np.searchsorted(positives, values, side="right")
-    lost = float(counts @ ((below + not_above) / 2.0))
-    return 1.0 - lost / (float(positives.size) * float(negatives.size))

@@ -17,10 +17,17 @@ POLICY = (
     "One mask empty: Dice, IoU, recall and precision 0, HD and HD95 the diagonal of the image's "
     "box; counted in pred_empty and truth_empty.",
     "VDP against an empty truth does not exist: left out of the mean, counted in vdp_excluded.",
-    "AUC is over all voxels of the image; without probabilities, or with a truth that is empty or "
-    "fills the image, it does not exist and is left out, counted in auc_excluded.",
+    "auc is that of the probabilities, auc_mask that of the mask, (recall + specificity) / 2. With "
+    "a truth that is empty or fills the region neither exists, nor auc without probabilities: left "
+    "out, counted in auc_mask_excluded and auc_excluded.",
     "HD95 is the larger of the two directed 95th percentiles between the masks' surfaces.",
     "sd is the sample standard deviation over patients; vc is Pearson's r of the two volumes.",
+)
+
+EVERYWHERE = "Both AUC are over all voxels of the image: the more air it has, the higher they are."
+WITHIN = (
+    "Both AUC are over the given region alone, and over all that is lesion, truly or found, "
+    "wherever it lies."
 )
 
 UNITS = {
@@ -36,7 +43,7 @@ class Summary:
 
     `vc` is `None` where it does not exist, and `vc_note` then says why. `counts` has n_cases,
     both_empty, pred_empty (of a lesion that is there), truth_empty (while a lesion was found),
-    vdp_excluded and auc_excluded.
+    vdp_excluded, auc_excluded and auc_mask_excluded. `within` says that both AUC are over a region.
 
     >>> summary = evaluate_folders("masks", "scans/labels").summary
     >>> round(summary.mean["dice"], 1), summary.n["dice"], summary.counts["pred_empty"]
@@ -53,17 +60,20 @@ class Summary:
     vc_note: str | None
     counts: dict[str, int]
     unit: Unit = Unit.MM
+    within: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for `metrics.json`, with the counts at the top level and the policy."""
         record = asdict(self)
         counts, unit = record.pop("counts"), record.pop("unit")
-        policy = [*POLICY, UNITS[unit]]
+        policy = [*POLICY, WITHIN if self.within else EVERYWHERE, UNITS[unit]]
         return {"version": __version__, **counts, **record, "unit": unit.value, "policy": policy}
 
 
-def summarize(cases: Sequence[CaseMetrics]) -> Summary:
+def summarize(cases: Sequence[CaseMetrics], within: bool = False) -> Summary:
     """Summarise one row per patient; raises `ValueError` if there is none, or units differ.
+
+    `within` says that their AUC were taken over a region.
 
     >>> from strokediff.evaluation.metrics import evaluate
     >>> truth = np.zeros((8, 8, 2), dtype=bool)
@@ -89,6 +99,7 @@ def summarize(cases: Sequence[CaseMetrics]) -> Summary:
         vc_note=vc_note,
         counts=_counts(cases),
         unit=unit,
+        within=within,
     )
 
 
@@ -128,4 +139,5 @@ def _counts(cases: Sequence[CaseMetrics]) -> dict[str, int]:
         "truth_empty": sum(c.truth_empty and not c.pred_empty for c in cases),
         "vdp_excluded": sum(c.vdp is None for c in cases),
         "auc_excluded": sum(c.auc is None for c in cases),
+        "auc_mask_excluded": sum(c.auc_mask is None for c in cases),
     }

@@ -10,7 +10,7 @@ Sigma^-1 = Psi^-1/2 (I - H (C C^T)^-1 H^T) Psi^-1/2 has the square root of Andre
 
     V = (I - H (C^T + I)^-1 C^-1 H^T) Psi^-1/2,       V^T V = Sigma^-1,
 
-which costs O(p k^2).
+which costs O(p k^2). A subclass may fill with other noise of unit variance than white.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class FactorNoise(ABC):
 
     name: ClassVar[str]
     derived: ClassVar[tuple[str, ...]] = ()
+    filling: ClassVar[str] = "white noise"
+    filled_by: ClassVar[str] = "shrinkage"
+    """The setting whose rise gives the filling more of the variance."""
 
     def __init__(self, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         self._settings = dict(settings)
@@ -69,6 +72,16 @@ class FactorNoise(ABC):
         self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread
     ) -> list[Tensor]:
         """k coefficients of mean 0 and covariance I a sample, one generator each."""
+
+    def _fill(
+        self, sources: Sequence[torch.Generator], device: torch.device, spread: Spread
+    ) -> Tensor:
+        """Noise of unit variance at every supported pixel, a row a sample."""
+
+        def one(source: torch.Generator) -> Tensor:
+            return torch.randn(len(self._where), generator=source)
+
+        return torch.stack(spread(one, sources)).to(device)
 
     def settings(self) -> dict[str, Any]:
         """What `fit` was asked for."""
@@ -88,11 +101,9 @@ class FactorNoise(ABC):
         with workers(device) as spread:
             h = self._coefficients(sources, device, spread)
             correlated = products(self._tensors["basis"], h, spread)
-            white = torch.stack(
-                spread(lambda source: torch.randn(len(self._where), generator=source), sources)
-            )
+            filling = self._fill(sources, device, spread)
         eps = torch.zeros(len(seeds), len(self._white), device=device)
-        eps.index_copy_(1, self._where, white.to(device) * self._white[self._where])
+        eps.index_copy_(1, self._where, filling * self._white[self._where])
         eps.index_add_(1, self._pixels, correlated)
         return eps.reshape(len(seeds), *shape)
 
@@ -104,9 +115,7 @@ class FactorNoise(ABC):
 
     def covariance(self) -> Tensor:
         """G G^T + Psi of the supported pixels, dense float64: for small images."""
-        everywhere = torch.zeros(len(self._white), self._tensors["basis"].shape[1])
-        everywhere[self._pixels.cpu()] = self._tensors["basis"].cpu().float()
-        G = everywhere[self._tensors["support"].cpu().flatten() > 0].double()
+        G = self._dense()
         return G @ G.T + torch.diag(1 - G.square().sum(1))
 
     def whiten(self, eps: Tensor, m: Tensor | None = None) -> Tensor:
@@ -114,18 +123,35 @@ class FactorNoise(ABC):
         self._place(eps.device)
         if m is None:
             m = self._tensors["support"].expand(len(eps), 1, -1, -1)
+        psi = self._psi()
+        rows = [
+            self._root(psi, mask.float()).times(value * mask / psi.sqrt())
+            for value, mask in zip(eps.flatten(1), m.flatten(1), strict=True)
+        ]
+        return torch.stack(rows).reshape(eps.shape)
+
+    @torch.no_grad()
+    def _root(self, psi: Tensor, mask: Tensor) -> InverseRoot:
+        scaled = self._tensors["basis"].float() * (mask / psi.sqrt())[self._pixels, None]
+        return InverseRoot.of(scaled, self._pixels)
+
+    def _psi(self) -> Tensor:
+        """Psi's diagonal (H W,), 1 outside the brain; `UsageError` if it cannot be undone."""
         psi = torch.ones_like(self._white)
         psi[self._pixels] = self._white[self._pixels] ** 2
         if float(psi.min()) < SMALLEST_PSI:
             raise UsageError(
-                f"{self.name} noise of shrinkage {self._settings['shrinkage']} cannot be whitened: "
-                "some pixels hold no white noise. Fit it with a shrinkage above 0, e.g. 0.1."
+                f"{self.name} noise of {self.filled_by} {self._settings[self.filled_by]} cannot be "
+                f"whitened: some pixels hold no {self.filling}. Fit it with a {self.filled_by} "
+                "above 0, e.g. 0.1."
             )
-        rows = [
-            InverseRoot.of(self._tensors["basis"], psi, mask.float(), self._pixels).whiten(value)
-            for value, mask in zip(eps.flatten(1), m.flatten(1), strict=True)
-        ]
-        return torch.stack(rows).reshape(eps.shape)
+        return psi
+
+    def _dense(self) -> Tensor:
+        """G of the supported pixels, float64 on the CPU."""
+        everywhere = torch.zeros(len(self._white), self._tensors["basis"].shape[1])
+        everywhere[self._pixels.cpu()] = self._tensors["basis"].cpu().float()
+        return everywhere[self._tensors["support"].cpu().flatten() > 0].double()
 
     def _place(self, device: torch.device) -> None:
         """Hold everything on `device`, and there alone."""
@@ -148,25 +174,20 @@ class FactorNoise(ABC):
 
 @dataclass(frozen=True)
 class InverseRoot:
-    """V of the pixels inside one mask, for flat images (d,)."""
+    """A square root of (I + H H^T)^-1 on `pixels` of flat images (d,), and I on the others."""
 
     H: Tensor
     C: Tensor
-    psi: Tensor
-    mask: Tensor
     pixels: Tensor
 
     @classmethod
-    @torch.no_grad()
-    def of(cls, basis: Tensor, psi: Tensor, mask: Tensor, pixels: Tensor) -> InverseRoot:
-        """From G (p, k), psi and mask (d,), and the p pixels' places among the d."""
-        H = basis.float() * (mask / psi.sqrt())[pixels, None]
+    def of(cls, H: Tensor, pixels: Tensor) -> InverseRoot:
+        """From H (p, k) and the p pixels' places among the d."""
         eye = torch.eye(H.shape[1], dtype=torch.float64, device=H.device)
-        return cls(H, torch.linalg.cholesky((H.T @ H).double() + eye), psi, mask, pixels)
+        return cls(H, torch.linalg.cholesky((H.T @ H).double() + eye), pixels)
 
-    def whiten(self, eps: Tensor) -> Tensor:
-        """V eps."""
-        z = eps * self.mask / self.psi.sqrt()
+    def times(self, z: Tensor) -> Tensor:
+        """z - H (C^T + I)^-1 C^-1 H^T z."""
         eye = torch.eye(len(self.C), dtype=self.C.dtype, device=self.C.device)
         inner = (self.H.T @ z[self.pixels]).double()[:, None]
         inner = torch.linalg.solve_triangular(self.C, inner, upper=False)

@@ -28,6 +28,7 @@ SHAPES: dict[str, dict[str, str]] = {
     "calibrated": {**_FACTOR, "L": "DD", "mean_z": "D", "mean_q": "D", "back": "kD"},
     "low-rank": _FACTOR,
     "scanner": {"cutoff": ""},
+    "scanner-low-rank": {**_FACTOR, "cutoff": ""},
 }
 OPTIONAL = {"fourier": {"W": "Dd"}, "fourier-standardised": {"W": "Dd"}}
 MASKS = ("brain", "support")
@@ -40,6 +41,7 @@ class Settings(BaseModel):
 
     D: int = Field(1, ge=1, le=2**16)
     rank: int = Field(1, ge=1, le=2**16)
+    share: float = Field(0.0, ge=0, le=1)
     shrinkage: float = Field(0.0, ge=0, le=1)
     margin: int = Field(0, ge=0, le=2**14)
     seed: int = Field(0, ge=-(2**63), lt=2**63)

@@ -12,6 +12,7 @@ from strokediff.noise.fourier import FourierNoise
 from strokediff.noise.isotropic import IsotropicNoise
 from strokediff.noise.low_rank import LowRankNoise
 from strokediff.noise.scanner import ScannerNoise
+from strokediff.noise.scanner_low_rank import ScannerLowRankNoise
 from strokediff.noise.standardised import StandardisedFourierNoise
 
 NoiseFamily = (
@@ -21,6 +22,7 @@ NoiseFamily = (
     | type[CalibratedFourierNoise]
     | type[LowRankNoise]
     | type[ScannerNoise]
+    | type[ScannerLowRankNoise]
 )
 
 NOISE_MODELS: dict[str, NoiseFamily] = {
@@ -30,6 +32,7 @@ NOISE_MODELS: dict[str, NoiseFamily] = {
     "calibrated": CalibratedFourierNoise,
     "low-rank": LowRankNoise,
     "scanner": ScannerNoise,
+    "scanner-low-rank": ScannerLowRankNoise,
 }
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from strokediff.errors import InputError, UsageError
 from strokediff.noise.base import CPU, Batches, Moments, generator
-from strokediff.noise.linear import workers
+from strokediff.noise.linear import Spread, workers
 from strokediff.noise.roughness import roughness
 from strokediff.noise.stationary import amplitude, filtered, inverse_root, of_frequencies
 
@@ -110,15 +110,25 @@ class ScannerNoise:
         self, seeds: Sequence[int], shape: tuple[int, int, int], device: torch.device = CPU
     ) -> Tensor:
         """Noise of shape (len(seeds), *shape), float32 on `device`; one FFT a sample."""
+        with workers(device) as spread:
+            return self.drawn([generator(seed) for seed in seeds], shape, device, spread)
+
+    def drawn(
+        self,
+        sources: Sequence[torch.Generator],
+        shape: tuple[int, int, int],
+        device: torch.device,
+        spread: Spread,
+    ) -> Tensor:
+        """As `draw`, from one generator a sample."""
         channels, height, width = shape
         root = amplitude(self.spectrum(height, width), width).to(device, torch.float32)
 
-        def one(seed: int) -> Tensor:
-            white = torch.randn(channels, *root.shape, 2, generator=generator(seed))
+        def one(source: torch.Generator) -> Tensor:
+            white = torch.randn(channels, *root.shape, 2, generator=source)
             return of_frequencies(torch.view_as_complex(white).to(device) * root, (height, width))
 
-        with workers(device) as spread:
-            return torch.stack(spread(one, seeds))
+        return torch.stack(spread(one, sources))
 
     def moments(self, shape: tuple[int, int, int]) -> Moments:
         """Mean 0 and variance 1."""

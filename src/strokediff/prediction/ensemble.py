@@ -20,12 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from strokediff.baselines.registry import BASELINES
+from strokediff.baselines.label_diffusion import LabelDiffusion
+from strokediff.baselines.registry import BASELINES, SCALES
 from strokediff.errors import UsageError
 from strokediff.inference.compute import Compute
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
 from strokediff.inference.tally import NoStore, Tally
+from strokediff.prediction.label_draws import LabelDraws
 from strokediff.prediction.peer import PeerPredictor, load_peer
 from strokediff.result.record import ModelCard
 from strokediff.segmentation.decision import Decision
@@ -135,13 +137,18 @@ def load_ensemble(
 ) -> Segmenter:
     """Load several checkpoints as one model, by names or folders; a single one as `load` does.
 
-    Raises as `load`, and `UsageError` for models of other kinds of lesion than the first's, for the
-    same weights twice, and where none is of SDPM or SADPM.
+    A single one may also be of a method that draws labels (`label-posterior`, `segdiff`): its
+    interval is the spread of the draws. Raises as `load`, and `UsageError` for models of other
+    kinds of lesion than the first's, for the same weights twice, and where none of several is of
+    SDPM or SADPM.
 
     >>> load_ensemble(["phantom-stroke"], device="cpu").card.name
     'phantom-stroke'
     """
     if len(models) == 1:
+        path = model_path(str(models[0]))
+        if isinstance(BASELINES.get(read_config(path).method, {}).get(SCALES[0]), LabelDiffusion):
+            return LabelDraws.of(path, Compute.of(device, precision, threads))
         how: dict[str, Any] = {"device": device, "precision": precision, "threads": threads}
         return load(models[0], **how, compile=compile)
     compute = Compute.of(device, precision, threads)

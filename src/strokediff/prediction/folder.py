@@ -5,6 +5,7 @@
     OUT/METHOD/predict.json                 what was run, and what each patient took
     OUT/truth/NAME.nii.gz                   the patient's own label, on the same grid
     OUT/truth/cohort.json                   whether its spacing is known
+    OUT/brain/NAME.nii.gz                   the brain, 0 or 1, for `evaluate --within`
 
 Of K > 1 kinds of lesion a mask holds k + 1 for kind k, as masks/cohort.json says, probabilities
 have K channels, and the truth is a map of labels, with values of their own where kinds overlap, as
@@ -35,6 +36,7 @@ from strokediff.util.jsonfile import read_json
 from strokediff.version import __version__
 
 RECORD = "predict.json"
+BRAIN = "brain"
 
 
 def predict_cohort(
@@ -65,8 +67,12 @@ def predict_cohort(
         for method in methods:
             write_json(out / method / "masks" / "cohort.json", {"labels": labels})
     for name in names:
-        if not all(name in record for record in records.values()):
-            head = heads(cohort, name)
+        done = all(name in record for record in records.values())
+        whole = done and _file(out / BRAIN, name).is_file()  # older versions kept no brain
+        head = None if whole else heads(cohort, name)
+        if head is not None:
+            _save(head, head.brain, out / BRAIN, "uint8")
+        if head is not None and not done:
             _save(head, label_map(head.truth, len(cohort.kinds)), out / "truth", "uint8")
             for method, found in predictor(head).items():
                 folder = out / method
@@ -145,5 +151,9 @@ def _channels_last(probs: NDArray[Any]) -> NDArray[Any]:
 
 
 def _save(head: Head, array: NDArray[Any], folder: Path, dtype: str) -> None:
-    file = folder / f"{head.name}.nii.gz"
+    file = _file(folder, head.name)
     save_like(head.ct, array, file, dtype=dtype, description=f"strokediff {__version__}")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.nii.gz"

@@ -17,7 +17,7 @@ from strokediff.cohort.sources import Sources
 from strokediff.cohort.store import Cohort, Patient, as_bits
 from strokediff.core.seeds import derive_seed
 from strokediff.ct.axes import transposed
-from strokediff.ct.brain import extract_brain
+from strokediff.ct.brain import BrainMask, extract_brain
 from strokediff.ct.checks.sanity import MIN_SLICES
 from strokediff.ct.grid import GridConfig
 from strokediff.ct.nifti.images import read_nifti
@@ -44,6 +44,11 @@ class Head(Protocol):
     @property
     def truth(self) -> NDArray[np.uint8]:
         """(X, Y, Z) on that grid; bit k is set where the lesion is of kind k."""
+        ...
+
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """(X, Y, Z) on that grid: what is no air, bone or scalp."""
         ...
 
     @property
@@ -83,6 +88,11 @@ class CohortHead:
         """As prepared."""
         return np.ascontiguousarray(transposed(self.patient.y))
 
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """As prepared."""
+        return np.ascontiguousarray(transposed(self.patient.m > 0))
+
     def place(self, surroundings: Surroundings = ALONE, seed: int = 0) -> Place:
         """The slices as they were prepared."""
         return CohortPatient(self.cohort, self.patient, surroundings, seed)
@@ -121,10 +131,19 @@ class ScanHead:
         """As outlined: nothing is resampled."""
         return as_bits(self.masks.on(self.scan.label, self.ct))
 
+    @property
+    def brain(self) -> NDArray[np.bool_]:
+        """As extracted."""
+        return self._extracted.mask
+
     def place(self, surroundings: Surroundings = ALONE, seed: int = 0) -> Place:
         """The slices that show enough brain and can be used."""
-        brain, own = extract_brain(self.ct), derive_seed(seed, self.name)
-        return Scan(self.ct, brain, self.grid, surroundings, own)
+        own = derive_seed(seed, self.name)
+        return Scan(self.ct, self._extracted, self.grid, surroundings, own)
+
+    @cached_property
+    def _extracted(self) -> BrainMask:
+        return extract_brain(self.ct)
 
 
 class OnOwnGrids:

@@ -36,16 +36,17 @@ class Pair:
     pred: Path
     true: Path
     prob: Path | None
+    within: Path | None = None
 
 
 def pair_cases(
-    pred_dir: Path, truth_dir: Path, prob_dir: Path | None
+    pred_dir: Path, truth_dir: Path, prob_dir: Path | None, within_dir: Path | None = None
 ) -> tuple[list[Pair], list[str]]:
     """Match files by name; return the pairs, sorted, and the names of predictions left over.
 
     Raises `InputError` if a folder holds no masks, a true mask has no prediction (or, with
-    `prob_dir`, no probabilities), or has one of a run that failed: a patient who is missing must
-    not improve a mean. Also where a name fits two.
+    `prob_dir`, no probabilities, or with `within_dir` no file there), or has one of a run that
+    failed: a patient who is missing must not improve a mean. Also where a name fits two.
     """
     true = _true_masks(truth_dir)
     pred, extra = _matched(predictions_in(pred_dir, "lesion_mask"), true, pred_dir, "prediction")
@@ -57,7 +58,8 @@ def pair_cases(
         maps = {n: p.parent / p.name.replace("lesion_mask", "lesion_prob") for n, p in pred.items()}
         whole = all(p.name.startswith("lesion_prob") and p.is_file() for p in maps.values())
         prob = maps if whole else {}
-    pairs = [Pair(n, pred[n], true[n], prob.get(n)) for n in sorted(true)]
+    within = {} if within_dir is None else _within(within_dir, true)
+    pairs = [Pair(n, pred[n], true[n], prob.get(n), within.get(n)) for n in sorted(true)]
     return pairs, extra
 
 
@@ -87,6 +89,22 @@ def unique_images(images: list[Image]) -> list[Image]:
                 "of them."
             )
     return images
+
+
+def _within(folder: Path, true: Mapping[str, Path]) -> dict[str, Path]:
+    """The mask or scan of each true mask that says which voxels count."""
+    check_folder(folder)
+    images = unique_images([Image(name, path) for name, path in nifti_files(folder)])
+    found = matched_images(without_channel(images, true), true)
+    missing = sorted(set(true) - set(found))
+    if missing:
+        there = listed([image.name for image in images]) or "none"
+        raise InputError(
+            f"{folder}: {len(missing)} of {len(true)} true masks have no file that says which "
+            f"voxels count: {listed(missing)}. Expected NAME.nii.gz for each, a mask of the brain "
+            f"or the head, or the scan (found {there})."
+        )
+    return {name: image.path for name, image in found.items()}
 
 
 def _matched(

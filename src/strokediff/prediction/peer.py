@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from strokediff.util.kinds import JOINED
 
 CPU_BATCH = 8
 GPU_BATCH = 64
+
+Run = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+"""(x, m, one seed a slice) -> whatever is made of the slices."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +71,30 @@ class PeerPredictor:
         """y_0 (S, K, H, W) of any slices, under the method's own name."""
         return {self.peer.name: self._estimate(slices, str(slices.seed))}
 
-    @torch.inference_mode()
     def _estimate(self, slices: Slices, case: str) -> Tensor:
         """y_0 (S, K, H, W) of the slices of a case, on the CPU."""
+
+        def run(x: Tensor, m: Tensor, seeds: Sequence[int]) -> Tensor:
+            return self.peer.predict(self.module, x, m, seeds)
+
+        parts = [part for _, part in self.each(slices, case, run)]
+        nothing = slices.x_0.expand(-1, len(self.kinds), -1, -1)
+        return torch.cat(parts) if parts else nothing
+
+    @torch.inference_mode()
+    def each(self, slices: Slices, case: str, run: Run) -> Iterator[tuple[range, Tensor]]:
+        """What `run` makes of a few slices at a time, on the CPU, and which they are."""
         seeds = [derive_seed(self.seed, case, int(k)) for k in slices.keys]
         device = self.compute.device
         x, m = slices.seen(slices.x_0).to(device), slices.m.to(device)
         size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         half = self.compute.precision == "bf16"
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            parts = [
-                self.peer.predict(
-                    self.module, x[i : i + size], m[i : i + size], seeds[i : i + size]
-                )
-                for i in range(0, len(x), size)
-            ]
-        nothing = slices.x_0.expand(-1, len(self.kinds), -1, -1)
-        return torch.cat(parts).float().cpu() if parts else nothing
+        for i in range(0, len(x), size):
+            at = range(i, min(i + size, len(x)))
+            few = slice(at.start, at.stop)
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                found = run(x[few], m[few], seeds[few])
+            yield at, found.float().cpu()
 
 
 def load_peer(path: Path, compute: Compute = ON_CPU, seed: int = 0) -> PeerPredictor:

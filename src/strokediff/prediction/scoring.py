@@ -8,7 +8,7 @@ from pathlib import Path
 
 from strokediff.cohort.masks import Labels
 from strokediff.cohort.sources import spacing_known_beside
-from strokediff.ct.nifti.masks import check_same_grid
+from strokediff.ct.nifti.masks import check_same_grid, read_region
 from strokediff.errors import InputError, UsageError, raise_all
 from strokediff.evaluation.kinds import (
     KindConfusion,
@@ -30,7 +30,7 @@ class Evaluation:
     """A row a patient, the summary over them, and what to know of either.
 
     Of several kinds of lesion both are of all joined, and `cases` has each kind, a patient;
-    otherwise there are none.
+    otherwise there are none. `summary.within` says whether both AUC are over a region.
 
     >>> found = evaluate_folders("masks", "scans/labels")
     >>> [(row.case, round(row.dice, 1)) for row in found.rows]
@@ -45,17 +45,23 @@ class Evaluation:
     cases: Sequence[KindMetrics] = ()
 
     @classmethod
-    def of(cls, found: Sequence[CaseMetrics | KindMetrics], warnings: list[str]) -> Evaluation:
+    def of(
+        cls,
+        found: Sequence[CaseMetrics | KindMetrics],
+        warnings: list[str],
+        within: bool = False,
+    ) -> Evaluation:
         """Of all patients' metrics, by kind or not."""
         cases = [case for case in found if isinstance(case, KindMetrics)]
         rows = [case.joined if isinstance(case, KindMetrics) else case for case in found]
-        return cls(rows, summarize(rows), warnings, cases)
+        return cls(rows, summarize(rows, within), warnings, cases)
 
     @property
     def kinds(self) -> dict[str, Summary]:
         """The summary of each kind of lesion, where they are told apart."""
         names = list(self.cases[0].kinds) if self.cases else []
-        return {kind: summarize([case.kinds[kind] for case in self.cases]) for kind in names}
+        within = self.summary.within
+        return {kind: summarize([c.kinds[kind] for c in self.cases], within) for kind in names}
 
     @property
     def confusion(self) -> KindConfusion | None:
@@ -83,6 +89,7 @@ def evaluate_folders(
     truth: str | Path,
     probabilities: str | Path | None = None,
     *,
+    within: str | Path | None = None,
     labels: Labels | None = None,
     unit: str = "auto",
     each: Callable[[list[Pair]], Iterable[Pair]] = lambda pairs: pairs,
@@ -90,8 +97,10 @@ def evaluate_folders(
     """Score predicted lesion masks against true ones, per patient in 3D.
 
     Masks are NAME.nii.gz, or NAME/lesion_mask.nii.gz as `segment` writes them; every true one
-    needs a prediction on the same grid. `probabilities` are for the AUC, found without this where
-    `segment` wrote them for all. Kinds of lesion are told apart where truth and predictions declare
+    needs a prediction on the same grid. `probabilities` are for their AUC, found without this where
+    `segment` wrote them for all. `within` is a folder of NAME.nii.gz, masks of the brain or head or
+    the scans in HU: both AUC are taken there, in scans where there is no air, and where lesions
+    are, true or found. Kinds of lesion are told apart where truth and predictions declare
     the values of their masks: `segment` and `predict` do so for theirs, a cohort.json with "labels"
     for other folders, and else `labels`, such as {"infarct": (1,), "haemorrhage": (2,)}. Values
     that are not declared are refused. `unit` is mm, px for images without spacing, or auto: px
@@ -103,7 +112,9 @@ def evaluate_folders(
     (0.9, 30.0)
     """
     prob = None if probabilities is None else Path(probabilities)
-    pairs, extra = pair_cases(Path(pred), Path(truth), prob)
+    pairs, extra = pair_cases(
+        Path(pred), Path(truth), prob, None if within is None else Path(within)
+    )
     chosen, warnings = chosen_unit(unit, Path(truth))
     if extra:
         left_out = f"{len(extra)} predictions have no true mask and are left out: {listed(extra)}"
@@ -117,7 +128,7 @@ def evaluate_folders(
         except InputError as error:
             problems.append(error)
     raise_all(problems)
-    return Evaluation.of(found, warnings)
+    return Evaluation.of(found, warnings, within is not None)
 
 
 def check_table(table: str | Path) -> tuple[Path, Path]:
@@ -149,13 +160,21 @@ def _row(pair: Pair, reader: KindsReader, unit: Unit) -> CaseMetrics | KindMetri
     """The patient's metrics; by kind where several are told apart."""
     (true_file, true), (pred_file, pred) = reader.truth(pair.true), reader.prediction(pair.pred)
     check_same_grid(pred_file, true_file)
-    affine, prob = true_file.affine, None
+    affine, prob, within = true_file.affine, None, None
+    if pair.within is not None:
+        region = read_region(pair.within)
+        check_same_grid(region, true_file)
+        within = region.array
     if pair.prob is not None:
         prob_file, prob = reader.probabilities(pair.prob, pair.pred)
         check_same_grid(prob_file, true_file)
     if several(reader.kinds):
         return evaluate_case_of_kinds(
-            pair.case, reader.kinds, pred, true, affine=affine, prob=prob, unit=unit
+            *(pair.case, reader.kinds, pred, true),
+            affine=affine,
+            prob=prob,
+            within=within,
+            unit=unit,
         )
     return evaluate_case(
         pair.case,
@@ -163,5 +182,6 @@ def _row(pair: Pair, reader: KindsReader, unit: Unit) -> CaseMetrics | KindMetri
         mask_true=true[0],
         affine=affine,
         prob=None if prob is None else prob[0],
+        within=within,
         unit=unit,
     )

@@ -87,6 +87,15 @@ class Model:
         compute, network = self.compute.compile(self.network)
         return replace(self, compute=compute, network=network)
 
+    def described(self, estimation: Estimation) -> dict[str, Any]:
+        """How the label is estimated, as result.json tells it."""
+        return {
+            "method": estimation.method,
+            "preset": estimation.preset,
+            "transition": estimation.transition,
+            "fusion": estimation.fusion if estimation.method == "all" else None,
+        }
+
     def evaluations(self, place: Scan, estimation: Estimation) -> int:
         """How often a network runs for an estimate, at most."""
         return estimation.estimator(self.process.T).evaluations() * len(place.slices.keys)

@@ -140,11 +140,8 @@ def _provenance(
     alike = decisions[0].model_dump() if len(set(decisions)) == 1 else UNDECIDED
     return Provenance(
         model=model.card,
-        method=estimation.method,
         **alike,
-        preset=estimation.preset,
-        transition=estimation.transition,
-        fusion=estimation.fusion if estimation.method == "all" else None,
+        **model.described(estimation),
         cut=estimation.cut,
         tolerance_ml=estimation.limits.tolerance_ml,
         max_evaluations=estimation.limits.max_evaluations,

@@ -31,6 +31,7 @@ class NoiseConfig(BaseModel):
     name: str = "isotropic"
     D: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
     rank: int | None = Field(None, ge=1, le=MAX_NOISE_FEATURES)
+    share: float | None = Field(None, ge=0, le=1)
     shrinkage: float | None = Field(None, ge=0, le=1)
     margin: float = Field(0.1, ge=0, le=1)
 
@@ -43,8 +44,8 @@ class NoiseConfig(BaseModel):
 
     def given(self) -> dict[str, Any]:
         """The settings that were not left at the default."""
-        values = {"D": self.D, "rank": self.rank, "shrinkage": self.shrinkage}
-        return {key: value for key, value in values.items() if value is not None}
+        own = self.model_dump(exclude={"name", "margin"})
+        return {key: value for key, value in own.items() if value is not None}
 
 
 class TrainingConfig(BaseModel):

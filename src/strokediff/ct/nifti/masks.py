@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strokediff.ct import axes
+from strokediff.ct.arrays import AIR_BELOW_HU
 from strokediff.ct.checks.sanity import FARTHEST_MM
 from strokediff.ct.nifti.file import NiftiFile, open_nifti
 from strokediff.ct.nifti.header import UnreadableError
@@ -128,6 +129,28 @@ def read_probabilities(path: Path, kinds: int) -> list[StoredArray]:
         )
     whole = array.reshape(file.shape, order="F")
     return [StoredArray(path, part, file.affine) for part in np.split(whole, kinds, axis=2)]
+
+
+def read_region(path: Path) -> StoredArray:
+    """Where voxels count, as bool: a mask of 0 and 1, or of a CT in HU all but air.
+
+    A CT is told from a mask by its air, which is below `AIR_BELOW_HU`. Raises `InputError` as
+    `read_mask` does, and for a mask that is empty.
+    """
+    file = _open(path)
+    array = np.empty(file.n_voxels, np.bool_)
+    for place, run in _finite_runs(file):
+        array[place] = run >= AIR_BELOW_HU
+    if array.all():
+        found = read_mask(path)
+    else:
+        found = StoredArray(path, array.reshape(file.shape, order="F"), file.affine)
+    if not found.array.any():
+        raise InputError(
+            f"{path}: expected a mask of the voxels that count, or a CT in HU, found not one such "
+            "voxel. Give the brain or the head as 1, or the scan."
+        )
+    return found
 
 
 def check_same_grid(grid: Placed, reference: Placed) -> None:
