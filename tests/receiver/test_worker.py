@@ -88,6 +88,19 @@ def test_a_process_works_on_one_after_the_other(
 
 
 @pytest.mark.slow
+def test_after_many_studies_another_process_takes_its_place(
+    worker: ProcessWorker, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strokediff.receiver.worker.STUDIES", 2)
+    pids = []
+    for name in ("one", "two", "three"):
+        worker.start(name, heads, tmp_path / name)
+        pids.append(worker._process.pid)
+        assert len(said(worker).found) == 1
+    assert pids[0] == pids[1] != pids[2]
+
+
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_lost_and_another_begins(
     worker: ProcessWorker, heads: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from strokediff.util.allocator import keep_freed_memory
 from strokediff.util.processes import GRACE_S, end_with
 
 READY = "ready"
+STUDIES = 50
+"""That a process works on before another takes its place: what it never gives back is bounded."""
 
 
 class Worker(Protocol):
@@ -86,8 +88,9 @@ class ProcessWorker:
 
     def start(self, key: str, source: Path, out: Path) -> None:
         """Hand it a study."""
-        if not self._process.is_alive():
+        if self._studies >= STUDIES or not self._process.is_alive():
             self.restart()
+        self._studies += 1
         self.key, self._since = key, time.monotonic()
         with suppress(OSError):  # it has just ended: `verdict` says so
             self._pipe.send(_Order(source, out))
@@ -131,6 +134,7 @@ class ProcessWorker:
         self._pipe.close()
 
     def _begin(self) -> None:
+        self._studies = 0
         context = get_context("spawn")
         self._pipe, other = context.Pipe()
         arguments = (other, self.work, os.getpid())
