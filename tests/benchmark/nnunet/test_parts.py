@@ -13,8 +13,8 @@ import pytest
 from strokediff.benchmark.arms import ARMS, arms
 from strokediff.benchmark.budgets import BUDGETS
 from strokediff.benchmark.nnunet.arm import NNUNetArm
+from strokediff.benchmark.nnunet.length import MOST_EPOCHS, Length
 from strokediff.benchmark.nnunet.model import read_model, read_plans
-from strokediff.benchmark.nnunet.schedule import MOST_EPOCHS, Schedule
 from strokediff.benchmark.nnunet.training import LOG, NNUNetTraining
 from strokediff.benchmark.nnunet.worker import flat
 from strokediff.benchmark.runner import Benchmark
@@ -55,15 +55,15 @@ def training(tmp_path: Path, installed: None) -> NNUNetTraining:
 def test_no_fewer_images_are_seen_and_at_most_an_epoch_more(
     images: int, batch: int, patch: tuple[int, ...]
 ) -> None:
-    schedule = Schedule.of(images, batch, patch)
-    of_an_epoch = schedule.images // schedule.epochs
-    assert images <= schedule.images < images + max(of_an_epoch, batch * schedule.slices)
-    assert schedule.epochs <= MOST_EPOCHS
-    assert 1 <= schedule.kept_every <= max(1, schedule.epochs / 5)
+    length = Length.of(images, batch, patch)
+    of_an_epoch = length.images // length.epochs
+    assert images <= length.images < images + max(of_an_epoch, batch * length.slices)
+    assert length.epochs <= MOST_EPOCHS
+    assert 1 <= length.kept_every <= max(1, length.epochs / 5)
 
 
 def test_its_own_length_is_that_of_its_trainer() -> None:
-    own = Schedule.of(None, 12, (512, 512))
+    own = Length.of(None, 12, (512, 512))
     assert (own.epochs, own.iterations) == (1000, 250)
 
 

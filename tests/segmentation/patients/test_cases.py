@@ -446,7 +446,7 @@ def test_pictures_make_room_for_the_result(
     """They took what was left of the disk, and result.json cannot be written."""
     out = tmp_path / "out"
 
-    def pictures(folder: Path, *arguments: Any) -> list[str]:
+    def pictures(folder: Path, *arguments: Any, **wanted: bool) -> list[str]:
         (folder / "preview.png").write_bytes(b"png")
         return []
 

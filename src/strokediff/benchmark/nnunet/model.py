@@ -19,7 +19,7 @@ from torch import nn
 
 from strokediff.benchmark.costs import gmacs
 from strokediff.benchmark.nnunet.job import EXTRA, Job, Settings
-from strokediff.benchmark.nnunet.schedule import Schedule
+from strokediff.benchmark.nnunet.length import Length
 from strokediff.errors import InputError
 from strokediff.util.extras import require
 from strokediff.util.files import atomic_directory, write_json
@@ -47,7 +47,7 @@ class Model(BaseModel):
     sha256: str
 
 
-def write_model(job: Job, trainer: Any, schedule: Schedule, removes: list[list[int]]) -> None:
+def write_model(job: Job, trainer: Any, length: Length, removes: list[list[int]]) -> None:
     """Keep what `trainer` has trained."""
     trainer.set_deep_supervision_enabled(False)
     network = getattr(trainer.network, "_orig_mod", trainer.network).eval()
@@ -59,7 +59,7 @@ def write_model(job: Job, trainer: Any, schedule: Schedule, removes: list[list[i
             version=version("nnunetv2"),
             mirrored=tuple(trainer.inference_allowed_mirroring_axes or ()),
             removes=removes,
-            images=schedule.images,
+            images=length.images,
             parameters=sum(p.numel() for p in network.parameters()),
             gmacs=gmacs(network, [torch.zeros(shape, device=trainer.device)]),
             sha256=write_tensors(folder / "model.safetensors", weights),

@@ -18,6 +18,7 @@ from torch import nn
 from strokediff.benchmark.nnunet.job import EXTRA
 from strokediff.benchmark.nnunet.model import Model, build, load_weights, read_model, read_plans
 from strokediff.cohort.exporting import write_image
+from strokediff.ct.axes import transposed
 from strokediff.errors import InputError, UsageError
 from strokediff.inference.compute import Compute
 from strokediff.prediction.head import Head, ScanHead
@@ -83,7 +84,7 @@ class NNUNetPredictor:
             array, properties, save_or_return_probabilities=True
         )
         lesions = probs[-len(self.kinds) :]  # before them the background, where classes exclude it
-        return np.transpose(labels), np.transpose(lesions, (0, 3, 2, 1))
+        return transposed(labels), np.stack([transposed(own) for own in lesions])
 
     def _post_processed(self, labels: NDArray[Any]) -> NDArray[Any]:
         for values in self.model.removes:

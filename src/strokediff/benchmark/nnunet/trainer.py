@@ -11,53 +11,57 @@ import numpy as np
 import torch
 
 from strokediff.benchmark.nnunet.job import EXTRA
-from strokediff.benchmark.nnunet.schedule import Schedule
+from strokediff.benchmark.nnunet.length import Length
 from strokediff.core.seeds import derive_seed
 from strokediff.util.extras import require
 from strokediff.util.files import atomic_path
 
-nnUNetTrainer: Any = require("nnunetv2.training.nnUNetTrainer.nnUNetTrainer", EXTRA).nnUNetTrainer
 
-
-class PacedTrainer(nnUNetTrainer):  # type: ignore[misc]
+def paced_trainer() -> Any:
     """nnU-Net's own training but for its length, its seeds and what it draws and keeps meanwhile.
 
     Every epoch has a seed of its own, so that on a CPU a resumed training equals an uninterrupted
     one; loaders in processes of their own, as on a GPU, draw without a seed. No pictures are drawn
     and no best checkpoint is kept: the last is what nnU-Net predicts with. Checkpoints are whole or
-    not there.
+    not there. Raises `MissingExtraError` without nnU-Net, whose class this one is of.
     """
+    base: Any = require("nnunetv2.training.nnUNetTrainer.nnUNetTrainer", EXTRA).nnUNetTrainer
 
-    seed: int
-    on_epoch: Callable[[int, bool], None]
+    class PacedTrainer(base):  # type: ignore[misc]
+        """See `paced_trainer`."""
 
-    def pace(self, schedule: Schedule, seed: int, on_epoch: Callable[[int, bool], None]) -> None:
-        """Train by `schedule`; `on_epoch` is called with epochs done and whether they are kept."""
-        self.num_epochs, self.num_iterations_per_epoch = schedule.epochs, schedule.iterations
-        self.num_val_iterations_per_epoch = 1  # told to the log, and nothing hangs on it
-        self.save_every = schedule.kept_every
-        self.seed, self.on_epoch = seed, on_epoch
-        seed_all(seed, -1)
+        seed: int
+        on_epoch: Callable[[int, bool], None]
 
-    def on_epoch_start(self) -> None:
-        """Seed what is drawn in it."""
-        seed_all(self.seed, self.current_epoch)
-        super().on_epoch_start()
+        def pace(self, length: Length, seed: int, on_epoch: Callable[[int, bool], None]) -> None:
+            """Train so long; `on_epoch` is told the epochs done, and whether they are kept."""
+            self.num_epochs, self.num_iterations_per_epoch = length.epochs, length.iterations
+            self.num_val_iterations_per_epoch = 1  # told to the log, and nothing hangs on it
+            self.save_every = length.kept_every
+            self.seed, self.on_epoch = seed, on_epoch
+            seed_all(seed, -1)
 
-    def on_epoch_end(self) -> None:
-        """Say that it is done."""
-        self._best_ema = float("inf")
-        super().on_epoch_end()
-        done = self.current_epoch
-        self.on_epoch(done, done % self.save_every == 0)
+        def on_epoch_start(self) -> None:
+            """Seed what is drawn in it."""
+            seed_all(self.seed, self.current_epoch)
+            super().on_epoch_start()
 
-    def save_checkpoint(self, filename: str) -> None:
-        """Write it beside its place, then rename it."""
-        with atomic_path(Path(filename)) as temporary:
-            super().save_checkpoint(str(temporary))
+        def on_epoch_end(self) -> None:
+            """Say that it is done."""
+            self._best_ema = float("inf")
+            super().on_epoch_end()
+            done = self.current_epoch
+            self.on_epoch(done, done % self.save_every == 0)
 
-    def plot_network_architecture(self) -> None:
-        """Not drawn."""
+        def save_checkpoint(self, filename: str) -> None:
+            """Write it beside its place, then rename it."""
+            with atomic_path(Path(filename)) as temporary:
+                super().save_checkpoint(str(temporary))
+
+        def plot_network_architecture(self) -> None:
+            """Not drawn."""
+
+    return PacedTrainer
 
 
 def seed_all(seed: int, epoch: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from strokediff.benchmark.nnunet.job import EXTRA, NUMBER, PLANS, Job
-from strokediff.benchmark.nnunet.schedule import Schedule
+from strokediff.benchmark.nnunet.length import Length
 from strokediff.errors import UsageError
 from strokediff.util.extras import require
 from strokediff.util.files import write_json
@@ -35,11 +35,11 @@ def main() -> None:
     told = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     _prepare(job)
-    trainer, schedule = _trained(job, told)
+    trainer, length = _trained(job, told)
     removes = _post_processing(job, trainer)
     from strokediff.benchmark.nnunet.model import write_model
 
-    write_model(job, trainer, schedule, removes)
+    write_model(job, trainer, length, removes)
 
 
 def _follow() -> None:
@@ -71,18 +71,18 @@ def _plans(job: Job) -> dict[str, Any]:
     return read_json(job.preprocessed / f"{PLANS}.json", "nnU-Net's plans")
 
 
-def _trained(job: Job, told: TextIO) -> tuple[Any, Schedule]:
+def _trained(job: Job, told: TextIO) -> tuple[Any, Length]:
     """The trainer at the end of its training, and how long that was."""
     import torch
 
-    from strokediff.benchmark.nnunet.trainer import PacedTrainer
+    from strokediff.benchmark.nnunet.trainer import paced_trainer
 
     if job.device == "cpu":
         os.environ.update(nnUNet_n_proc_DA="0")  # loaders that wait for one another's core
     plans, settings = _plans(job), job.settings
     dataset = read_json(job.preprocessed / "dataset.json", "nnU-Net's data set")
     results = job.folder / "nnUNet_results"
-    trainer = PacedTrainer(
+    trainer = paced_trainer()(
         plans={**plans, "continue_training": results.is_dir()},
         configuration=settings.configuration,
         fold=job.fold,
@@ -90,14 +90,14 @@ def _trained(job: Job, told: TextIO) -> tuple[Any, Schedule]:
         device=torch.device(job.device.partition(":")[0]),
     )
     own = trainer.configuration_manager
-    schedule = Schedule.of(settings.images, own.batch_size, own.patch_size)
+    length = Length.of(settings.images, own.batch_size, own.patch_size)
 
     def on_epoch(done: int, kept: bool) -> None:
-        print(json.dumps({"done": done, "total": schedule.epochs, "kept": kept}), file=told)
+        print(json.dumps({"done": done, "total": length.epochs, "kept": kept}), file=told)
 
-    trainer.pace(schedule, settings.seed, on_epoch)
+    trainer.pace(length, settings.seed, on_epoch)
     _run(trainer)
-    return trainer, schedule
+    return trainer, length
 
 
 def _run(trainer: Any) -> None:

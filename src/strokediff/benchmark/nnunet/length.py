@@ -15,7 +15,7 @@ CHECKPOINTS = 10
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Length:
     """`epochs` of `iterations`, each of `batch_size` patches of `slices` slices.
 
     nnU-Net's rate is 0.01 (1 - epoch / epochs)^0.9, so that it falls to nothing within any length.
@@ -27,13 +27,13 @@ class Schedule:
     slices: int = 1
 
     @classmethod
-    def of(cls, images: int | None, batch_size: int, patch: Sequence[int]) -> Schedule:
+    def of(cls, images: int | None, batch_size: int, patch: Sequence[int]) -> Length:
         """So many slices seen, at most one epoch more; None is nnU-Net's own length.
 
         `patch` has (H, W), or (D, H, W), which are D slices.
 
-        >>> Schedule.of(24_000, batch_size=12, patch=(512, 512))
-        Schedule(epochs=100, iterations=20, batch_size=12, slices=1)
+        >>> Length.of(24_000, batch_size=12, patch=(512, 512))
+        Length(epochs=100, iterations=20, batch_size=12, slices=1)
         """
         slices = patch[0] if len(patch) == 3 else 1
         if images is None:
