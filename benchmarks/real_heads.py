@@ -28,7 +28,7 @@ from strokediff.errors import UsageError
 from strokediff.training.config import with_settings
 from strokediff.training.loop import StepReport
 from strokediff.training.start import StartModel
-from strokediff.training.train import configuration, train
+from strokediff.training.train import configuration, of_kinds, train
 
 EVERYBODY = "all"
 
@@ -104,7 +104,8 @@ def main(
     if method:
         budget = Budget("real heads", preset=preset, scale="small")
         run = PeerArm(method).run(out, own, budget, config.seed, "cpu")
-        for done in replace(run, config=config, workers=workers).train(resume=resume):
+        run = replace(run, config=of_kinds(config, own), workers=workers)
+        for done in run.train(resume=resume):
             report(done)
     else:
         train(own, out, config, start=given, resume=resume, workers=workers, on_step=report)

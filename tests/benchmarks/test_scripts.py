@@ -420,6 +420,7 @@ def test_real_heads(script: Any, scans: Path, tmp_path: Path) -> None:
         meta = json.loads((src / folder / "cohort.json").read_text())
         names = [case["name"] for case in meta["cases"]]
         meta |= {"data_set": "x", "patients": {name: {"patient": name} for name in names}}
+        meta |= {"labels": {"infarct": 2, "haemorrhage": 1}}
         (src / folder / "cohort.json").write_text(json.dumps(meta))
     cohort = prepare_cohort(src, tmp_path / "cohort", GridConfig(), val=0.0, test=0.0)
     tested = module.folds(cohort, "ctich", 2)
@@ -435,7 +436,8 @@ def test_real_heads(script: Any, scans: Path, tmp_path: Path) -> None:
         assert not {*map(cohort.patient_of, kept["train"])} & {*tested[fold]}
     told = run(module, cohort.path, tmp_path / "unet", "--fold", 0, *common, "--method", "unet")
     assert "4 scans to train on, 2 to test" in told
-    assert read_config(tmp_path / "unet" / "model").method == "unet"
+    trained = read_config(tmp_path / "unet" / "model")
+    assert trained.method == "unet" and trained.training.network.kinds == STROKE
     run(script("peer_answers"), tmp_path / "unet" / "model", src, tmp_path / "unet.json")
     sheet = Sheet.read([tmp_path / "unet.json"])
     assert sheet.methods == ["unet"] and len(sheet.answers) == 2
