@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from strokediff.reading.drawn import Drawn
+    from strokediff.result.reading import Reading
 
 
 def measure(
@@ -68,19 +68,19 @@ def measure(
     given = parsed_labels(labels) if labels else None
     drawn = read_drawn(mask, scan, labels=given, by=by, how=way(how))
     found = measure_mask(scan, drawn.labels, drawn.reader, drawn.kinds)
-    found.save(out, pictures=preview, viewer=viewer, dicom=listed(dicom))
+    saved = found.save(out, pictures=preview, viewer=viewer, dicom=listed(dicom))
     if not quiet:
-        _tell(found, out)
+        _tell(saved, out)
 
 
-def _tell(found: Drawn, out: Path) -> None:
+def _tell(found: Reading, out: Path) -> None:
     from rich.console import Console
 
     from strokediff.util.plaintext import visible
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    each = ", ".join(f"{kind} {ml:.1f} mL" for kind, ml in found.volumes_ml.items())
-    console.print(visible(f"{each}; {found.reading.reader.shown}"))
+    each = ", ".join(f"{own.name} {own.volume_ml:.1f} mL" for own in found.kinds)
+    console.print(visible(f"{each}; {found.reader.shown}"))
     for warning in found.warnings:
         console.print(visible(f"Warning: {warning}"))
     console.print(visible(f"Results in {out}"))

@@ -119,7 +119,8 @@ def checked(model: type[_Checked], **values: Any) -> _Checked:
     except ValidationError as error:
         found = error.errors()[0]
         where = ".".join(map(str, found["loc"]))
-        raise UsageError(f"{where + ': ' if where else ''}{found['msg']}.") from None
+        why = found["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{where + ': ' if where else ''}{why}.") from None
 
 
 def _is_loopback(host: str) -> bool:
