@@ -77,6 +77,7 @@ def figures(ct: CT, labels: NDArray[np.uint8]) -> Any:
             doubt_ml=1.0,
             volume_interval_ml=(0.5, 9.0),
             volume_interval_kind="90% conformal",
+            side=("left", "right")[k],
             exceeds=(Exceeds(volume_ml=50, probability=0.25, n=31),),
         )
         for k, name in enumerate(KINDS)

@@ -133,6 +133,12 @@ def test_the_report_has_the_volumes_the_outlines_and_who_says_so(
     assert [v for _, v in ends] == [0.5, 0.5, 9.0, 9.0]
     likely = [v for name, v, unit in told if name == "Probability of a volume of 50 mL or more"]
     assert likely == [25.0, 25.0]
+    sides = [
+        item.ConceptCodeSequence[0].CodeMeaning
+        for item in items
+        if item.ValueType == "CODE" and item.ConceptNameCodeSequence[0].CodeMeaning == "Laterality"
+    ]
+    assert sorted(sides) == ["Left", "Left", "Right", "Right"]
     texts = " ".join(item.TextValue for item in items if item.ValueType == "TEXT")
     assert "research use only" in texts and found.record.model.sha256 in texts
     referred = {

@@ -66,7 +66,7 @@ class SliceGrid:
         self.config = config
         self.brain = brain
         spacing = volume.pixel_spacing_mm
-        centre = _centre(brain)
+        centre = centre_of(brain)
         sides = [
             (brain.shape[axis], spacing[axis], centre[axis], config.size, config.spacing_mm)
             for axis in (0, 1)
@@ -174,7 +174,7 @@ def _to(shift: int) -> slice:
     return slice(max(shift, 0), min(shift, 0) or None)
 
 
-def _centre(brain: NDArray[np.bool_]) -> tuple[float, float]:
+def centre_of(brain: NDArray[np.bool_]) -> tuple[float, float]:
     """Centre of the brain's bounding box, in pixel indices along x and y."""
     centres = []
     for axis in (0, 1):

@@ -6,6 +6,11 @@ from highdicom.sr import CodedConcept
 
 ABNORMAL = CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure")
 BRAIN = CodedConcept("12738006", "SCT", "Brain")
+SIDES = {
+    "left": CodedConcept("7771000", "SCT", "Left"),
+    "right": CodedConcept("24028007", "SCT", "Right"),
+    "both": CodedConcept("51440002", "SCT", "Right and left"),
+}
 KINDS = {
     "infarct": CodedConcept("55641003", "SCT", "Infarct"),
     "haemorrhage": CodedConcept("50960005", "SCT", "Hemorrhage"),

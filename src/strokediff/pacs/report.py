@@ -95,7 +95,7 @@ def _common(found: Finding, own: KindFigures) -> dict[str, Any]:
         ),
         "finding_category": codes.ABNORMAL,
         "finding_type": codes.finding(own.name),
-        "finding_sites": [FindingSite(codes.BRAIN)],
+        "finding_sites": [FindingSite(codes.BRAIN, laterality=codes.SIDES.get(own.side or ""))],
         "algorithm_id": found.maker.algorithm(own),
     }
 

@@ -72,6 +72,9 @@ class KindFigures(Frozen):
     volume_interval_ml: tuple[float, float] | None
     volume_interval_kind: str
     exceeds: tuple[Exceeds, ...] = Field((), description="P(volume >= threshold), where known.")
+    side: Literal["left", "right", "both"] | None = Field(
+        None, description="The patient's, of nine tenths of it; null if there is none."
+    )
 
 
 class Reason(Frozen):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from strokediff.ct.brain import BrainMask
 from strokediff.ct.nifti.images import mask_file_ml
+from strokediff.ct.sides import right_half, side_of
 from strokediff.ct.volume import CT
 from strokediff.inference.estimation import Estimation
 from strokediff.inference.estimator import LabelEstimate
@@ -58,7 +59,7 @@ def measure(
     and, for all joined, "lesion".
     """
     mm3, every = ct.mask_volume_mm3(found.mask), spreads[LESION]
-    file_ml = mask_file_ml(ct, found.mask)
+    file_ml, right = mask_file_ml(ct, found.mask), right_half(ct, brain.mask)
     lesions = tuple(
         Lesion(**described, kind=kind)
         for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
@@ -71,7 +72,9 @@ def measure(
         n_lesions=len(lesions),
         lesions=tuple(sorted(lesions, key=lambda lesion: -lesion.volume_ml)),
         kinds=tuple(
-            _of_kind(ct, own.mask, kind, decision, lesions, spreads[kind])
+            _of_kind(ct, own.mask, kind, decision, lesions, spreads[kind]).model_copy(
+                update={"side": side_of(own.mask, right, ct.voxel_volumes_mm3)}
+            )
             for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
         ),
         brain_volume_ml=brain.volume_ml,
