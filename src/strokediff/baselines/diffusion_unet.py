@@ -17,18 +17,12 @@ from strokediff.networks.blocks import ResBlock, SelfAttention, time_features
 
 
 @dataclass(frozen=True)
-class Widths:
-    """The size of a U-Net: level i is base * multipliers[i] wide and has `blocks` blocks.
-
-    The `attentive` coarsest levels attend over their pixels. Every width is a multiple of `groups`
-    and of attention's 4 heads.
-    """
+class Levels:
+    """The levels of a U-Net: level i is base * multipliers[i] wide and has `blocks` blocks."""
 
     base: int
     multipliers: tuple[int, ...]
     blocks: int
-    attentive: int
-    groups: int
 
     @property
     def levels(self) -> list[int]:
@@ -44,6 +38,18 @@ class Widths:
     def stride(self) -> int:
         """The sides of the grid must be multiples of this."""
         return 1 << (len(self.multipliers) - 1)
+
+
+@dataclass(frozen=True)
+class Widths(Levels):
+    """The size of a U-Net here.
+
+    The `attentive` coarsest levels attend over their pixels. Every width is a multiple of `groups`
+    and of attention's 4 heads.
+    """
+
+    attentive: int
+    groups: int
 
     def attends(self, level: int) -> bool:
         """Whether a level has attention."""

@@ -16,38 +16,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from strokediff.baselines.diffusion_unet import Levels
 from strokediff.networks.blocks import SelfAttention, time_features
 
 
 @dataclass(frozen=True)
-class ReleasedWidths:
+class ReleasedWidths(Levels):
     """Level i is base * multipliers[i] wide and has `blocks` blocks on the way down.
 
     Those of `attended` attend over their pixels, with `heads` heads. Every width is a multiple of
     `groups` and of the heads.
     """
 
-    base: int
-    multipliers: tuple[int, ...]
-    blocks: int
     attended: tuple[int, ...]
     heads: int
     groups: int
-
-    @property
-    def levels(self) -> list[int]:
-        """The width of every level, finest first."""
-        return [self.base * m for m in self.multipliers]
-
-    @property
-    def time(self) -> int:
-        """The width of the embedding of t."""
-        return 4 * self.base
-
-    @property
-    def stride(self) -> int:
-        """The sides of the grid must be multiples of this."""
-        return 1 << (len(self.multipliers) - 1)
 
     def skips(self) -> Iterator[int]:
         """The widths that the encoder hands to the decoder, in its order."""

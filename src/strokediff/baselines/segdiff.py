@@ -76,6 +76,12 @@ class ImageEncoder(nn.Module):
 class SegDiffNetwork(Denoiser):
     """D(E(F(y_t) + G(x), t), t)."""
 
+    mask_encoder: nn.Module
+    image_encoder: nn.Module
+    time: nn.Module
+    encoder: nn.Module
+    decoder: nn.Module
+
     def __init__(self, widths: Widths, image: ImageWidths, kinds: int = 1) -> None:
         super().__init__(kinds)
         self.mask_encoder = nn.Conv2d(kinds, widths.levels[0], 3, padding=1)

@@ -28,30 +28,19 @@ from strokediff.baselines.released_unet import (
     ReleasedWidths,
 )
 from strokediff.baselines.reverse import Wide
-from strokediff.baselines.segdiff import ImageEncoder, ImageWidths
+from strokediff.baselines.segdiff import ImageEncoder, ImageWidths, SegDiffNetwork
 
 
-class SegDiffReleasedNetwork(Denoiser):
+class SegDiffReleasedNetwork(SegDiffNetwork):
     """D(E(F(y_t) + G(x), t), t): `UNetModel.forward` of improved_diffusion/unet.py."""
 
     def __init__(self, widths: ReleasedWidths, image: ImageWidths, kinds: int = 1) -> None:
-        super().__init__(kinds)
+        Denoiser.__init__(self, kinds)
         self.mask_encoder = nn.Conv2d(kinds, widths.base, 3, padding=1)
         self.image_encoder = ImageEncoder(image, widths.base)
         self.time = ReleasedTime(widths)
         self.encoder = ReleasedEncoder(widths)
         self.decoder = ReleasedDecoder(widths, kinds)
-
-    def guide(self, x: Tensor) -> Tensor:
-        """G(x), (B, base, H, W)."""
-        found: Tensor = self.image_encoder(x)
-        return found
-
-    def denoise(self, y_t: Tensor, guide: Tensor, t: Tensor) -> Tensor:
-        """eps_hat (B, K, H, W)."""
-        emb = self.time(t)
-        found: Tensor = self.decoder(self.encoder(self.mask_encoder(y_t) + guide, emb), emb)
-        return found
 
 
 @dataclass(frozen=True)

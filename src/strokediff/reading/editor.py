@@ -17,10 +17,11 @@ from strokediff.ct.regular_grid import owners_of_steps
 from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.reading.mask import UNNAMED, named
-from strokediff.reading.revisions import MASK, revision_of, revisions, save_revision
+from strokediff.reading.revisions import revision_of, revisions, save_revision
 from strokediff.result.reading import Reading
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
+from strokediff.segmentation.outputs import MASK
 from strokediff.segmentation.read_out import joined
 from strokediff.util.kinds import JOINED
 from strokediff.viewer.images import Shown, full_ct, shown_labels, shown_probability
@@ -48,7 +49,7 @@ class Editor:
         """The viewer with pens; what is drawn goes to the address `save_to`."""
         images = [full_ct(self.ct.hu, self.ct.affine), shown_labels(self.labels, self.ct.affine)]
         images += self._probability()
-        return render_viewer(self.result, images, Drawing(save_to, self.kinds, self.by))
+        return render_viewer(self.result, images, Drawing(save_to, self.by))
 
     def save(self, drawing: bytes) -> tuple[Path, dict[str, float]]:
         """Save what was drawn as the next revision; its file, and each kind's volume in it, mL.

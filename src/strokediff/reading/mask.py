@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -19,11 +18,13 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.pacs.reading import is_dicom, read_segmentation
 from strokediff.prediction.labels import labels_of_prediction
-from strokediff.reading.revisions import MASK, base_of, revision_of
+from strokediff.reading.revisions import base_of, revision_of
 from strokediff.result.reading import How, Reader, Reading
 from strokediff.result.record import Record
 from strokediff.segmentation.folder import ResultFolder
 from strokediff.segmentation.objects import source_of
+from strokediff.segmentation.outputs import MASK
+from strokediff.util.files import sha256_of
 from strokediff.util.kinds import JOINED
 from strokediff.util.plaintext import escaped
 
@@ -87,7 +88,7 @@ def _segmentation(path: Path, ct: CT, by: str | None, how: How | None) -> DrawnM
         name=named(found.creator.replace("^", " ")[:MOST] or UNNAMED),
         how=WAYS.get(found.how, "manual"),
         mask=escaped(path.name),
-        mask_sha256=digest_of(path),
+        mask_sha256=sha256_of(path),
     )
     return DrawnMask(ct.from_source(found.labels), found.kinds, _told(reader, by, how))
 
@@ -105,7 +106,7 @@ def _read(
 
 def _reader_of(path: Path) -> Reader:
     """As far as the file tells: the model whose result it is, who corrected it, or somebody."""
-    digest = digest_of(path)
+    digest = sha256_of(path)
     result = ResultFolder(path.parent).read() if path.name == MASK else None
     known = {"mask": escaped(path.name), "mask_sha256": digest}
     if isinstance(result, Reading) and result.files.get(MASK) == digest:
@@ -123,12 +124,6 @@ def named(by: str) -> str:
     if not 0 < len(name) <= MOST:
         raise UsageError(f"--by {name[:80]!r}: expected a name of 1 to {MOST} letters.")
     return name
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _refuse_shared(labels: Labels) -> None:

@@ -5,7 +5,6 @@ The result's own mask is never touched, and neither is an earlier revision.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,8 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError
 from strokediff.result.reading import Corrected, Reader, Reading
 from strokediff.result.record import Record
-from strokediff.util.files import write_json
+from strokediff.segmentation.outputs import MASK
+from strokediff.util.files import sha256_of, write_json
 from strokediff.util.jsonfile import read_json
 from strokediff.util.kinds import Kinds
 from strokediff.util.locks import sole
@@ -29,7 +29,6 @@ from strokediff.util.plaintext import escaped
 from strokediff.version import __version__
 
 NAME = re.compile(r"lesion_mask_r([1-9]\d{0,5})\.nii\.gz")
-MASK = "lesion_mask.nii.gz"
 SAVING = ".saving-"
 
 
@@ -69,7 +68,7 @@ def revision_of(mask: Path) -> Saved | None:
             f"{told}: {'.'.join(map(str, what['loc']))}: {what['msg']}. Expected what 'strokediff "
             "view' saved. Move it away to measure the mask as anybody's."
         ) from None
-    if hashlib.sha256(mask.read_bytes()).hexdigest() != saved.reader.mask_sha256:
+    if sha256_of(mask) != saved.reader.mask_sha256:
         raise InputError(
             f"{mask}: was changed since {saved.reader.name} saved it ({told.name}), and by whom is "
             "not known. Save the change under another name, and name its reader with --by."
@@ -102,7 +101,7 @@ def save_revision(
                 revision=number,
                 time=datetime.now(UTC).isoformat(timespec="seconds"),
                 mask=escaped(path.name),
-                mask_sha256=hashlib.sha256(work.read_bytes()).hexdigest(),
+                mask_sha256=sha256_of(work),
                 corrects=base_of(result),
             )
             saved = Saved(reader=reader, kinds=kinds)

@@ -16,7 +16,6 @@ time (`sole`).
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import secrets
 import zlib
@@ -31,7 +30,7 @@ from strokediff.result.figures import Result
 from strokediff.result.reading import Reading, read_result
 from strokediff.result.record import Record
 from strokediff.segmentation.outputs import DICOM, IMAGES, PAGES
-from strokediff.util.files import sync, writable, write_json
+from strokediff.util.files import sha256_of, sync, writable, write_json
 from strokediff.util.leftovers import remove
 
 R = TypeVar("R", bound=Result)
@@ -209,8 +208,7 @@ def _digest(path: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         return None
 

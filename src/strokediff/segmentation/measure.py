@@ -72,9 +72,7 @@ def measure(
         n_lesions=len(lesions),
         lesions=tuple(sorted(lesions, key=lambda lesion: -lesion.volume_ml)),
         kinds=tuple(
-            _of_kind(ct, own.mask, kind, decision, lesions, spreads[kind]).model_copy(
-                update={"side": side_of(own.mask, right, ct.voxel_volumes_mm3)}
-            )
+            _of_kind(ct, own.mask, right, kind, decision, lesions, spreads[kind])
             for (kind, decision), own in zip(decisions.items(), found.kinds, strict=True)
         ),
         brain_volume_ml=brain.volume_ml,
@@ -95,6 +93,7 @@ def measure(
 def _of_kind(
     ct: CT,
     mask: NDArray[np.bool_],
+    right: NDArray[np.bool_],
     kind: str,
     decision: Decision | None,
     lesions: Sequence[Lesion],
@@ -109,6 +108,7 @@ def _of_kind(
         volume_interval_ml=spread.interval_ml,
         volume_interval_kind=spread.interval_kind,
         exceeds=spread.exceeds,
+        side=side_of(mask, right, ct.voxel_volumes_mm3),
     )
 
 

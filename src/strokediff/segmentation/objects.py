@@ -18,7 +18,7 @@ from strokediff.ct.volume import CT
 from strokediff.errors import InputError, UsageError
 from strokediff.result.figures import Result
 from strokediff.segmentation.folder import ResultFolder
-from strokediff.segmentation.outputs import DICOM
+from strokediff.segmentation.outputs import DICOM, MASK
 from strokediff.util.extras import require
 from strokediff.util.files import atomic_directory
 
@@ -125,7 +125,7 @@ def export_objects(
 def _labels(ct: CT, result: Path, source: Path) -> NDArray[np.uint8]:
     """The mask's file on the series' own slices; `InputError` if it is of another grid."""
     try:
-        return np.asarray(ct.to_source(labels_on(ct, read_labels(result / "lesion_mask.nii.gz"))))
+        return np.asarray(ct.to_source(labels_on(ct, read_labels(result / MASK))))
     except InputError as error:
         raise InputError(
             f"{source}: is not what {result} was made from. Give the series that was segmented, as "

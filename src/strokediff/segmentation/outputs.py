@@ -19,6 +19,7 @@ from strokediff.ct.volume import CT
 from strokediff.version import __version__
 
 MADE = f"strokediff {__version__}"
+MASK = "lesion_mask.nii.gz"
 
 
 class Maps(IntEnum):
@@ -111,7 +112,7 @@ class Mask:
     Of several kinds of lesion it holds k + 1 for kind k; `result.json` names them in that order.
     """
 
-    name: str = "lesion_mask.nii.gz"
+    name: str = MASK
 
     def wanted(self, kind: str, maps: Maps) -> bool:
         """Always."""

@@ -51,7 +51,6 @@ class Drawing:
     """Pens on the page: what is drawn goes to the address `save_to`, `by` is who draws."""
 
     save_to: str
-    kinds: tuple[str, ...]
     by: str
 
 
